@@ -1,0 +1,148 @@
+import { FerryError } from "@ferry/platform/errors";
+import pg from "pg";
+import { createListener } from "./listener.ts";
+import type { Database, Session, Transaction } from "./types.ts";
+
+pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
+
+export interface DatabaseOptions {
+  /** As "postgres://user@host:5432/name". */
+  url: string;
+  /** Connections in the pool. Default 8. */
+  maxConnections?: number;
+  /** Callers that may wait for a connection; one more is refused with OVERLOADED. Default 1,000. */
+  maxWaiting?: number;
+  /** How long a caller waits for a connection, in milliseconds. Default 2,000. */
+  connectTimeoutMs?: number;
+  /** The longest that a transaction may take, in milliseconds; it bounds the outbox's watermark. Default 5,000. */
+  transactionTimeoutMs?: number;
+  /** Shown in pg_stat_activity. */
+  name?: string;
+}
+
+const ATTEMPTS = 3;
+const RETRY_CODES = new Set(["40001", "40P01"]);
+const statementNames = new Map<string, string>();
+
+/** Named statements are planned once for each connection. Texts are constants in the code, so their number is bounded. */
+function nameOf(text: string): string {
+  let name = statementNames.get(text);
+  if (name === undefined) {
+    name = `s${statementNames.size}`;
+    statementNames.set(text, name);
+  }
+  return name;
+}
+
+async function run<Row>(client: pg.ClientBase, text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  const result = await client.query({ name: nameOf(text), text, values: values as unknown[] });
+  return result.rows as Row[];
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** Opens a pool on a database. Nothing connects until the first use. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const {
+    url,
+    maxConnections = 8,
+    maxWaiting = 1_000,
+    connectTimeoutMs = 2_000,
+    transactionTimeoutMs = 5_000,
+  } = options;
+  const settings = {
+    connectionString: url,
+    application_name: options.name ?? "ferry",
+    options: `-c transaction_timeout=${transactionTimeoutMs} -c idle_in_transaction_session_timeout=${transactionTimeoutMs} -c jit=off`,
+    keepAlive: true,
+  };
+  const pool = new pg.Pool({
+    ...settings,
+    max: maxConnections,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+  });
+  pool.on("error", () => {}); // An idle connection that breaks is replaced at its next use.
+
+  async function checkOut(): Promise<pg.PoolClient> {
+    if (pool.waitingCount >= maxWaiting)
+      throw new FerryError("OVERLOADED", "too many callers wait for the database", { retryAfterMs: 1_000 });
+    return pool.connect();
+  }
+
+  // Checked out by hand: pool.query would destroy its connection on every SQL error.
+  async function query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+    const client = await checkOut();
+    try {
+      return await run<Row>(client, text, values);
+    } finally {
+      client.release();
+    }
+  }
+
+  async function attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await checkOut();
+    const committed: (() => void)[] = [];
+    const ended: (() => void)[] = [];
+    const tx = {
+      query: <Row>(text: string, values?: readonly unknown[]) => run<Row>(client, text, values),
+      afterCommit: (hook: () => void) => void committed.push(hook),
+      afterEnd: (hook: () => void) => void ended.push(hook),
+    } as Transaction;
+    let broken: Error | undefined;
+    try {
+      await client.query("BEGIN");
+      const result = await work(tx);
+      await client.query("COMMIT");
+      for (const hook of committed) hook();
+      return result;
+    } catch (error) {
+      await client.query("ROLLBACK").catch((failure: Error) => {
+        broken = failure;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+      for (const hook of ended) hook();
+    }
+  }
+
+  async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let count = 1; ; count++) {
+      try {
+        return await attempt(work);
+      } catch (error) {
+        if (count >= ATTEMPTS || !RETRY_CODES.has(codeOf(error))) throw error;
+      }
+    }
+  }
+
+  async function session(): Promise<Session> {
+    const client = new pg.Client(settings);
+    const ended = new Promise<void>((resolve) => {
+      client.on("end", resolve);
+      client.on("error", () => resolve());
+    });
+    await client.connect();
+    return {
+      query: <Row>(text: string, values?: readonly unknown[]) => run<Row>(client, text, values),
+      onNotification: (heard) => void client.on("notification", (note) => heard(note.channel, note.payload ?? "")),
+      ended,
+      release: () => client.end(),
+    };
+  }
+
+  const listener = createListener(session);
+  return {
+    query,
+    transaction,
+    session,
+    listen: listener.listen,
+    async close() {
+      await listener.close();
+      await pool.end();
+    },
+  };
+}

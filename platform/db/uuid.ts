@@ -1,0 +1,33 @@
+import { createHash, randomFillSync } from "node:crypto";
+
+const pool = Buffer.alloc(4096);
+let used = pool.length;
+
+function formatted(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** A UUIDv7 (RFC 9562): begins with the time in milliseconds, so that indexes grow at their right edge. */
+export function newUuid(nowMs: number = Date.now()): string {
+  if (used + 10 > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const random = pool.subarray(used, used + 10);
+  used += 10;
+  random[0] = (random[0]! & 0x0f) | 0x70;
+  random[2] = (random[2]! & 0x3f) | 0x80;
+  return formatted(nowMs.toString(16).padStart(12, "0") + random.toString("hex"));
+}
+
+/** A UUIDv5 (RFC 9562) of a name within a namespace: the same name always gives the same id. */
+export function nameUuid(namespace: string, name: string): string {
+  const hash = createHash("sha1")
+    .update(Buffer.from(namespace.replaceAll("-", ""), "hex"))
+    .update(name)
+    .digest()
+    .subarray(0, 16);
+  hash[6] = (hash[6]! & 0x0f) | 0x50;
+  hash[8] = (hash[8]! & 0x3f) | 0x80;
+  return formatted(hash.toString("hex"));
+}
