@@ -1,0 +1,111 @@
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Reason } from "@ferry/platform/errors";
+
+/** Why a saga did not succeed, as readers see it. */
+export interface SagaFailure {
+  code: Reason;
+  message: string;
+}
+
+/** What a reply means to the saga. */
+export type Answer<State> =
+  /** The step is done; `state`, when given, is what the saga knows from now on. */
+  | { kind: "done"; state?: State }
+  /** Refused for good, without effect. */
+  | { kind: "refused"; failure: SagaFailure }
+  /** Not done, surely without effect; the same may succeed later. */
+  | { kind: "unavailable"; failure: SagaFailure }
+  /** It may be done or not. */
+  | { kind: "unknown"; failure: SagaFailure }
+  /** Only as an answer to `whenUnknown`: it is not there now. The step is asked again under the same reference. */
+  | { kind: "not-found"; failure: SagaFailure };
+
+/** What a saga is asked about: its id and what it knows. */
+export interface SagaSubject<State> {
+  id: string;
+  state: State;
+}
+
+/** One command and its reply, with their types closed in: see `exchange`. */
+export interface Exchange<State> {
+  request: DescMessage;
+  reply: DescMessage;
+  /** Makes the command, a message of type `request`. The same saga always asks the same, so that it can be asked again. */
+  ask(saga: SagaSubject<State>): MessageShape<DescMessage>;
+  /** Says what a reply, a message of type `reply`, means. */
+  answer(reply: MessageShape<DescMessage>, saga: SagaSubject<State>): Answer<State>;
+}
+
+interface TypedExchange<State, Request extends DescMessage, Reply extends DescMessage> {
+  request: Request;
+  reply: Reply;
+  ask(saga: SagaSubject<State>): MessageInitShape<Request>;
+  answer(reply: MessageShape<Reply>, saga: SagaSubject<State>): Answer<State>;
+}
+
+/** Pairs a command with its reply; both are typed where they are written, and closed in for the engine. */
+export declare function exchange<State, Request extends DescMessage, Reply extends DescMessage>(
+  typed: TypedExchange<State, Request, Reply>,
+): Exchange<State>;
+
+export interface Step<State> {
+  /** As "place-hold". */
+  name: string;
+  /** Before the pivot everything is undone when it fails, after it everything is retried until it is done. */
+  kind: "step" | "pivot";
+  ask: Exchange<State>;
+  /** Takes back what the step did. Registered before the step runs, idempotent, retried until it is done. */
+  undo?: Exchange<State>;
+  /** Asks what became of the pivot, when that is not known. */
+  whenUnknown?: Exchange<State>;
+  /** How long a reply may take from when the broker has the command, in milliseconds. */
+  timeoutMs: number;
+  /** How often an unavailable or timed-out step is asked again. "until-done": until it succeeds, or the saga is parked. */
+  retries: number | "until-done";
+}
+
+/** A saga as a table of steps. */
+export interface SagaDefinition<State> {
+  /** As "send-money". */
+  name: string;
+  /** Rises with each change of the table; a saga ends on the version it began with. */
+  version: number;
+  steps: readonly Step<State>[];
+}
+
+// step(name, { ask, undo?, timeoutMs, retries }), pivot(name, { ask, whenUnknown?, timeoutMs }),
+// defineSaga(name, version, steps): checked when made (unique names, at most one pivot, no undo after it,
+// steps after the pivot are "until-done").
+
+export type StepStatus = "pending" | "running" | "done" | "failed" | "unknown" | "undoing" | "undone" | "skipped";
+
+/** What became of one step. */
+export interface StepRecord {
+  name: string;
+  status: StepStatus;
+  attempts: number;
+  /** Unix time in milliseconds. */
+  startedAtMs?: number;
+  endedAtMs?: number;
+}
+
+/**
+ * running: steps go forward. undoing: what was done is taken back. completed, undone: ends.
+ * parked: waits for an operator.
+ */
+export type SagaStatus = "running" | "undoing" | "completed" | "undone" | "parked";
+
+export interface Saga<State = unknown> {
+  id: string;
+  definition: string;
+  version: number;
+  status: SagaStatus;
+  /** Index of the step at hand in the definition. */
+  step: number;
+  /** Attempts made at the step at hand, or at its undo. */
+  attempts: number;
+  state: State;
+  steps: readonly StepRecord[];
+  failure?: SagaFailure;
+  createdAtMs: number;
+}
