@@ -20,19 +20,18 @@ export interface ProcessOptions {
   /** Address that the probes listen on. Default 127.0.0.1. */
   host?: string;
   components: readonly Component[];
-  /** Time for a start of all parts, in milliseconds. Default 60,000. */
-  startTimeoutMs?: number;
   /** Time for an ordered stop, in milliseconds; then the process ends anyway. Default 9,000. */
   stopTimeoutMs?: number;
 }
 
 /**
  * Runs a process: starts its parts in order, answers probes, and stops the parts in reverse order
- * on SIGTERM or SIGINT. An error that nothing caught ends the process with code 1, since its state
+ * on SIGTERM or SIGINT. A part whose dependency is away waits in its start: the process is alive but not
+ * ready, for as long as it takes. An error that nothing caught ends the process with code 1, since its state
  * is no longer known; whoever watches it starts it again.
  */
 export async function runProcess(options: ProcessOptions): Promise<void> {
-  const { logger, components, stopTimeoutMs = 9_000, startTimeoutMs = 60_000 } = options;
+  const { logger, components, stopTimeoutMs = 9_000 } = options;
   const started: Component[] = [];
   let state: "starting" | "ready" | "stopping" = "starting";
 
@@ -74,7 +73,6 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   process.on("uncaughtException", (error) => fail(logger, error));
   process.on("unhandledRejection", (error) => fail(logger, error));
 
-  const overdue = setTimeout(() => fail(logger, new Error(`start took over ${startTimeoutMs} ms`)), startTimeoutMs);
   try {
     for (const part of components) {
       started.push(part);
@@ -84,7 +82,6 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   } catch (error) {
     fail(logger, error);
   }
-  clearTimeout(overdue);
   state = "ready";
   logger.info({ parts: components.map(({ name }) => name) }, "ready");
 }

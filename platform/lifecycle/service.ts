@@ -1,0 +1,134 @@
+import { readFile } from "node:fs/promises";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { AuthorityService } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
+import {
+  type AuthorityState,
+  createAuthenticator,
+  createServiceIdentity,
+  parseTrustedServices,
+  type ServiceIdentity,
+  watchAuthority,
+} from "@ferry/platform/auth";
+import { type Database, type Migrations, migrate, openDatabase } from "@ferry/platform/db";
+import { fromUnknown } from "@ferry/platform/errors";
+import { type Bus, createKafkaBus } from "@ferry/platform/events";
+import { createOutbox, type Outbox, outboxMigrations } from "@ferry/platform/outbox";
+import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
+import { buildOf, createLogger, type Logger } from "@ferry/platform/telemetry";
+import { type Component, runProcess } from "./process.ts";
+import type { ServiceConfig } from "./service-config.ts";
+
+const PROBE_OFFSET = 1_000;
+const RETRY_MS = 500;
+
+/** What a service is made from. Tests hand in the same with parts of their own. */
+export interface ServiceParts<Config> {
+  config: Config;
+  database: Database;
+  bus: Bus;
+  outbox: Outbox;
+  identity: ServiceIdentity;
+  logger: Logger;
+  /** Opens a channel to another service of the platform, under this service's identity; closed with the process. */
+  channelTo(audience: string, url: string): RpcChannel;
+}
+
+/** What a service gives back: its rpcs, and its parts in the order in which they start. */
+export interface Service {
+  routes(router: ConnectRouter): void;
+  /** Started after the server listens and before the process is ready: consumers, timers. */
+  components: readonly Component[];
+  /** Only of the service that issues tokens: it knows at first hand whose are good. */
+  authority?: AuthorityState & Component;
+}
+
+export interface ServiceOptions<Config extends ServiceConfig> {
+  /** As "ledger". */
+  name: string;
+  config: Config;
+  /** The service's own; the outbox's come by themselves. */
+  migrations: readonly Migrations[];
+  create(parts: ServiceParts<Config>): Service | Promise<Service>;
+}
+
+/** Reads the TLS files that the configuration names; undefined when it names none. */
+export async function readTls(config: Pick<ServiceConfig, "tlsCertFile" | "tlsKeyFile" | "tlsCaFile">) {
+  if (config.tlsCertFile === "") return undefined;
+  const [certPem, keyPem, caPem] = await Promise.all(
+    [config.tlsCertFile, config.tlsKeyFile, config.tlsCaFile].map((file) => readFile(file, "utf8")),
+  );
+  return { certPem: certPem!, keyPem: keyPem!, caPem: caPem! };
+}
+
+/** Runs until it succeeds, as long as what fails is a dependency that is away. */
+async function whenAvailable(logger: Logger, what: string, run: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      const failure = fromUnknown(error);
+      if (!failure.retryable) throw error;
+      logger.warn({ what, error: String(failure.cause ?? failure) }, "waiting for a dependency");
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/**
+ * Runs a service process from its configuration: database (migrated first), bus, outbox, authority,
+ * rpc server, then the service's own parts; all stop in reverse order.
+ */
+export async function runService<Config extends ServiceConfig>(options: ServiceOptions<Config>): Promise<void> {
+  const { name, config, migrations } = options;
+  const logger = createLogger({ service: name, level: config.logLevel });
+  const build = buildOf(name, config);
+  const tls = await readTls(config);
+  const identity = createServiceIdentity({ name, privateKeyPem: await readFile(config.serviceKeyFile, "utf8") });
+  const trustedServices = parseTrustedServices(await readFile(config.serviceTrustFile, "utf8"));
+
+  const channels: RpcChannel[] = [];
+  const channelTo = (audience: string, url: string): RpcChannel => {
+    const channel = openChannel({ url, audience, identity, logger, tls });
+    channels.push(channel);
+    return channel;
+  };
+  const database = openDatabase({ url: config.databaseUrl, maxConnections: config.databaseConnections, name });
+  const bus = createKafkaBus({ brokers: config.kafkaBrokers, clientId: name, logger });
+  const outbox = createOutbox({ database, bus, source: `ferry/${name}`, logger });
+
+  const service = await options.create({ config, database, bus, outbox, identity, logger, channelTo });
+  const authority =
+    service.authority ??
+    watchAuthority({ client: createRpcClient(AuthorityService, channelTo("member", config.authorityUrl)), logger });
+  const authenticator = createAuthenticator({ audience: name, authority, trustedServices });
+  const server = createRpcServer({
+    service: name,
+    port: config.port,
+    host: config.host,
+    routes: (router) => service.routes(router),
+    authenticator,
+    logger,
+    build,
+    tls,
+  });
+  const store: Component = {
+    name: "database",
+    start: () =>
+      whenAvailable(logger, "database", () => migrate(config.databaseUrl, [outboxMigrations, ...migrations])),
+    stop: () => database.close(),
+  };
+  const outside: Component = {
+    name: "channels",
+    async stop() {
+      for (const channel of channels) channel.close();
+      await bus.close();
+    },
+  };
+  await runProcess({
+    logger,
+    build,
+    probePort: config.port + PROBE_OFFSET,
+    host: config.host,
+    components: [store, outside, outbox, authority, server, ...service.components],
+  });
+}
