@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import { type RunOptions, run } from "node:test";
+import { spec } from "node:test/reporters";
+import { parseArgs } from "node:util";
+
+const HELP = `npm test                            static checks, then every test
+npm test -- --only unit             static checks, then the tests without I/O (x.test.ts)
+npm test -- --only int              static checks, then those with it (x.int.test.ts)
+npm run test:one -- <files>         the named test files alone, without the static checks
+
+A PostgreSQL is started for the run, and thrown away; FERRY_TEST_DATABASE_URL names another to use.
+`;
+const ROOT = resolve(import.meta.dirname, "..");
+const ROOMS = ["platform", "edge", "services", "local", "test", "bench", "scripts"];
+const AT_ONCE = 2;
+/** One test file that hangs must not eat the whole run's ten minutes. */
+const TEST_TIMEOUT_MS = 180_000;
+
+interface Check {
+  name: string;
+  command: readonly string[];
+}
+
+interface Outcome {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+function execute(command: readonly string[], options: { quiet?: boolean } = {}): Promise<number> {
+  const [program, ...args] = command;
+  const path = [join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter);
+  const child: ChildProcess = spawn(program!, args, {
+    cwd: ROOT,
+    env: { ...process.env, PATH: path },
+    stdio: options.quiet ? "ignore" : "inherit",
+    shell: process.platform === "win32",
+  });
+  return new Promise((done) => {
+    child.on("error", (error) => {
+      process.stderr.write(`${program}: ${error.message}\n`);
+      done(1);
+    });
+    child.on("close", (code) => done(code ?? 1));
+  });
+}
+
+/** What the contracts are compared with: main here, or main of the clone's origin; undefined when neither has any. */
+async function findContractsOfMain(): Promise<string | undefined> {
+  const candidates = [
+    { ref: "main", against: ".git#branch=main,subdir=proto" },
+    { ref: "origin/main", against: ".git#ref=origin/main,subdir=proto" },
+  ];
+  for (const { ref, against } of candidates) {
+    if ((await execute(["git", "cat-file", "-e", `${ref}:proto`], { quiet: true })) === 0) return against;
+  }
+  return undefined;
+}
+
+async function runChecks(): Promise<string[]> {
+  const checks: Check[] = [
+    { name: "types (tsc)", command: ["tsc", "--noEmit"] },
+    { name: "style (biome)", command: ["biome", "check", "."] },
+    { name: "contracts (buf lint)", command: ["buf", "lint"] },
+    { name: "contracts (buf format)", command: ["buf", "format", "--diff", "--exit-code"] },
+  ];
+  const main = await findContractsOfMain();
+  if (main === undefined) process.stdout.write("skipped: buf breaking (no branch main with a proto folder)\n");
+  else checks.push({ name: "contracts (buf breaking)", command: ["buf", "breaking", "proto", "--against", main] });
+  checks.push({ name: "generated code (generate --check)", command: ["node", "scripts/generate.ts", "--check"] });
+
+  const failed: string[] = [];
+  for (const { name, command } of checks) {
+    const started = performance.now();
+    const code = await execute(command);
+    process.stdout.write(`${code === 0 ? "ok" : "FAILED"}: ${name}, ${Math.round(performance.now() - started)} ms\n`);
+    if (code !== 0) failed.push(name);
+  }
+  return failed;
+}
+
+function findTests(only: string | undefined): string[] {
+  const patterns = ROOMS.map((room) => `${room}/**/*.test.ts`);
+  const found = globSync(patterns, { cwd: ROOT, exclude: (path) => path.split(/[\\/]/).includes("node_modules") });
+  const isInt = (path: string) => path.endsWith(".int.test.ts");
+  // Unit tests first: they are quick, and what they find explains what follows.
+  const units = only === "int" ? [] : found.filter((path) => !isInt(path)).sort();
+  const ints = only === "unit" ? [] : found.filter(isInt).sort();
+  return [...units, ...ints].map((path) => join(ROOT, path));
+}
+
+/** Runs the files, each in a process of its own, and prints them as they go. */
+function runTests(files: readonly string[]): Promise<Outcome> {
+  return new Promise((done, fail) => {
+    const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
+    // The types of Node do not know the global set-up yet.
+    const options: RunOptions & { globalSetupPath: string } = {
+      files: [...files],
+      concurrency: AT_ONCE,
+      timeout: TEST_TIMEOUT_MS,
+      cwd: ROOT,
+      globalSetupPath: join(ROOT, "test", "support", "global-setup.ts"),
+    };
+    const stream = run(options);
+    stream.on("test:summary", ({ file, counts }) => {
+      if (file !== undefined) return; // One per file comes before the one for all.
+      outcome.passed = counts.passed;
+      outcome.failed = counts.tests - counts.passed - counts.skipped - counts.todo;
+      outcome.skipped = counts.skipped + counts.todo;
+    });
+    stream.on("error", fail);
+    const printed = stream.compose(spec);
+    printed.on("data", (text) => process.stdout.write(text));
+    printed.on("error", fail);
+    printed.on("end", () => done(outcome));
+  });
+}
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const files = positionals.map((path) => resolve(path));
+  const missing = files.find((path) => !existsSync(path));
+  const named = process.argv.includes("--"); // `npm run test:one` puts it there.
+  let wrong: string | undefined;
+  if (missing !== undefined) wrong = `there is no file ${missing}`;
+  else if (values.only !== undefined && !["unit", "int"].includes(values.only)) wrong = "--only takes unit or int";
+  else if (named && files.length === 0) wrong = "name at least one test file";
+  if (wrong !== undefined) {
+    process.stderr.write(`${wrong}\n\n${HELP}`);
+    process.exit(2);
+  }
+  return { only: values.only, files };
+}
+
+const { only, files } = readArguments();
+const failedChecks = files.length > 0 ? [] : await runChecks();
+const outcome = await runTests(files.length > 0 ? files : findTests(only));
+if (failedChecks.length > 0) process.stdout.write(`\nfailed checks: ${failedChecks.join("; ")}\n`);
+process.stdout.write(`\n${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped} skipped\n`);
+const nothingRan = outcome.passed + outcome.failed + outcome.skipped === 0;
+process.exitCode = failedChecks.length > 0 || outcome.failed > 0 || nothingRan ? 1 : 0;
