@@ -70,6 +70,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   }
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop(signal));
+  process.once("disconnect", () => void stop("launcher gone")); // Only with an IPC channel: nothing outlives its launcher.
   process.on("uncaughtException", (error) => fail(logger, error));
   process.on("unhandledRejection", (error) => fail(logger, error));
 

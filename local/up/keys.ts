@@ -1,0 +1,31 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { generateKeyPair, trustedServicesJson } from "@ferry/platform/auth";
+
+/** Keys of the local platform, made once and kept in the data folder, readable by their owner alone. */
+export interface Keys {
+  fileOf(service: string): string;
+  /** JWKS with the public key of each service. */
+  trustFile: string;
+  /** Encrypts member's signing keys at rest; 32 bytes, base64. */
+  memberSecret: string;
+}
+
+function readOrMake(file: string, make: () => string): string {
+  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+  return readFileSync(file, "utf8");
+}
+
+export function prepareKeys(dataDirectory: string, services: readonly string[]): Keys {
+  const folder = join(dataDirectory, "keys");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const fileOf = (service: string) => join(folder, `${service}.pem`);
+  const privateKeys = new Map(
+    services.map((service) => [service, readOrMake(fileOf(service), () => generateKeyPair().privateKeyPem)]),
+  );
+  const trustFile = join(folder, "services.jwks.json");
+  writeFileSync(trustFile, trustedServicesJson(privateKeys), { mode: 0o600 });
+  const memberSecret = readOrMake(join(folder, "member.secret"), () => randomBytes(32).toString("base64"));
+  return { fileOf, trustFile, memberSecret };
+}

@@ -1,0 +1,125 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { localPostgresUrl } from "../postgres/server.ts";
+import { repository, type UpConfig } from "./config.ts";
+import type { Keys } from "./keys.ts";
+
+/** One process of the platform: how it is started, and how one sees that it is ready. */
+export interface ProcessPlan {
+  name: string;
+  /** File to run, from the repository's root. */
+  entry: string;
+  /** Ports that it listens on; all of them must be free before the first start. */
+  ports: readonly number[];
+  /** Where others find it, as "127.0.0.1:9102". */
+  address: string;
+  environment: Readonly<Record<string, string>>;
+  /** "line": it prints {"ready":true}. "probe": GET /readyz answers 200 at this address. */
+  ready: { kind: "line" } | { kind: "probe"; url: string };
+  /** Processes of a higher stage stop before those of a lower one. */
+  stage: number;
+}
+
+/** The services with their fixed gRPC ports (design, section 10). */
+export const SERVICE_PORTS = { member: 9101, ledger: 9102, banking: 9103, transfer: 9104, payment: 9105 } as const;
+export type ServiceName = keyof typeof SERVICE_PORTS;
+export const SERVICE_NAMES = Object.keys(SERVICE_PORTS) as ServiceName[];
+
+const PORTS = { edge: 8080, broker: 9092, postgres: 5433, bank: 9200, bankControl: 9201 };
+const PROBE_OFFSET = 1_000;
+
+const loopback = (port: number) => `127.0.0.1:${port}`;
+
+/** The address of one service's database on a server. */
+export function databaseOf(config: UpConfig, service: ServiceName): string {
+  if (config.databaseUrl === "") {
+    const directory = join(config.dataDirectory, "postgres");
+    return localPostgresUrl({ directory, port: PORTS.postgres + config.portOffset, database: `ferry_${service}` });
+  }
+  const url = new URL(config.databaseUrl);
+  url.pathname = `/ferry_${service}`;
+  return url.href;
+}
+
+/** What stands in for the outside on this machine; each is left out when the environment names one to use instead. */
+export function backingProcesses(config: UpConfig): ProcessPlan[] {
+  const { portOffset, dataDirectory } = config;
+  const local = (
+    name: "postgres" | "broker" | "bank",
+    environment: Record<string, string>,
+    ...more: number[]
+  ): ProcessPlan => {
+    const port = PORTS[name] + portOffset;
+    const directory = join(dataDirectory, name);
+    mkdirSync(directory, { recursive: true });
+    const prefix = `FERRY_${name.toUpperCase()}`;
+    return {
+      name,
+      entry: `local/${name}/main.ts`,
+      ports: [port, ...more],
+      address: loopback(port),
+      environment: { [`${prefix}_PORT`]: String(port), [`${prefix}_DIR`]: directory, ...environment },
+      ready: { kind: "line" },
+      stage: 0,
+    };
+  };
+  const control = PORTS.bankControl + portOffset;
+  return [
+    ...(config.databaseUrl === "" ? [local("postgres", {})] : []),
+    ...(config.kafkaBrokers.length === 0 ? [local("broker", {})] : []),
+    ...(config.bankUrl === "" ? [local("bank", { FERRY_BANK_CONTROL_PORT: String(control) }, control)] : []),
+  ];
+}
+
+/** The platform itself: what production runs too. */
+export function platformProcesses(config: UpConfig, keys: Keys): ProcessPlan[] {
+  const { portOffset } = config;
+  const portOf = (name: ServiceName) => SERVICE_PORTS[name] + portOffset;
+  const shared: Record<string, string> = {
+    FERRY_PORT_OFFSET: String(portOffset),
+    FERRY_COMMIT: config.commit,
+    FERRY_BUILD_TIME: config.buildTime,
+    FERRY_SERVICE_TRUST_FILE: keys.trustFile,
+    KAFKA_BROKERS: config.kafkaBrokers.join(",") || loopback(PORTS.broker + portOffset),
+    BANK_URL: config.bankUrl || `http://${loopback(PORTS.bank + portOffset)}`,
+    ...Object.fromEntries(
+      SERVICE_NAMES.map((name) => [`FERRY_${name.toUpperCase()}_URL`, `http://${loopback(portOf(name))}`]),
+    ),
+  };
+  const service = (name: ServiceName): ProcessPlan => {
+    const port = portOf(name);
+    return {
+      name,
+      entry: `services/${name}/main.ts`,
+      ports: [port, port + PROBE_OFFSET],
+      address: loopback(port),
+      environment: {
+        ...shared,
+        [`FERRY_${name.toUpperCase()}_PORT`]: String(port),
+        DATABASE_URL: databaseOf(config, name),
+        FERRY_SERVICE_KEY_FILE: keys.fileOf(name),
+        ...(name === "member" ? { FERRY_MEMBER_KEY_SECRET: keys.memberSecret } : {}),
+      },
+      ready: { kind: "probe", url: `http://${loopback(port + PROBE_OFFSET)}/readyz` },
+      stage: 1,
+    };
+  };
+  const edgePort = PORTS.edge + portOffset;
+  const edge: ProcessPlan = {
+    name: "edge",
+    entry: "edge/main.ts",
+    ports: [edgePort, edgePort + PROBE_OFFSET],
+    address: loopback(edgePort),
+    environment: { ...shared, FERRY_EDGE_PORT: String(edgePort), FERRY_SERVICE_KEY_FILE: keys.fileOf("edge") },
+    ready: { kind: "probe", url: `http://${loopback(edgePort)}/readyz` },
+    stage: 2,
+  };
+  return [...SERVICE_NAMES.map(service), edge];
+}
+
+/** Arguments that every process of ours is run with: small heaps, since all of them share one machine. */
+export const NODE_ARGUMENTS = ["--disable-warning=ExperimentalWarning", "--max-old-space-size=256"];
+
+export function entryFile(plan: ProcessPlan): string {
+  return join(repository, plan.entry);
+}
