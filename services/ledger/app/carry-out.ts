@@ -1,0 +1,68 @@
+import type { Transaction } from "@ferry/platform/db";
+import type { Account, AccountId } from "../domain/account.ts";
+import type { Changes, Credit, Hold, Outcome } from "../domain/books.ts";
+import type { Command } from "../domain/commands.ts";
+import { decide } from "../domain/decide.ts";
+import { type InternalAccount, internalAccountsFor, stripeFor } from "../domain/internal-accounts.ts";
+
+interface CommandStore {
+  /** Locks in the order of ids. Unknown ids are left out. */
+  lockAccounts(tx: Transaction, ids: readonly AccountId[]): Promise<Map<AccountId, Account>>;
+  /** Locks one stripe of each, made when missing; by key, as given. */
+  lockInternalAccounts(
+    tx: Transaction,
+    wanted: ReadonlyMap<string, InternalAccount>,
+    stripe: number,
+  ): Promise<Map<string, Account>>;
+  findHolds(tx: Transaction, transferIds: readonly string[]): Promise<Map<string, Hold>>;
+  findCredits(tx: Transaction, references: readonly string[]): Promise<Map<string, Credit>>;
+  saveChanges(tx: Transaction, changes: Changes): Promise<void>;
+}
+
+/** Carries out a set of commands in a transaction; the outcomes come in the order of the commands. */
+export type CarryOut = (tx: Transaction, commands: readonly Command[]) => Promise<Outcome[]>;
+
+/**
+ * The one handler behind both doors, the bus and rpc.
+ *
+ * Locks are taken in one order by all: members' accounts by id, then the platform's own by id. What
+ * is read under them (holds, credits) is read after them, so that it is as the last set left it.
+ */
+export function createCarryOut({ store }: { store: CommandStore }): CarryOut {
+  return async (tx, commands) => {
+    if (commands.length === 0) return [];
+    const transferIds = new Set<string>();
+    const references = new Set<string>();
+    for (const command of commands)
+      if (command.kind === "credit-account") references.add(command.reference);
+      else transferIds.add(command.transferId);
+
+    const accounts = await store.lockAccounts(tx, [...new Set(commands.flatMap(accountsOf))]);
+    const holds = await store.findHolds(tx, [...transferIds]);
+    const credits = await store.findCredits(tx, [...references]);
+    const wanted = internalAccountsFor({ accounts, holds, credits }, commands);
+    const internal = await store.lockInternalAccounts(tx, wanted, stripeFor(commands));
+    const { outcomes, changes } = decide({ accounts, internal, holds, credits }, commands);
+    await store.saveChanges(tx, changes);
+    return outcomes;
+  };
+}
+
+function accountsOf(command: Command): AccountId[] {
+  switch (command.kind) {
+    case "place-hold":
+      return command.destinationAccountId === undefined
+        ? [command.sourceAccountId]
+        : [command.sourceAccountId, command.destinationAccountId];
+    case "settle-hold":
+      return command.destination.kind === "bank"
+        ? [command.sourceAccountId]
+        : [command.sourceAccountId, command.destination.accountId];
+    case "release-hold":
+      return [command.sourceAccountId];
+    case "credit-account":
+      return [command.accountId];
+    default:
+      return command satisfies never;
+  }
+}

@@ -1,0 +1,39 @@
+import { type Books, type Changes, type Draft, type Outcome, openDraft } from "./books.ts";
+import type { Command, Refusal } from "./commands.ts";
+import { creditAccount } from "./credit-account.ts";
+import { placeHold } from "./place-hold.ts";
+import { releaseHold } from "./release-hold.ts";
+import { settleHold } from "./settle-hold.ts";
+
+export interface Decision {
+  /** One for each command, in their order. */
+  outcomes: Outcome[];
+  changes: Changes;
+}
+
+/**
+ * Decides a mixed set of commands in the order of arrival.
+ *
+ * Commands on one account see each other's effect, so a hot account needs one row update per set
+ * rather than one per command. How a sequence is cut into sets makes no difference to the outcome.
+ */
+export function decide(books: Books, commands: readonly Command[]): Decision {
+  const draft = openDraft(books);
+  const outcomes = commands.map((command) => ({ command, refusal: carryOut(draft, command) }));
+  return { outcomes, changes: draft.changes() };
+}
+
+function carryOut(draft: Draft, command: Command): Refusal | undefined {
+  switch (command.kind) {
+    case "place-hold":
+      return placeHold(draft, command);
+    case "settle-hold":
+      return settleHold(draft, command);
+    case "release-hold":
+      return releaseHold(draft, command);
+    case "credit-account":
+      return creditAccount(draft, command);
+    default:
+      return command satisfies never;
+  }
+}

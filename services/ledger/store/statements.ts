@@ -1,0 +1,66 @@
+/** Accounts that a set touches, locked in the order of their ids so that two sets cannot wait for each other. */
+export const LOCK_ACCOUNTS = `
+  SELECT id, kind, owner_id, currency, balance, held, state, version
+  FROM account WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+
+export const INSERT_INTERNAL_ACCOUNTS = `
+  INSERT INTO account (id, kind, currency, bank_code, stripe)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[]) AS wanted (id) ORDER BY id
+  ON CONFLICT DO NOTHING`;
+
+export const FIND_HOLDS = `
+  SELECT transfer_id, account_id, state, payer_id, amount, currency, destination_id, refusal
+  FROM hold WHERE transfer_id = ANY($1::uuid[])`;
+
+export const FIND_CREDITS = `
+  SELECT reference, account_id, amount, currency, bank_code, refusal
+  FROM credit WHERE reference = ANY($1::uuid[])`;
+
+/**
+ * Writes all that a set changes in one statement. Accounts get their new values and not differences:
+ * they are locked. It tells how many rows it wrote; fewer than were given means that a set side by
+ * side, which the locks did not keep apart, was first with the same reference.
+ */
+export const SAVE_CHANGES = `
+  WITH new_hold AS (
+    INSERT INTO hold (transfer_id, account_id, state, payer_id, amount, currency, destination_id, refusal)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[], $8::text[])
+    ON CONFLICT DO NOTHING RETURNING 1
+  ), ended_hold AS (
+    UPDATE hold SET state = ended.state, updated_at = statement_timestamp()
+    FROM unnest($9::uuid[], $10::text[]) AS ended (transfer_id, state)
+    WHERE hold.transfer_id = ended.transfer_id AND hold.state = 'held' RETURNING 1
+  ), new_credit AS (
+    INSERT INTO credit (reference, account_id, amount, currency, bank_code, refusal)
+    SELECT * FROM unnest($11::uuid[], $12::uuid[], $13::bigint[], $14::text[], $15::text[], $16::text[])
+    ON CONFLICT DO NOTHING RETURNING 1
+  ), new_entry AS (
+    INSERT INTO entry (account_id, version, id, reference, leg, amount, balance_after)
+    SELECT * FROM unnest($17::uuid[], $18::bigint[], $19::uuid[], $20::uuid[], $21::text[], $22::bigint[], $23::bigint[])
+    ON CONFLICT DO NOTHING RETURNING 1
+  ), changed_account AS (
+    UPDATE account SET balance = changed.balance, held = changed.held, version = changed.version
+    FROM unnest($24::uuid[], $25::bigint[], $26::bigint[], $27::bigint[]) AS changed (id, balance, held, version)
+    WHERE account.id = changed.id RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM new_hold) + (SELECT count(*) FROM ended_hold) + (SELECT count(*) FROM new_credit)
+    + (SELECT count(*) FROM new_entry) + (SELECT count(*) FROM changed_account) AS written`;
+
+const ACCOUNT_COLUMNS = "id, kind, owner_id, currency, balance, held, state, version, created_at";
+
+export const INSERT_ACCOUNT = `
+  INSERT INTO account (id, kind, owner_id, currency) VALUES ($1, 'member', $2, $3) RETURNING ${ACCOUNT_COLUMNS}`;
+
+export const FIND_ACCOUNTS = `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = ANY($1::uuid[])`;
+
+export const LIST_ACCOUNTS = `
+  SELECT ${ACCOUNT_COLUMNS} FROM account
+  WHERE owner_id = $1 AND id > $2::uuid ORDER BY owner_id, id LIMIT $3`;
+
+export const LOCK_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $1 FOR NO KEY UPDATE`;
+
+export const CLOSE_ACCOUNT = `UPDATE account SET state = 'closed', version = $2 WHERE id = $1`;
+
+export const LIST_ENTRIES = `
+  SELECT id, reference, amount, balance_after, version, created_at
+  FROM entry WHERE account_id = $1 AND version < $2 ORDER BY account_id, version DESC LIMIT $3`;
