@@ -14,6 +14,8 @@ export interface OutgoingMessage<Schema extends DescMessage = DescMessage> {
   replyTo?: string;
   /** The command expires so many milliseconds after it was handed to the broker: an absent broker expires nothing. */
   ttlMs?: number;
+  /** W3C trace context that the message carries. Default: that of the work at hand. */
+  traceparent?: string;
 }
 
 export interface Outbox {

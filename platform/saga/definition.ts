@@ -1,4 +1,4 @@
-import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Reason } from "@ferry/platform/errors";
 
 /** Why a saga did not succeed, as readers see it. */
@@ -13,7 +13,7 @@ export type Answer<State> =
   | { kind: "done"; state?: State }
   /** Refused for good, without effect. */
   | { kind: "refused"; failure: SagaFailure }
-  /** Not done, surely without effect; the same may succeed later. */
+  /** Not done, surely without effect; the same may succeed later. An expired command (EXPIRED) is one of these. */
   | { kind: "unavailable"; failure: SagaFailure }
   /** It may be done or not. */
   | { kind: "unknown"; failure: SagaFailure }
@@ -31,22 +31,18 @@ export interface Exchange<State> {
   request: DescMessage;
   reply: DescMessage;
   /** Makes the command, a message of type `request`. The same saga always asks the same, so that it can be asked again. */
-  ask(saga: SagaSubject<State>): MessageShape<DescMessage>;
+  ask(saga: SagaSubject<State>): Message;
   /** Says what a reply, a message of type `reply`, means. */
-  answer(reply: MessageShape<DescMessage>, saga: SagaSubject<State>): Answer<State>;
+  answer(reply: Message, saga: SagaSubject<State>): Answer<State>;
 }
 
-interface TypedExchange<State, Request extends DescMessage, Reply extends DescMessage> {
+/** An exchange as it is written, fully typed. */
+export interface TypedExchange<State, Request extends DescMessage, Reply extends DescMessage> {
   request: Request;
   reply: Reply;
   ask(saga: SagaSubject<State>): MessageInitShape<Request>;
   answer(reply: MessageShape<Reply>, saga: SagaSubject<State>): Answer<State>;
 }
-
-/** Pairs a command with its reply; both are typed where they are written, and closed in for the engine. */
-export declare function exchange<State, Request extends DescMessage, Reply extends DescMessage>(
-  typed: TypedExchange<State, Request, Reply>,
-): Exchange<State>;
 
 export interface Step<State> {
   /** As "place-hold". */
@@ -71,41 +67,4 @@ export interface SagaDefinition<State> {
   /** Rises with each change of the table; a saga ends on the version it began with. */
   version: number;
   steps: readonly Step<State>[];
-}
-
-// step(name, { ask, undo?, timeoutMs, retries }), pivot(name, { ask, whenUnknown?, timeoutMs }),
-// defineSaga(name, version, steps): checked when made (unique names, at most one pivot, no undo after it,
-// steps after the pivot are "until-done").
-
-export type StepStatus = "pending" | "running" | "done" | "failed" | "unknown" | "undoing" | "undone" | "skipped";
-
-/** What became of one step. */
-export interface StepRecord {
-  name: string;
-  status: StepStatus;
-  attempts: number;
-  /** Unix time in milliseconds. */
-  startedAtMs?: number;
-  endedAtMs?: number;
-}
-
-/**
- * running: steps go forward. undoing: what was done is taken back. completed, undone: ends.
- * parked: waits for an operator.
- */
-export type SagaStatus = "running" | "undoing" | "completed" | "undone" | "parked";
-
-export interface Saga<State = unknown> {
-  id: string;
-  definition: string;
-  version: number;
-  status: SagaStatus;
-  /** Index of the step at hand in the definition. */
-  step: number;
-  /** Attempts made at the step at hand, or at its undo. */
-  attempts: number;
-  state: State;
-  steps: readonly StepRecord[];
-  failure?: SagaFailure;
-  createdAtMs: number;
 }

@@ -1,0 +1,166 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { ConnectRouter } from "@connectrpc/connect";
+import type { Database, Queryable, Transaction } from "@ferry/platform/db";
+import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
+import type { Component } from "@ferry/platform/lifecycle";
+import type { Outbox } from "@ferry/platform/outbox";
+import { currentContext, type Logger } from "@ferry/platform/telemetry";
+import { createAlarm } from "./alarm.ts";
+import type { SagaDefinition } from "./definition.ts";
+import { createDueRound } from "./due.ts";
+import type { Backoff } from "./moves.ts";
+import { createSagaOperators, type SagaOperators } from "./operators.ts";
+import { createProgress, type SagaChange } from "./progress.ts";
+import { createRegistry } from "./registry.ts";
+import { createReplyHandler } from "./replies.ts";
+import { parkedSagaRoutes } from "./rpc.ts";
+import { hasEnded, type Saga } from "./saga.ts";
+import { findSagas, insertSagas, lockSagas } from "./store.ts";
+
+const DEFAULT_PARK_AFTER_MS = 24 * 3_600_000;
+const DEFAULT_BACKOFF: Backoff = { firstMs: 200, maxMs: 5_000 };
+const DEFAULT_POLL_MS = 2_000;
+
+export interface SagaEngineOptions {
+  database: Database;
+  outbox: Outbox;
+  bus: Bus;
+  /** All versions that may still be under way; new sagas begin with the highest. */
+  definitions: readonly SagaDefinition<unknown>[];
+  /** As "ferry.transfer.replies.v1". */
+  replyTopic: string;
+  /** Consumer group on the topic of replies. */
+  group: string;
+  /** How long one step is tried before the saga is parked, in milliseconds. Default 24 hours. */
+  parkAfterMs?: number;
+  logger: Logger;
+  /**
+   * Hears of a set of sagas that moved on, in id order, inside the transaction that moves them: the
+   * owner writes its own rows and events here. A saga that moved several times in one set comes
+   * once, as before the first and after the last move. Not called for what `begin` begins.
+   */
+  onChange?(tx: Transaction, changes: readonly SagaChange[]): Promise<void>;
+  /** Pauses between tries. Default 200 ms, doubled up to 5 s, less up to half by chance. */
+  backoff?: Backoff;
+  /** How often the database is looked at for what other instances left, in milliseconds. Default 2,000, at least 1,000. */
+  pollMs?: number;
+  /** Unix time in milliseconds. Default the system's clock. */
+  now?(): number;
+  /** From 0 to 1. */
+  random?(): number;
+}
+
+export interface BeginSaga {
+  /** UUID, new: the caller has made sure. */
+  id: string;
+  /** Name of the definition. */
+  definition: string;
+  /** What the saga knows from the beginning: JSON's kinds of values and bigint. */
+  state: unknown;
+  /** Default: that of the work at hand. */
+  traceparent?: string;
+}
+
+/** What a request to cancel came to. */
+export type CancelOutcome = "canceling" | "too-late" | "ended" | "unknown";
+
+export interface SagaEngine extends SagaOperators, Required<Component> {
+  /**
+   * Begins a set of sagas in the caller's transaction: rows and first commands. Gives them in the order asked.
+   *
+   * @throws Error when a definition is not known; what PostgreSQL throws when an id is not new.
+   */
+  begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]>;
+  /**
+   * Takes a saga back if its pivot was not asked yet. "canceling": it is on its way back, or was so
+   * already at a member's wish; "too-late": past the pivot, parked there, or already failing for another
+   * cause; "ended"; "unknown": there is no such saga.
+   */
+  cancel(tx: Transaction, id: string): Promise<CancelOutcome>;
+  find(queryable: Queryable, ids: readonly string[]): Promise<Map<string, Saga>>;
+  /** Takes a set of replies on, in one transaction. The component's start subscribes it to the topic of replies. */
+  handleReplies(set: readonly Envelope<Message>[]): Promise<void>;
+  /** Serves ferry.saga.v1.ParkedSagaService. */
+  routes(router: ConnectRouter): void;
+}
+
+/** The engine that takes sagas from step to step. Any number of instances may work on one database. */
+export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
+  const { database, outbox, bus, logger, now = Date.now, random = Math.random } = options;
+  const registry = createRegistry(options.definitions);
+  const pollMs = Math.max(options.pollMs ?? DEFAULT_POLL_MS, 1_000);
+  const progress = createProgress({
+    registry,
+    outbox,
+    replyTopic: options.replyTopic,
+    parkAfterMs: options.parkAfterMs ?? DEFAULT_PARK_AFTER_MS,
+    backoff: options.backoff ?? DEFAULT_BACKOFF,
+    logger,
+    onChange: options.onChange ?? (() => Promise.resolve()),
+    now,
+    random,
+    wakeBy: (dueAtMs) => alarm.wakeBy(dueAtMs),
+  });
+  const alarm = createAlarm({ ring: createDueRound({ database, outbox, progress, pollMs, now }), pollMs, logger, now });
+  const handleReplies = createReplyHandler({ database, progress, registry, logger, now });
+  const operators = createSagaOperators({ database, progress, now });
+  let subscription: Subscription | undefined;
+
+  function newSaga({ id, definition: name, state, traceparent = currentContext().traceparent }: BeginSaga): Saga {
+    const { version, steps } = registry.getNewest(name);
+    const nowMs = now();
+    return {
+      ...{ id, definition: name, version, state, step: 0, attempts: 0, tries: 0 },
+      status: "running",
+      tryingSinceMs: nowMs,
+      waiting: { for: "pause", role: "ask", dueAtMs: nowMs },
+      steps: steps.map((step) => ({ name: step.name, status: "pending", attempts: 0 })),
+      createdAtMs: nowMs,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
+  }
+
+  async function begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]> {
+    if (requests.length === 0) return [];
+    const begun = requests.map((request) => progress.decide(newSaga(request), { kind: "started" }));
+    await insertSagas(
+      tx,
+      begun.map(({ after }) => after),
+    );
+    await progress.send(tx, begun);
+    return begun.map(({ after }) => after);
+  }
+
+  async function cancel(tx: Transaction, id: string): Promise<CancelOutcome> {
+    const before = (await lockSagas(tx, [id])).get(id);
+    if (before === undefined) return "unknown";
+    if (hasEnded(before)) return "ended";
+    if (before.failure?.code === "CANCELED_BY_MEMBER") return "canceling";
+    if (registry.find(before.definition, before.version) === undefined) return "too-late";
+    const decided = progress.decide(before, { kind: "cancel" });
+    if (decided.after === before) return "too-late";
+    await progress.save(tx, [decided]);
+    return "canceling";
+  }
+
+  return {
+    name: "sagas",
+    async start() {
+      const { replyTopic, group } = options;
+      const schemas = [...registry.replies.values()];
+      subscription = await consume(bus, { group, topics: [replyTopic], schemas, handle: handleReplies });
+      alarm.start();
+    },
+    async stop() {
+      await subscription?.stop();
+      await alarm.stop();
+    },
+    unready: () => (subscription === undefined ? "not started" : subscription.unready()),
+    begin,
+    cancel,
+    find: (queryable, ids) => findSagas(queryable, ids),
+    handleReplies,
+    ...operators,
+    routes: (router) => parkedSagaRoutes(router, database, operators),
+  };
+}

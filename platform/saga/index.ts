@@ -1,0 +1,32 @@
+export type { SagaInput } from "./decide.ts";
+export { advance } from "./decide.ts";
+export { defineSaga, exchange, type PivotOptions, pivot, type StepOptions, step } from "./define.ts";
+export type {
+  Answer,
+  Exchange,
+  SagaDefinition,
+  SagaFailure,
+  SagaSubject,
+  Step,
+  TypedExchange,
+} from "./definition.ts";
+export {
+  type BeginSaga,
+  type CancelOutcome,
+  createSagaEngine,
+  type SagaEngine,
+  type SagaEngineOptions,
+} from "./engine.ts";
+export type { Backoff, Circumstances, Decision, SagaCommand } from "./moves.ts";
+export type { OperatorAction, OperatorDecision, SagaOperators } from "./operators.ts";
+export type { SagaChange } from "./progress.ts";
+export {
+  hasEnded,
+  type Role,
+  type Saga,
+  type SagaStatus,
+  type StepRecord,
+  type StepStatus,
+  type Waiting,
+} from "./saga.ts";
+export { type ParkedCursor, sagaMigrations } from "./store.ts";

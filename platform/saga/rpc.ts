@@ -1,0 +1,54 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import { type ParkedSaga, ParkedSagaSchema, ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
+import { type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
+import { principalOf } from "@ferry/platform/rpc";
+import { writeJson } from "./json.ts";
+import type { OperatorAction, SagaOperators } from "./operators.ts";
+import { type Saga, stepNameOf } from "./saga.ts";
+
+const DEFAULT_PAGE_SIZE = 50;
+const LIST = "parked-sagas";
+
+function toParkedSaga(saga: Saga): ParkedSaga {
+  const { id, definition, version, status, attempts, waiting, state, createdAtMs } = saga;
+  const parked = waiting.for === "operator" ? waiting : undefined;
+  return create(ParkedSagaSchema, {
+    ...{ id, definition, version, attempts },
+    state: status,
+    step: stepNameOf(saga),
+    reason: parked?.reason ?? saga.failure,
+    data: writeJson(state),
+    createTime: timestampFromMs(createdAtMs),
+    parkTime: parked === undefined ? undefined : timestampFromMs(parked.sinceMs),
+  });
+}
+
+/** Serves what operators do about parked sagas. Who may call is in the contract's options. */
+export function parkedSagaRoutes(router: ConnectRouter, queryable: Queryable, operators: SagaOperators): void {
+  const operate =
+    (action: OperatorAction) =>
+    async ({ sagaId, reason }: { sagaId: string; reason: string }, context: HandlerContext) => {
+      const { id: operatorId } = principalOf(context);
+      return { saga: toParkedSaga(await operators.operate(action, sagaId.toLowerCase(), { operatorId, reason })) };
+    };
+  router.service(ParkedSagaService, {
+    async listParkedSagas({ pageSize, pageToken }) {
+      const size = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;
+      const [parkedAt, id] = readPageToken(LIST, pageToken, 2) ?? [];
+      const after = parkedAt === undefined || id === undefined ? undefined : { parkedAtMs: Number(parkedAt), id };
+      const found = await operators.listParked(queryable, size + 1, after);
+      const page = found.slice(0, size);
+      const last = found.length > size ? page.at(-1) : undefined;
+      const next = last?.waiting.for === "operator" ? [String(last.waiting.sinceMs), last.id] : undefined;
+      return {
+        sagas: page.map(toParkedSaga),
+        nextPageToken: next === undefined ? "" : writePageToken(LIST, next),
+      };
+    },
+    resumeSaga: operate("resume"),
+    undoSaga: operate("undo"),
+    skipSagaStep: operate("skip"),
+  });
+}
