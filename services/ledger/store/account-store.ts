@@ -1,6 +1,6 @@
 import type { Queryable, Transaction } from "@ferry/platform/db";
-import type { AccountId } from "../domain/account.ts";
 import type { AccountRecord, EntryRecord } from "../app/records.ts";
+import type { AccountId } from "../domain/account.ts";
 import { type AccountRow, toAccount } from "./rows.ts";
 import {
   CLOSE_ACCOUNT,

@@ -1,0 +1,65 @@
+import { getOption } from "@bufbuild/protobuf";
+import {
+  CreditAccountRequestSchema,
+  PlaceHoldRequestSchema,
+  ReleaseHoldRequestSchema,
+  SettleHoldRequestSchema,
+} from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { message as messagePolicy } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import type { Database, Transaction } from "@ferry/platform/db";
+import { invalidRequest } from "@ferry/platform/errors";
+import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
+import type { Component } from "@ferry/platform/lifecycle";
+import type { ReceivedCommand } from "../app/answer-commands.ts";
+import { type CommandMessage, toCommand } from "../app/messages.ts";
+
+const SCHEMAS = [
+  PlaceHoldRequestSchema,
+  SettleHoldRequestSchema,
+  ReleaseHoldRequestSchema,
+  CreditAccountRequestSchema,
+] as const;
+
+/** Where the contract says that commands for the ledger come. */
+export const commandsTopic = getOption(PlaceHoldRequestSchema, messagePolicy).topic;
+
+const REPLY_TOPIC = /^ferry\.[a-z]+\.replies\.v1$/;
+
+interface Options {
+  bus: Bus;
+  database: Database;
+  answerCommands(tx: Transaction, received: readonly ReceivedCommand[]): Promise<void>;
+}
+
+/** Takes commands from the bus in sets; a set is one transaction. */
+export function createCommandsConsumer({ bus, database, answerCommands }: Options): Component {
+  let subscription: Subscription | undefined;
+
+  async function handle(set: readonly Envelope<CommandMessage>[]): Promise<void> {
+    const nowMs = Date.now();
+    const received = set.map((envelope) => toReceived(envelope, nowMs));
+    await database.transaction((tx) => answerCommands(tx, received));
+  }
+
+  return {
+    name: "commands",
+    async start() {
+      await bus.ensureTopics([{ name: commandsTopic }]);
+      subscription = await consume(bus, { group: "ledger", topics: [commandsTopic], schemas: SCHEMAS, handle });
+    },
+    async stop() {
+      await subscription?.stop();
+      subscription = undefined;
+    },
+    unready: () => (subscription === undefined ? "not consuming" : subscription.unready()),
+  };
+}
+
+/** @throws FerryError INVALID_REQUEST: such a message can never succeed, and goes to the dead letters alone. */
+function toReceived(envelope: Envelope<CommandMessage>, nowMs: number): ReceivedCommand {
+  const { id, message, replyTo, sagaId, sagaStep, expiresAt } = envelope;
+  if (replyTo !== undefined && !REPLY_TOPIC.test(replyTo))
+    throw invalidRequest([{ field: "reply_to", description: "must be a topic for replies" }]);
+  const expired = expiresAt !== undefined && expiresAt.getTime() <= nowMs;
+  return { id, command: toCommand(message, expired), message, replyTo, sagaId, sagaStep };
+}

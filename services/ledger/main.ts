@@ -1,0 +1,12 @@
+import { inboxMigrations } from "@ferry/platform/inbox";
+import { runService } from "@ferry/platform/lifecycle";
+import { readConfig } from "./config.ts";
+import { createLedgerService } from "./service.ts";
+import { ledgerMigrations } from "./store/migrations.ts";
+
+await runService({
+  name: "ledger",
+  config: readConfig(),
+  migrations: [inboxMigrations, ledgerMigrations],
+  create: createLedgerService,
+});

@@ -1,0 +1,63 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import type { Database } from "@ferry/platform/db";
+import { memberIdOf } from "@ferry/platform/rpc";
+import { createCloseAccount } from "../app/close-account.ts";
+import { createGetAccounts } from "../app/get-accounts.ts";
+import { createListAccounts } from "../app/list-accounts.ts";
+import { createListEntries } from "../app/list-entries.ts";
+import { createOpenAccount } from "../app/open-account.ts";
+import type { createAccountStore } from "../store/account-store.ts";
+import { accountMessage, entryMessage, stateMessage } from "./messages.ts";
+
+type AccountRpcs = Pick<
+  ServiceImpl<typeof LedgerService>,
+  "openAccount" | "listAccounts" | "getAccount" | "listEntries" | "closeAccount" | "batchGetAccountFacts"
+>;
+
+interface Options {
+  database: Database;
+  store: ReturnType<typeof createAccountStore>;
+}
+
+/** Members' own accounts, and what other services may know of them. */
+export function createAccountRpcs({ database, store }: Options): AccountRpcs {
+  const db = database;
+  const openAccount = createOpenAccount({ db, store });
+  const closeAccount = createCloseAccount({ database, store });
+  const { findAccounts, getAccount } = createGetAccounts({ db, store });
+  const listAccounts = createListAccounts({ db, store });
+  const listEntries = createListEntries({ db, store, getAccount });
+
+  return {
+    async openAccount({ currency }, context) {
+      return { account: accountMessage(await openAccount(memberIdOf(context), currency)) };
+    },
+    async listAccounts({ pageSize, pageToken }, context) {
+      const { items, nextPageToken } = await listAccounts(memberIdOf(context), pageSize, pageToken);
+      return { accounts: items.map(accountMessage), nextPageToken };
+    },
+    async getAccount({ accountId }, context) {
+      return { account: accountMessage(await getAccount(accountId.toLowerCase(), memberIdOf(context))) };
+    },
+    async listEntries({ accountId, pageSize, pageToken }, context) {
+      const page = await listEntries(accountId.toLowerCase(), memberIdOf(context), pageSize, pageToken);
+      const { currency } = page.account;
+      return { entries: page.items.map((entry) => entryMessage(entry, currency)), nextPageToken: page.nextPageToken };
+    },
+    async closeAccount({ accountId }, context) {
+      return { account: accountMessage(await closeAccount(accountId.toLowerCase(), memberIdOf(context))) };
+    },
+    async batchGetAccountFacts({ accountIds }) {
+      const found = await findAccounts(accountIds.map((id) => id.toLowerCase()));
+      // Keyed as the caller spelled the ids, who looks them up by that.
+      const known = accountIds.flatMap((id) => {
+        const account = found.get(id.toLowerCase());
+        if (account === undefined) return [];
+        const { ownerId = "", currency, state } = account;
+        return [[id, { ownerId, currency, state: stateMessage(state) }] as const];
+      });
+      return { accounts: Object.fromEntries(known) };
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import type { Database } from "@ferry/platform/db";
+import type { Bus } from "@ferry/platform/events";
+import { createInbox } from "@ferry/platform/inbox";
+import type { Service } from "@ferry/platform/lifecycle";
+import type { Outbox } from "@ferry/platform/outbox";
+import { createAnswerCommands } from "./app/answer-commands.ts";
+import { createCarryOut } from "./app/carry-out.ts";
+import { createCommandsConsumer } from "./consumers/commands.ts";
+import { createAccountRpcs } from "./rpc/accounts.ts";
+import { createCommandRpcs } from "./rpc/commands.ts";
+import { createAccountStore } from "./store/account-store.ts";
+import { createCommandStore } from "./store/command-store.ts";
+
+export interface LedgerDeps {
+  database: Database;
+  bus: Bus;
+  outbox: Outbox;
+}
+
+/** Internal balances: accounts, double-entry postings, holds. One handler of commands stands behind the bus and behind rpc. */
+export function createLedgerService({ database, bus, outbox }: LedgerDeps): Service {
+  const carryOut = createCarryOut({ store: createCommandStore() });
+  const answerCommands = createAnswerCommands({ carryOut, inbox: createInbox({ consumer: "ledger" }), outbox });
+  const rpcs = {
+    ...createAccountRpcs({ database, store: createAccountStore() }),
+    ...createCommandRpcs({ database, carryOut }),
+  };
+  return {
+    routes: (router: ConnectRouter) => void router.service(LedgerService, rpcs),
+    components: [createCommandsConsumer({ bus, database, answerCommands })],
+  };
+}
