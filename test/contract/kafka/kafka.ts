@@ -1,0 +1,154 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { Kafka, logLevel } from "kafkajs";
+import { kafkaTestConfig } from "./config.ts";
+
+const execute = promisify(execFile);
+const SMALLEST_JAVA = 17;
+const FETCH_TIMEOUT_MS = 300_000;
+/** Between two looks for an answer of a server that is starting; it takes about 5 s. */
+const LOOK_AGAIN_MS = 200;
+const LOOKS = 300;
+
+export interface RunningKafka {
+  /** For `KAFKA_BROKERS`: host and port. */
+  readonly brokers: string;
+  /** Ends the server and removes its data. */
+  stop(): Promise<void>;
+}
+
+export interface ApacheKafka {
+  readonly version: string;
+  /** Starts a server of one node with no data, on free ports of 127.0.0.1, and waits until groups can use it. */
+  start(): Promise<RunningKafka>;
+}
+
+/** Why Apache Kafka cannot be had here, in a sentence, or undefined when it can. */
+export async function whyNoApacheKafka(): Promise<string | undefined> {
+  const java = await execute("java", ["-version"]).catch(() => undefined);
+  if (java === undefined) return "there is no java on the path";
+  const major = Number(/version "(\d+)/.exec(java.stderr)?.[1] ?? 0);
+  if (major < SMALLEST_JAVA) return `java is version ${major}, and Apache Kafka needs ${SMALLEST_JAVA}`;
+  if (fs.existsSync(kafkaTestConfig.libraryDirectory)) return undefined;
+  const maven = await execute("mvn", ["-version"]).catch(() => undefined);
+  if (maven === undefined) return `there is no mvn on the path, and no jars in ${kafkaTestConfig.libraryDirectory}`;
+  try {
+    await fetchLibraries(kafkaTestConfig.libraryDirectory);
+    return undefined;
+  } catch (error) {
+    return `mvn could not fetch Apache Kafka: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/**
+ * The Apache Kafka that the tests compare with, fetched through Maven the first time (46 jars, 44 MB), or undefined
+ * where that is not possible; the reason is written to standard error then.
+ */
+export async function findApacheKafka(): Promise<ApacheKafka | undefined> {
+  const reason = await whyNoApacheKafka();
+  if (reason !== undefined) {
+    process.stderr.write(`Apache Kafka is left out: ${reason}\n`);
+    return undefined;
+  }
+  const jars = fs.readdirSync(kafkaTestConfig.libraryDirectory);
+  const version = jars.map((name) => /^kafka-clients-(.+)\.jar$/.exec(name)?.[1]).find((found) => found !== undefined);
+  return { version: version ?? "unknown", start: startKafka };
+}
+
+/** Fetched beside and moved into place, so that two test files at once, or an interrupted one, leave it whole. */
+async function fetchLibraries(directory: string): Promise<void> {
+  fs.mkdirSync(path.dirname(directory), { recursive: true });
+  const temporary = fs.mkdtempSync(`${directory}-`);
+  const pom = path.join(import.meta.dirname, "pom.xml");
+  const goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${temporary}`];
+  try {
+    await execute("mvn", ["-q", "-B", "-f", pom, ...goal], { timeout: FETCH_TIMEOUT_MS });
+    if (!fs.existsSync(directory)) fs.renameSync(temporary, directory);
+  } finally {
+    fs.rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+async function startKafka(): Promise<RunningKafka> {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ferry-apache-kafka-"));
+  const [brokerPort, controllerPort] = await findFreePorts();
+  const properties = path.join(directory, "server.properties");
+  const template = fs.readFileSync(path.join(import.meta.dirname, "server.properties"), "utf8");
+  const data = path.join(directory, "data");
+  const settings = template
+    .replaceAll("CONTROLLER_PORT", String(controllerPort))
+    .replaceAll("BROKER_PORT", String(brokerPort))
+    .replace("log.dirs=LOG_DIRECTORY", `log.dirs=${data}`);
+  fs.writeFileSync(properties, settings);
+  const classes = ["-cp", path.join(kafkaTestConfig.libraryDirectory, "*")];
+  const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn";
+  const clusterId = randomBytes(16).toString("base64url");
+  const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", properties, "--ignore-formatted"];
+  await execute("java", ["-Xmx128m", "-XX:TieredStopAtLevel=1", ...classes, quiet, ...format]);
+
+  const output = fs.openSync(path.join(directory, "kafka.out"), "w");
+  const memory = ["-Xms64m", "-Xmx256m", "-XX:MaxDirectMemorySize=128m", "-XX:+UseSerialGC", "-Xshare:auto"];
+  const server = spawn("java", [...memory, ...classes, quiet, "kafka.Kafka", properties], {
+    stdio: ["ignore", output, output],
+  });
+  fs.closeSync(output);
+  const killWithTests = () => server.kill("SIGKILL");
+  process.once("exit", killWithTests);
+  const stop = async () => {
+    await end(server);
+    process.off("exit", killWithTests);
+    fs.rmSync(directory, { recursive: true, force: true });
+  };
+  const brokers = `127.0.0.1:${brokerPort}`;
+  try {
+    await waitUntilReady(brokers, server);
+  } catch (error) {
+    const said = fs.readFileSync(path.join(directory, "kafka.out"), "utf8").slice(-2000);
+    await stop();
+    throw new Error(`Apache Kafka did not start: ${String(error)}\n${said}`, { cause: error });
+  }
+  return { brokers, stop };
+}
+
+/** An open port is not ready: the server must know itself and be able to coordinate a group. */
+async function waitUntilReady(brokers: string, server: ChildProcess): Promise<void> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    if (server.exitCode !== null) throw new Error(`it ended with ${server.exitCode}`);
+    const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 0 } });
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      await admin.describeCluster();
+      await admin.fetchOffsets({ groupId: "ferry-is-kafka-ready" });
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    } finally {
+      await admin.disconnect();
+    }
+  }
+  throw new Error("it did not answer in time");
+}
+
+function end(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return Promise.resolve();
+  // Its data is thrown away, so it need not be written in order.
+  const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
+  server.kill("SIGKILL");
+  return ended;
+}
+
+async function findFreePorts(): Promise<[number, number]> {
+  const servers = [net.createServer(), net.createServer()] as const;
+  for (const server of servers) {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  }
+  const ports = servers.map((server) => (server.address() as net.AddressInfo).port) as [number, number];
+  for (const server of servers) await new Promise((resolve) => server.close(resolve));
+  return ports;
+}
