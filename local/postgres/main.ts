@@ -1,8 +1,8 @@
 import { readConfig } from "./config.ts";
 import { startPostgres } from "./server.ts";
 
-/** One database for each service that stores something. */
-const DATABASES = ["member", "ledger", "banking", "transfer", "payment"];
+/** One database for each service that stores something, named as the services expect it. */
+const DATABASES = ["ferry_member", "ferry_ledger", "ferry_banking", "ferry_transfer", "ferry_payment"];
 
 const { port, directory } = readConfig();
 const postgres = await startPostgres({

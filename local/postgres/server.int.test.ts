@@ -80,7 +80,7 @@ test("the process of the launcher: killed, it takes PostgreSQL with it; started 
 
   const second = startProcess(port);
   const { postgresPid } = await second.ready;
-  const url = localPostgresUrl({ directory, port, database: "transfer" });
+  const url = localPostgresUrl({ directory, port, database: "ferry_transfer" });
   assert.deepEqual(await query(url, "SELECT 1 AS one"), [{ one: 1 }]);
   const stopped = exitOf(second.child);
   second.child.kill("SIGTERM");
