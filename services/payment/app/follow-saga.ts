@@ -1,0 +1,48 @@
+import { create } from "@bufbuild/protobuf";
+import { TopUpCompletedSchema, TopUpFailedSchema } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import type { Transaction } from "@ferry/platform/db";
+import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
+import type { Saga, SagaChange } from "@ferry/platform/saga";
+import { END_STATES, stateOf, type TopUpState } from "../domain/top-up.ts";
+import { toTopUpMessage } from "./top-up-message.ts";
+import type { TopUpChange, TopUpRow } from "./top-up-row.ts";
+
+export interface FollowSagaDeps {
+  store: { updateTopUps(tx: Transaction, changes: readonly TopUpChange[]): Promise<TopUpRow[]> };
+  outbox: Outbox;
+  /** Wakes whoever waits for these top-ups; called after the commit. */
+  ended(ids: readonly string[]): void;
+}
+
+function stateFor({ status, steps }: Saga): TopUpState {
+  const done = steps.filter((step) => step.status === "done" || step.status === "skipped").map(({ name }) => name);
+  return stateOf(status, new Set(done));
+}
+
+function eventOf(row: TopUpRow): OutgoingMessage | undefined {
+  const content = { topUpId: row.id, memberId: row.memberId, topUp: toTopUpMessage(row), version: row.version };
+  const id = `${row.id}:${row.version}`;
+  if (row.state === "COMPLETED")
+    return { id, schema: TopUpCompletedSchema, message: create(TopUpCompletedSchema, content) };
+  if (row.state === "FAILED") return { id, schema: TopUpFailedSchema, message: create(TopUpFailedSchema, content) };
+  return undefined;
+}
+
+/** Writes what became of top-ups as their sagas go on, and an event at each end, in the transaction that changes the saga. */
+export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
+  return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
+    const moved = changes.flatMap(({ before, after }): TopUpChange[] => {
+      const state = stateFor(after);
+      if (state === stateFor(before)) return [];
+      return [{ id: after.id, state, failure: state === "FAILED" || state === "PARKED" ? after.failure : undefined }];
+    });
+    if (moved.length === 0) return;
+    const rows = await store.updateTopUps(tx, moved);
+    await outbox.add(
+      tx,
+      rows.flatMap((row) => eventOf(row) ?? []),
+    );
+    const settled = rows.filter(({ state }) => END_STATES.includes(state) || state === "PARKED").map(({ id }) => id);
+    tx.afterCommit(() => ended(settled));
+  };
+}

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import {
+  type CreateTopUpRequest,
+  CreateTopUpRequestSchema,
+  PaymentService,
+} from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { nameUuid } from "@ferry/platform/db";
+import { FerryError } from "@ferry/platform/errors";
+import { idempotencyKeyOf, memberIdOf, waitMsOf } from "@ferry/platform/rpc";
+import type { Waiters } from "@ferry/platform/saga";
+import type { CreatedTopUp } from "../app/create-top-up.ts";
+import { toTopUpMessage } from "../app/top-up-message.ts";
+import type { NewTopUp, TopUpRow } from "../app/top-up-row.ts";
+import { END_STATES } from "../domain/top-up.ts";
+
+/** Names the UUIDs of top-ups; made once, at random. */
+const NAMESPACE = "f0a52f86-5bc7-4b3a-a4c7-7f1d3d0c9e52";
+const CREATE = "ferry.payment.v1.PaymentService/CreateTopUp";
+
+export interface PaymentRoutesDeps {
+  create(request: NewTopUp): Promise<CreatedTopUp>;
+  find(id: string): Promise<TopUpRow | undefined>;
+  waiters: Waiters;
+}
+
+function newTopUpOf(request: CreateTopUpRequest, memberId: string, key: string): NewTopUp {
+  return {
+    id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
+    requestHash: createHash("sha256").update(toBinary(CreateTopUpRequestSchema, request)).digest(),
+    memberId,
+    accountId: request.accountId,
+    bankCode: request.bankAccount?.bankCode ?? "",
+    accountNumber: request.bankAccount?.accountNumber ?? "",
+    currency: request.amount?.currency ?? "",
+    amountMinor: request.amount?.minorUnits ?? 0n,
+  };
+}
+
+export function paymentRoutes({ create, find, waiters }: PaymentRoutesDeps): (router: ConnectRouter) => void {
+  async function get(memberId: string, id: string): Promise<TopUpRow> {
+    const found = await find(id);
+    if (found?.memberId !== memberId) throw new FerryError("NOT_FOUND", `no top-up ${id}`);
+    return found;
+  }
+
+  async function createTopUp(request: CreateTopUpRequest, context: HandlerContext) {
+    const memberId = memberIdOf(context);
+    const topUp = newTopUpOf(request, memberId, idempotencyKeyOf(context));
+    const waitMs = waitMsOf(context);
+    // Registered before the commit, so that the end cannot slip through between the record and the wait.
+    const waiting = waitMs > 0 ? waiters.wait(topUp.id, waitMs) : undefined;
+    try {
+      const { topUp: row, replayed } = await create(topUp);
+      const over = END_STATES.includes(row.state) || row.state === "PARKED";
+      if (waiting === undefined || over) return { topUp: toTopUpMessage(row), replayed };
+      await waiting.done;
+      return { topUp: toTopUpMessage(await get(memberId, row.id)), replayed };
+    } finally {
+      waiting?.cancel();
+    }
+  }
+
+  return (router) => {
+    router.service(PaymentService, {
+      createTopUp,
+      async getTopUp({ topUpId }, context) {
+        return { topUp: toTopUpMessage(await get(memberIdOf(context), topUpId.toLowerCase())) };
+      },
+    });
+  };
+}

@@ -1,0 +1,80 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  TransferCanceledSchema,
+  TransferCompletedSchema,
+  TransferFailedSchema,
+} from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import type { Transaction } from "@ferry/platform/db";
+import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
+import type { Saga, SagaChange } from "@ferry/platform/saga";
+import { END_STATES, stateOf, type TransferState } from "../domain/transfer.ts";
+import { toTransferMessage } from "./transfer-message.ts";
+import type { TransferChange, TransferRow } from "./transfer-row.ts";
+
+interface TransferStore {
+  updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<TransferRow[]>;
+}
+
+export interface FollowSagaDeps {
+  store: TransferStore;
+  outbox: Outbox;
+  /** Wakes whoever waits for these transfers; called after the commit. */
+  ended(ids: readonly string[]): void;
+}
+
+function progressOf(saga: Saga) {
+  const done = new Set(
+    saga.steps
+      .filter(
+        ({ status }) => status !== "pending" && status !== "running" && status !== "unknown" && status !== "failed",
+      )
+      .map(({ name }) => name),
+  );
+  return { status: saga.status, done, canceled: saga.failure?.code === "CANCELED_BY_MEMBER" };
+}
+
+/** A failure belongs to the ends that are none, and to what waits for an operator; while it is undone it is not told yet. */
+function failureFor(state: TransferState, saga: Saga) {
+  return state === "FAILED" || state === "CANCELED" || state === "PARKED" ? saga.failure : undefined;
+}
+
+function eventOf(row: TransferRow, saga: Saga): OutgoingMessage | undefined {
+  const content = {
+    transferId: row.id,
+    memberId: row.memberId,
+    transfer: toTransferMessage(row, saga),
+    version: row.version,
+  };
+  const id = `${row.id}:${row.version}`;
+  if (row.state === "COMPLETED")
+    return { id, schema: TransferCompletedSchema, message: create(TransferCompletedSchema, content) };
+  if (row.state === "FAILED")
+    return { id, schema: TransferFailedSchema, message: create(TransferFailedSchema, content) };
+  if (row.state === "CANCELED")
+    return { id, schema: TransferCanceledSchema, message: create(TransferCanceledSchema, content) };
+  return undefined;
+}
+
+/**
+ * Writes what became of transfers as their sagas go on: the state that readers see, and an event at
+ * each end, in the transaction that changes the saga.
+ */
+export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
+  return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
+    const moved = changes.flatMap(({ before, after }): TransferChange[] => {
+      const state = stateOf(progressOf(after));
+      if (state === stateOf(progressOf(before))) return [];
+      return [{ id: after.id, state, failure: failureFor(state, after) }];
+    });
+    if (moved.length === 0) return;
+    const sagas = new Map(changes.map(({ after }) => [after.id, after]));
+    const rows = await store.updateTransfers(tx, moved);
+    const events = rows.flatMap((row) => {
+      const saga = sagas.get(row.id);
+      return saga === undefined ? [] : (eventOf(row, saga) ?? []);
+    });
+    await outbox.add(tx, events);
+    const settled = rows.filter(({ state }) => END_STATES.includes(state) || state === "PARKED").map(({ id }) => id);
+    tx.afterCommit(() => ended(settled));
+  };
+}

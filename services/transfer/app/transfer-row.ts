@@ -1,0 +1,24 @@
+import type { TransferRequest, TransferState } from "../domain/transfer.ts";
+
+/** A transfer that is about to be recorded. */
+export interface NewTransfer extends TransferRequest {
+  id: string;
+  /** SHA-256 of the request as it was decoded: tells a replay from a key that is used again. */
+  requestHash: Uint8Array;
+}
+
+/** A transfer as it is recorded. */
+export interface TransferRow extends NewTransfer {
+  state: TransferState;
+  failure: { code: string; message: string } | undefined;
+  /** Rises by one with each change. */
+  version: bigint;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+export interface TransferChange {
+  id: string;
+  state: TransferState;
+  failure: { code: string; message: string } | undefined;
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { toBinary } from "@bufbuild/protobuf";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import {
+  type CreateTransferRequest,
+  CreateTransferRequestSchema,
+  type Transfer,
+  TransferService,
+  TransferState as WireState,
+} from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { nameUuid } from "@ferry/platform/db";
+import { invalidRequest } from "@ferry/platform/errors";
+import { idempotencyKeyOf, memberIdOf, waitMsOf } from "@ferry/platform/rpc";
+import type { Waiters } from "@ferry/platform/saga";
+import type { CreatedTransfer } from "../app/create-transfer.ts";
+import type { ListRequest } from "../app/read-transfers.ts";
+import type { NewTransfer } from "../app/transfer-row.ts";
+import { type Destination, END_STATES, type TransferState } from "../domain/transfer.ts";
+
+/** Names the UUIDs of transfers; made once, at random. */
+const NAMESPACE = "5c1dd3f4-7c0b-4d0e-9d7f-0a5a3a0f6b11";
+const CREATE = "ferry.transfer.v1.TransferService/CreateTransfer";
+
+export interface TransferRoutesDeps {
+  create(request: NewTransfer): Promise<CreatedTransfer>;
+  get(memberId: string, id: string): Promise<Transfer>;
+  list(request: ListRequest): Promise<{ transfers: Transfer[]; nextPageToken: string }>;
+  cancel(memberId: string, id: string): Promise<void>;
+  waiters: Waiters;
+}
+
+function destinationOf({ destination }: CreateTransferRequest): Destination {
+  const kind = destination?.kind;
+  if (kind?.case === "accountId") return { kind: "account", accountId: kind.value };
+  if (kind?.case === "bankAccount")
+    return { kind: "bank", bankCode: kind.value.bankCode, accountNumber: kind.value.accountNumber };
+  throw invalidRequest([{ field: "destination", description: "must be an account or a bank account" }]);
+}
+
+function newTransferOf(request: CreateTransferRequest, memberId: string, key: string): NewTransfer {
+  return {
+    id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
+    requestHash: createHash("sha256").update(toBinary(CreateTransferRequestSchema, request)).digest(),
+    memberId,
+    sourceAccountId: request.sourceAccountId,
+    destination: destinationOf(request),
+    currency: request.amount?.currency ?? "",
+    amountMinor: request.amount?.minorUnits ?? 0n,
+    memo: request.memo,
+  };
+}
+
+const STATE_NAMES = new Map(Object.entries(WireState).map(([name, number]) => [Number(number), name as TransferState]));
+
+export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter) => void {
+  const { create, get, list, cancel, waiters } = deps;
+
+  async function createTransfer(request: CreateTransferRequest, context: HandlerContext) {
+    const memberId = memberIdOf(context);
+    const transfer = newTransferOf(request, memberId, idempotencyKeyOf(context));
+    const waitMs = waitMsOf(context);
+    // Registered before the commit, so that the end cannot slip through between the record and the wait.
+    const waiting = waitMs > 0 ? waiters.wait(transfer.id, waitMs) : undefined;
+    try {
+      const { transfer: row, replayed } = await create(transfer);
+      const over = END_STATES.includes(row.state) || row.state === "PARKED";
+      if (waiting !== undefined && !over) await waiting.done;
+      return { transfer: await get(memberId, row.id), replayed };
+    } finally {
+      waiting?.cancel();
+    }
+  }
+
+  return (router) => {
+    router.service(TransferService, {
+      createTransfer,
+      async getTransfer({ transferId }, context) {
+        return { transfer: await get(memberIdOf(context), transferId.toLowerCase()) };
+      },
+      listTransfers({ state, pageSize, pageToken }, context) {
+        const wanted = state === WireState.UNSPECIFIED ? undefined : STATE_NAMES.get(Number(state));
+        return list({ memberId: memberIdOf(context), state: wanted, pageSize, pageToken });
+      },
+      async cancelTransfer({ transferId }, context) {
+        const memberId = memberIdOf(context);
+        await cancel(memberId, transferId.toLowerCase());
+        return { transfer: await get(memberId, transferId.toLowerCase()) };
+      },
+    });
+  };
+}

@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import type { Migrations, Queryable, Transaction } from "@ferry/platform/db";
+import type { NewTransfer, TransferChange, TransferRow } from "../app/transfer-row.ts";
+import type { Destination, TransferState } from "../domain/transfer.ts";
+
+export const transferMigrations: Migrations = { name: "transfer", directory: join(import.meta.dirname, "migrations") };
+
+interface Row {
+  id: string;
+  member_id: string;
+  request_hash: Buffer;
+  source_account_id: string;
+  destination_account_id: string | null;
+  destination_bank_code: string | null;
+  destination_account_number: string | null;
+  currency: string;
+  amount_minor: bigint;
+  memo: string;
+  state: TransferState;
+  failure_code: string | null;
+  failure_message: string | null;
+  version: bigint;
+  created_at: Date;
+  updated_at: Date;
+}
+
+function destinationOf(row: Row): Destination {
+  if (row.destination_account_id !== null) return { kind: "account", accountId: row.destination_account_id };
+  return {
+    kind: "bank",
+    bankCode: row.destination_bank_code ?? "",
+    accountNumber: row.destination_account_number ?? "",
+  };
+}
+
+function fromRow(row: Row): TransferRow {
+  return {
+    id: row.id,
+    memberId: row.member_id,
+    requestHash: row.request_hash,
+    sourceAccountId: row.source_account_id,
+    destination: destinationOf(row),
+    currency: row.currency,
+    amountMinor: row.amount_minor,
+    memo: row.memo,
+    state: row.state,
+    failure: row.failure_code === null ? undefined : { code: row.failure_code, message: row.failure_message ?? "" },
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+/** The transfers of those ids that exist. */
+export async function findTransfers(from: Queryable, ids: readonly string[]): Promise<Map<string, TransferRow>> {
+  const rows = await from.query<Row>("SELECT * FROM transfer WHERE id = ANY($1::uuid[])", [ids]);
+  return new Map(rows.map((row) => [row.id, fromRow(row)]));
+}
+
+/** Records transfers; gives the ids of those that were new. One that is being recorded by another transaction is waited for. */
+export async function insertTransfers(tx: Transaction, transfers: readonly NewTransfer[]): Promise<Set<string>> {
+  const column = <T>(pick: (transfer: NewTransfer) => T) => transfers.map(pick);
+  const rows = await tx.query<{ id: string }>(
+    `INSERT INTO transfer (id, member_id, request_hash, source_account_id, destination_account_id, destination_bank_code,
+       destination_account_number, currency, amount_minor, memo, state)
+     SELECT *, 'ACCEPTED' FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+       $9::bigint[], $10::text[])
+     ON CONFLICT (id) DO NOTHING RETURNING id`,
+    [
+      column(({ id }) => id),
+      column(({ memberId }) => memberId),
+      column(({ requestHash }) => requestHash),
+      column(({ sourceAccountId }) => sourceAccountId),
+      column(({ destination }) => (destination.kind === "account" ? destination.accountId : null)),
+      column(({ destination }) => (destination.kind === "bank" ? destination.bankCode : null)),
+      column(({ destination }) => (destination.kind === "bank" ? destination.accountNumber : null)),
+      column(({ currency }) => currency),
+      column(({ amountMinor }) => amountMinor),
+      column(({ memo }) => memo),
+    ],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Writes new states, each with a version one higher, and gives the rows as they are now. */
+export async function updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<TransferRow[]> {
+  const rows = await tx.query<Row>(
+    `UPDATE transfer SET state = change.state, failure_code = change.code, failure_message = change.message,
+       version = version + 1, updated_at = now()
+     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS change (id, state, code, message)
+     WHERE transfer.id = change.id RETURNING transfer.*`,
+    [
+      changes.map(({ id }) => id),
+      changes.map(({ state }) => state),
+      changes.map(({ failure }) => failure?.code ?? null),
+      changes.map(({ failure }) => failure?.message ?? null),
+    ],
+  );
+  return rows.map(fromRow);
+}
+
+/**
+ * A member's transfers, newest first, one more than asked for when there are more.
+ *
+ * @param after Creation time (text, as PostgreSQL prints it) and id of the last row of the page before.
+ */
+export async function listTransfers(
+  from: Queryable,
+  page: {
+    memberId: string;
+    state: TransferState | undefined;
+    limit: number;
+    after: readonly [time: string, id: string] | undefined;
+  },
+): Promise<{ transfer: TransferRow; position: [time: string, id: string] }[]> {
+  const [time = null, id = null] = page.after ?? [];
+  const rows = await from.query<Row & { position: string }>(
+    `SELECT *, created_at::text AS position FROM transfer
+     WHERE member_id = $1 AND ($2::text IS NULL OR state = $2)
+       AND ($3::text IS NULL OR (created_at, id) < ($3::timestamptz, $4::uuid))
+     ORDER BY created_at DESC, id DESC LIMIT $5`,
+    [page.memberId, page.state ?? null, time, id, page.limit],
+  );
+  return rows.map((row) => ({ transfer: fromRow(row), position: [row.position, row.id] }));
+}
