@@ -1,3 +1,4 @@
+export { failureOf, plainAnswer } from "./answers.ts";
 export type { SagaInput } from "./decide.ts";
 export { advance } from "./decide.ts";
 export { defineSaga, exchange, type PivotOptions, pivot, type StepOptions, step } from "./define.ts";
@@ -30,3 +31,4 @@ export {
   type Waiting,
 } from "./saga.ts";
 export { type ParkedCursor, sagaMigrations } from "./store.ts";
+export { createWaiters, type Waiters, type WaitersOptions } from "./waiters.ts";

@@ -90,6 +90,7 @@ export function send<State>(turn: Turn<State>, role: Role): Decision<State> {
     saga: {
       ...saga,
       status: role === "undo" ? "undoing" : "running",
+      failure: role === "undo" ? saga.failure : undefined, // what goes forward again has not failed
       attempts: attempt,
       tries: saga.tries + 1,
       steps: recorded(saga, change[role]),
@@ -131,8 +132,8 @@ export function pause<State>(turn: Turn<State>, role: Role): Decision<State> {
 /** Stops and waits for an operator; everything that was done stays as it is. */
 export function park<State>(saga: Saga<State>, reason: SagaFailure, nowMs: number, role?: Role): Saga<State> {
   if (saga.waiting.for === "nothing") return saga;
-  const stoppedAt = role ?? saga.waiting.role;
-  return { ...saga, status: "parked", waiting: { for: "operator", role: stoppedAt, reason, sinceMs: nowMs } };
+  const waiting = { for: "operator", role: role ?? saga.waiting.role, reason, sinceMs: nowMs } as const;
+  return { ...saga, status: "parked", failure: saga.failure ?? reason, waiting };
 }
 
 /** Tries the role again after a pause, until it has been tried for too long: then a person must look. */
@@ -145,7 +146,10 @@ export function retryOrPark<State>(turn: Turn<State>, role: Role, failure: SagaF
 /** Begins with a step, or completes the saga when there is none left. */
 export function enterStep<State>(turn: Turn<State>, index: number): Decision<State> {
   if (index >= turn.definition.steps.length)
-    return { saga: { ...turn.saga, status: "completed", waiting: { for: "nothing" } }, commands: [] };
+    return {
+      saga: { ...turn.saga, status: "completed", failure: undefined, waiting: { for: "nothing" } },
+      commands: [],
+    };
   return send({ ...turn, saga: movedTo(turn, index) }, "ask");
 }
 

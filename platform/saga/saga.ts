@@ -49,7 +49,7 @@ export interface Saga<State = unknown> {
   waiting: Waiting;
   state: State;
   steps: readonly StepRecord[];
-  /** The first cause; it stays through the undo. */
+  /** Why it failed, or is parked: the first cause, which stays through the undo. Absent while it goes forward. */
   failure?: SagaFailure;
   createdAtMs: number;
   /** The trace that the saga was begun in; its commands carry it. */
