@@ -64,7 +64,7 @@ async function runChecks(): Promise<string[]> {
     { name: "types (tsc)", command: ["tsc", "--noEmit"] },
     { name: "style (biome)", command: ["biome", "check", "."] },
     { name: "contracts (buf lint)", command: ["buf", "lint"] },
-    { name: "contracts (buf format)", command: ["buf", "format", "--diff", "--exit-code"] },
+    { name: "contracts (buf format)", command: ["buf", "format", "proto", "--diff", "--exit-code"] },
   ];
   const main = await findContractsOfMain();
   if (main === undefined) process.stdout.write("skipped: buf breaking (no branch main with a proto folder)\n");

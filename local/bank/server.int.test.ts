@@ -1,146 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startBank } from "./server.ts";
-
-const TIMEOUTS = { lateMs: 400, silentMs: 10_000 };
-/** Long enough for an answer on a busy machine, and shorter than a late one: what is not there then does not come. */
-const PATIENCE_MS = 200;
-const root = await mkdtemp(join(tmpdir(), "ferry-bank-"));
-after(() => rm(root, { recursive: true, force: true }));
-
-let last = 0;
-const nextName = () => `name-${++last}`;
-const nextReference = () => `reference-${++last}`;
-
-async function open(t: TestContext, directory = join(root, nextName())) {
-  const bank = await startBank({ directory, port: 0, timeouts: TIMEOUTS });
-  let stopped = false;
-  const stop = async () => {
-    if (!stopped) await bank.stop();
-    stopped = true;
-  };
-  t.after(stop);
-  return { ...callerOf(bank), directory, stop };
-}
-
-type Answer = { status: number; body: Record<string, unknown> };
-
-function callerOf({ port, controlPort }: { port: number; controlPort: number }) {
-  async function call(method: string, path: string, body?: unknown, patienceMs = 5_000, at = port): Promise<Answer> {
-    const response = await fetch(`http://127.0.0.1:${at}${path}`, {
-      method,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      signal: AbortSignal.timeout(patienceMs),
-    });
-    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-  }
-  const amount = { currency: "EUR", minorUnits: "1250" };
-  return {
-    call,
-    control: (method: string, body?: unknown) => call(method, "/control/faults", body, 5_000, controlPort),
-    verify: (reference: string, accountNumber: string) =>
-      call("POST", "/v1/account-verifications", { reference, accountNumber }),
-    send: (reference: string, creditorAccountNumber: string, more: object = {}, patienceMs?: number) =>
-      call("POST", "/v1/payments", { reference, creditorAccountNumber, amount, memo: "rent", ...more }, patienceMs),
-    debit: (reference: string, debtorAccountNumber: string, memberId = "ann") =>
-      call("POST", "/v1/debits", { reference, debtorAccountNumber, memberId, amount }),
-    ask: (reference: string, patienceMs?: number) => call("GET", `/v1/payments/${reference}`, undefined, patienceMs),
-    summary: () => call("GET", "/v1/records/summary"),
-  };
-}
-
-const statusOf = ({ status, body }: Answer) => `${status} ${body.status ?? body.error}`;
-const isTimeout = { name: "TimeoutError" };
-
-test("0000 to 8999: verified, sent, done", async (t) => {
-  const bank = await open(t);
-  const verified = await bank.verify("a", "20000000");
-  assert.deepEqual(verified.body, { status: "ok", holderName: "Holder of 20000000" });
-  const sent = await bank.send("a", "20008999");
-  assert.equal(statusOf(sent), "200 done");
-  assert.deepEqual(sent.body.amount, { currency: "EUR", minorUnits: "1250" });
-  assert.deepEqual(await bank.ask("a"), sent);
-  assert.equal(statusOf(await bank.ask("never-sent")), "404 not-found");
-});
-
-test("9404 is unknown, 9409 is closed", async (t) => {
-  const bank = await open(t);
-  assert.deepEqual((await bank.verify("a", "20009404")).body, { status: "unknown" });
-  assert.deepEqual((await bank.verify("a", "20009409")).body, { status: "closed" });
-});
-
-test("9402: refused for good", async (t) => {
-  const bank = await open(t);
-  assert.equal((await bank.verify("a", "20009402")).body.status, "ok");
-  for (let attempt = 1; attempt <= 2; attempt++) {
-    const { body } = await bank.send("a", "20009402");
-    assert.deepEqual([body.status, body.reason], ["refused", "refused-by-account"]);
-  }
-  assert.equal(statusOf(await bank.ask("a")), "200 refused");
-});
-
-test("9500: three errors for a reference, then done", async (t) => {
-  const bank = await open(t);
-  for (let attempt = 1; attempt <= 3; attempt++) {
-    assert.equal((await bank.send("a", "20009500")).status, 503);
-    assert.equal(statusOf(await bank.ask("a")), "404 not-found");
-  }
-  assert.equal(statusOf(await bank.send("a", "20009500")), "200 done");
-  assert.equal(statusOf(await bank.ask("a")), "200 done");
-  assert.equal((await bank.send("b", "20009500")).status, 503, "another reference begins anew");
-});
-
-test("9501: three errors for a reference at the verification, then ok", async (t) => {
-  const bank = await open(t);
-  for (let attempt = 1; attempt <= 3; attempt++) assert.equal((await bank.verify("a", "20009501")).status, 503);
-  assert.equal((await bank.verify("a", "20009501")).body.status, "ok");
-  assert.equal(statusOf(await bank.send("a", "20009501")), "200 done");
-});
-
-test("9504: done at once, answered late", async (t) => {
-  const bank = await open(t);
-  await assert.rejects(bank.send("a", "20009504", {}, PATIENCE_MS), isTimeout);
-  assert.equal(statusOf(await bank.ask("a")), "200 done");
-  const started = performance.now();
-  assert.equal(statusOf(await bank.send("b", "20009504")), "200 done");
-  assert.ok(performance.now() - started >= TIMEOUTS.lateMs - 5);
-});
-
-test("9505: two attempts without answer or effect, done at the third", async (t) => {
-  const bank = await open(t);
-  for (let attempt = 1; attempt <= 2; attempt++) {
-    await assert.rejects(bank.send("a", "20009505", {}, PATIENCE_MS), isTimeout);
-    assert.equal(statusOf(await bank.ask("a")), "404 not-found");
-  }
-  assert.equal(statusOf(await bank.send("a", "20009505")), "200 done");
-  assert.equal(statusOf(await bank.ask("a")), "200 done");
-});
-
-test("9400: done, and the answer is broken JSON", async (t) => {
-  const bank = await open(t);
-  await assert.rejects(bank.send("a", "20009400"), { name: "SyntaxError" });
-  assert.equal(statusOf(await bank.ask("a")), "200 done");
-});
-
-test("9999: never answers, nothing done", async (t) => {
-  const bank = await open(t);
-  assert.equal((await bank.verify("a", "20009999")).body.status, "ok");
-  await assert.rejects(bank.send("a", "20009999", {}, PATIENCE_MS), isTimeout);
-  await assert.rejects(bank.ask("a", PATIENCE_MS), isTimeout);
-  assert.equal((await bank.summary()).body.count, 0);
-});
+import { callerOf, isTimeout, newFolder, open, PATIENCE_MS, statusOf } from "./bank.fixture.ts";
 
 test("a debit needs a mandate, of the account or of the member", async (t) => {
   const bank = await open(t);
-  const own = nextReference();
-  assert.equal(statusOf(await bank.debit(own, "11000000")), "200 done");
-  assert.equal((await bank.ask(own)).body.kind, "debit");
+  assert.equal(statusOf(await bank.debit("own", "11000000")), "200 done");
+  assert.equal((await bank.ask("own")).body.kind, "debit");
   const refused = await bank.debit("without", "22000000");
   assert.deepEqual([refused.body.status, refused.body.reason], ["refused", "mandate-missing"]);
   assert.equal((await bank.call("POST", "/v1/mandates", { memberId: "ann", accountNumber: "22000000" })).status, 200);
@@ -194,7 +63,7 @@ test("a restart keeps records, counters and mandates, and cuts a torn line", asy
 });
 
 test("what was answered before kill -9 is there after it", async (t) => {
-  const directory = join(root, nextName());
+  const directory = newFolder();
   const child = spawn(process.execPath, [fileURLToPath(new URL("main.ts", import.meta.url))], {
     env: { ...process.env, FERRY_BANK_PORT: "0", FERRY_BANK_CONTROL_PORT: "0", FERRY_BANK_DIR: directory },
     stdio: ["ignore", "pipe", "inherit"],
