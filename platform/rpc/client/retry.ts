@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FerryError } from "@ferry/platform/errors";
+import { NoConnection } from "./connection.ts";
+
+/** Tries after the first. */
+const MAX_RETRIES = 2;
+const FIRST_BACKOFF_MS = 50;
+/** A server that wants to be left alone for longer is left alone. */
+const LONGEST_BACKOFF_MS = 1_000;
+const BUDGET_RATIO = 0.1;
+const BUDGET_CAP = 10;
+
+/** Retries may be a tenth of the calls of a channel, so that they never double the load on a peer that fails. */
+export class RetryBudget {
+  private tokens = BUDGET_CAP;
+
+  /** Counts a call, which earns a tenth of a retry. */
+  earn(): void {
+    this.tokens = Math.min(BUDGET_CAP, this.tokens + BUDGET_RATIO);
+  }
+
+  /** Takes one retry; false when there is none left. */
+  spend(): boolean {
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
+  }
+}
+
+/** Runs a call, and again at most twice, after UNAVAILABLE only, within the deadline and the budget. */
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  options: { budget: RetryBudget; deadlineAtMs: number; signal: AbortSignal | undefined },
+): Promise<T> {
+  const { budget, deadlineAtMs, signal } = options;
+  for (let retries = 0; ; retries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const waitMs = backoffMs(error as FerryError, retries);
+      if (waitMs === undefined || Date.now() + waitMs >= deadlineAtMs || !budget.spend()) throw error;
+      // An abort ends the pause early; the next attempt then says why it was aborted.
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+/** How long to wait before the next try; undefined when there must be none. */
+function backoffMs(error: FerryError, retries: number): number | undefined {
+  const again = error.entry.grpcCode === UNAVAILABLE && !(error instanceof NoConnection) && retries < MAX_RETRIES;
+  if (!again) return undefined;
+  const jittered = FIRST_BACKOFF_MS * 2 ** retries * (0.5 + Math.random());
+  const waitMs = Math.max(jittered, error.retryAfterMs ?? 0);
+  return waitMs > LONGEST_BACKOFF_MS ? undefined : waitMs;
+}
+
+const UNAVAILABLE = 14;

@@ -1,0 +1,115 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import {
+  createContextValues,
+  type Interceptor,
+  type StreamRequest,
+  type StreamResponse,
+  type Transport,
+  type UnaryRequest,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import { type MessageInit, toHeaders } from "../metadata.ts";
+import { pathOf } from "../policy.ts";
+import { toFerryError } from "../status.ts";
+import type { Caller } from "./caller.ts";
+
+/** Time-out of the call, on the request that interceptors see; survives `{ ...request }`. */
+const TIMEOUT = Symbol("timeout");
+type WithTimeout<T> = T & { [TIMEOUT]?: number };
+
+const NEVER = new AbortController().signal;
+
+/** A Connect transport on a channel. Interceptors are composed once; without any, calls do without what only they could see. */
+export function createTransport(caller: Caller, interceptors: readonly Interceptor[]): Transport {
+  const next = interceptors.reduceRight<ReturnType<Interceptor>>(
+    (inner, interceptor) => interceptor(inner),
+    async (request) => (request.stream ? sendStream(caller, request) : sendOne(caller, request)),
+  );
+  const send = interceptors.length === 0 ? undefined : next;
+
+  return {
+    async unary<I extends DescMessage, O extends DescMessage>(...args: Parameters<Transport["unary"]>) {
+      const [desc, signal, timeoutMs, headers, message, contextValues] = args;
+      if (send === undefined)
+        return answerOf(desc, await caller.unary(desc, message, { headers, timeoutMs, signal })) as UnaryResponse<I, O>;
+      const request: WithTimeout<UnaryRequest> = {
+        ...requestHead(desc, signal, headers, contextValues),
+        ...{ stream: false, method: desc, message: create(desc.input, message), [TIMEOUT]: timeoutMs },
+      };
+      return (await guarded(send(request))) as UnaryResponse<I, O>;
+    },
+    async stream<I extends DescMessage, O extends DescMessage>(...args: Parameters<Transport["stream"]>) {
+      const [desc, signal, timeoutMs, headers, input, contextValues] = args;
+      if (send === undefined) {
+        const incoming = await caller.stream(desc, input, { headers, timeoutMs, signal });
+        return { stream: true, service: desc.parent, method: desc, ...incoming } as StreamResponse<I, O>;
+      }
+      const request: WithTimeout<StreamRequest> = {
+        ...requestHead(desc, signal, headers, contextValues),
+        ...{ stream: true, method: desc, message: created(desc, input), [TIMEOUT]: timeoutMs },
+      };
+      return (await guarded(send(request))) as StreamResponse<I, O>;
+    },
+  };
+}
+
+type Head = Parameters<Transport["unary"]>;
+
+function requestHead(desc: DescMethodUnary | DescMethodStreaming, signal: Head[1], headers: Head[3], values: Head[5]) {
+  return {
+    service: desc.parent,
+    requestMethod: "POST",
+    url: `http://grpc${pathOf(desc)}`,
+    header: new Headers(headers),
+    contextValues: values ?? createContextValues(),
+    signal: signal ?? NEVER,
+  };
+}
+
+async function* created(desc: DescMethodStreaming, input: AsyncIterable<MessageInit>) {
+  for await (const message of input) yield create(desc.input, message);
+}
+
+async function sendOne(caller: Caller, request: UnaryRequest): Promise<UnaryResponse> {
+  const { method, message, header: headers, signal } = request;
+  const timeoutMs = (request as WithTimeout<UnaryRequest>)[TIMEOUT];
+  return answerOf(method, await caller.unary(method, message, { headers, timeoutMs, signal }));
+}
+
+async function sendStream(caller: Caller, request: StreamRequest): Promise<StreamResponse> {
+  const { method, message, header: headers, signal } = request;
+  const timeoutMs = (request as WithTimeout<StreamRequest>)[TIMEOUT];
+  const incoming = await caller.stream(method, message, { headers, timeoutMs, signal });
+  return { stream: true, service: method.parent, method, ...incoming };
+}
+
+/** Headers of an answer are made when somebody asks for them. */
+function answerOf(method: DescMethodUnary, incoming: Awaited<ReturnType<Caller["unary"]>>): UnaryResponse {
+  return {
+    stream: false,
+    service: method.parent,
+    method,
+    message: incoming.message as MessageShape<DescMessage>,
+    get header() {
+      return toHeaders(incoming.header);
+    },
+    get trailer() {
+      return toHeaders(incoming.trailer);
+    },
+  };
+}
+
+/** Interceptors may throw whatever they like; callers get FerryError. */
+async function guarded<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw toFerryError(error);
+  }
+}

@@ -1,0 +1,276 @@
+import { randomUUID } from "node:crypto";
+import type { Message } from "@bufbuild/protobuf";
+import type { Authenticator } from "@ferry/platform/auth";
+import { FerryError } from "@ferry/platform/errors";
+import { isSampled, isTraceparent, type Logger, newTraceparent, runInContext } from "@ferry/platform/telemetry";
+import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { firstText, METADATA, sizeOf, toMetadata } from "../metadata.ts";
+import { toFerryError, toWireStatus } from "../status.ts";
+import type { CallWork } from "../work.ts";
+import { admit } from "./admission.ts";
+import { CallContext, type CallFacts } from "./call-context.ts";
+import type { RpcServerLimits } from "./limits.ts";
+import type { ServedMethod } from "./method.ts";
+
+/** The engine's side of a call. */
+export type EngineCall = ServerInterceptingCallInterface;
+
+/** What the calls of one server have in common. */
+export interface ServerState {
+  authenticator: Authenticator;
+  logger: Logger;
+  limits: RpcServerLimits;
+  /** Calls whose handler has not ended yet, health and reflection aside. */
+  inFlight: number;
+  /** Calls without a deadline, which a drain has to end by itself. */
+  readonly endless: Set<DrivenCall>;
+}
+
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * One call on the server: takes what the engine receives, runs the handler, tells the engine what to send.
+ *
+ * It stands in the place of the engine's own handlers, which gives control over reads, the final
+ * status and its details, and spares a Node stream and an event emitter per call.
+ */
+export class DrivenCall {
+  private readonly engine: EngineCall;
+  private readonly method: ServedMethod;
+  private readonly server: ServerState;
+  private readonly startedAtMs = Date.now();
+  private context: CallContext | undefined;
+  private work: CallWork = {};
+  private timer: NodeJS.Timeout | undefined;
+  private headersSent = false;
+  private over = false;
+  private request: Uint8Array | undefined;
+  private readonly queue: Uint8Array[] = [];
+  private halfClosed = false;
+  private wakeReader: (() => void) | undefined;
+  private wakeWriter: (() => void) | undefined;
+
+  constructor(engine: EngineCall, method: ServedMethod, server: ServerState) {
+    this.engine = engine;
+    this.method = method;
+    this.server = server;
+  }
+
+  /** Called by the engine's surface, whose own listener is never used. */
+  start(): void {
+    this.engine.start(this);
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    try {
+      this.open(metadata);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.method.streamsIn) this.run((context) => this.answerMany(this.requests(context), context));
+    else this.engine.startRead();
+  }
+
+  onReceiveMessage(bytes: Uint8Array): void {
+    if (this.method.streamsIn) {
+      this.queue.push(bytes);
+      this.wake();
+    } else if (this.request === undefined) {
+      this.request = bytes;
+      this.engine.startRead();
+    } else this.fail(new FerryError("UNIMPLEMENTED", "the rpc takes one message, more came"));
+  }
+
+  onReceiveHalfClose(): void {
+    this.halfClosed = true;
+    const { request, method } = this;
+    if (method.streamsIn) this.wake();
+    else if (this.over) return;
+    else if (request === undefined) this.fail(new FerryError("UNIMPLEMENTED", "the rpc takes one message, none came"));
+    else if (method.streamsOut) this.run((context) => this.answerMany(this.single(request), context));
+    else this.run((context) => this.answerOne(request, context));
+  }
+
+  /** The stream is closed: by the caller, by the engine's own deadline timer, or after a normal end. */
+  onCancel(): void {
+    if (!this.over) {
+      const late = Date.now() >= Number(this.engine.getDeadline()) - 1;
+      this.end(late ? timedOut() : new FerryError("CANCELED", "the caller canceled the call"));
+    }
+    this.wake();
+  }
+
+  /** Ends the call with an error, unless it is over. */
+  fail(thrown: unknown): void {
+    if (this.over) return;
+    const error = toFerryError(thrown);
+    this.log(error);
+    const status = toWireStatus(error);
+    try {
+      const trailer = this.context?.writtenTrailer;
+      if (trailer !== undefined) status.metadata.merge(toMetadata(trailer));
+      if (this.context?.writtenHeader !== undefined) this.sendHeaders();
+    } catch {
+      // Headers that cannot be sent must not hide why the call failed.
+    }
+    this.engine.sendStatus(status);
+    this.end(error);
+    this.wake();
+  }
+
+  private open(metadata: Metadata): void {
+    const { method, server } = this;
+    if (sizeOf(metadata) > server.limits.maxMetadataBytes)
+      throw new FerryError("HEADERS_TOO_LARGE", `the metadata is larger than ${server.limits.maxMetadataBytes} bytes`);
+    const [requestId, traceparent] = [
+      firstText(metadata, METADATA.requestId),
+      firstText(metadata, METADATA.traceparent),
+    ];
+    this.work = {
+      requestId: requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : randomUUID(),
+      traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
+    };
+    const facts = admit(method.policy, metadata, server.authenticator);
+    if (server.inFlight >= server.limits.maxInFlight && !isInfrastructure(method))
+      throw new FerryError("OVERLOADED", "too many calls at once", { retryAfterMs: 1_000 });
+    const deadlineAtMs = this.armDeadline(facts);
+    this.context = new CallContext(method.spec.method, metadata, this.engine.getHost(), facts, deadlineAtMs);
+    if (deadlineAtMs === Infinity) server.endless.add(this);
+    else this.work.deadlineAtMs = deadlineAtMs;
+  }
+
+  /** The caller's deadline where it has a sensible one, else the contract's. The engine keeps time for the caller's. */
+  private armDeadline({ waitMs }: CallFacts): number {
+    const { deadlineMs, maxWaitMs } = this.method.policy;
+    const askedAtMs = Number(this.engine.getDeadline());
+    if (askedAtMs <= this.startedAtMs) throw timedOut();
+    if (deadlineMs === 0) return askedAtMs;
+    const allowedMs = askedAtMs === Infinity ? deadlineMs + waitMs : deadlineMs + maxWaitMs;
+    if (askedAtMs <= this.startedAtMs + allowedMs) return askedAtMs;
+    this.timer = setTimeout(() => this.fail(timedOut()), allowedMs);
+    return this.startedAtMs + allowedMs;
+  }
+
+  private run(answer: (context: CallContext) => Promise<void>): void {
+    const { context, server } = this;
+    if (context === undefined) return;
+    const counted = isInfrastructure(this.method) ? 0 : 1;
+    server.inFlight += counted;
+    void runInContext(this.work, () => answer(context))
+      .catch((error) => this.fail(error))
+      .finally(() => {
+        server.inFlight -= counted;
+      });
+  }
+
+  private async answerOne(bytes: Uint8Array, context: CallContext): Promise<void> {
+    const { method } = this;
+    const answer = method.encode(await method.answerOne(method.decode(bytes), context));
+    if (this.over) return;
+    this.sendHeaders();
+    this.engine.sendMessage(answer, noop);
+    this.succeed();
+  }
+
+  private async answerMany(requests: AsyncIterable<Message>, context: CallContext): Promise<void> {
+    for await (const message of this.method.answerMany(requests, context)) {
+      if (this.over) return;
+      const answer = this.method.encode(message);
+      this.sendHeaders();
+      // Resolves when flow control has taken the frame, or when the call is over.
+      await new Promise<void>((resolve) => {
+        this.wakeWriter = resolve;
+        this.engine.sendMessage(answer, resolve);
+      });
+    }
+    if (this.over) return;
+    this.sendHeaders();
+    this.succeed();
+  }
+
+  private async *single(bytes: Uint8Array): AsyncIterable<Message> {
+    yield this.method.decode(bytes);
+  }
+
+  /** One message is asked for at a time, so that a handler that is slower than its caller slows the caller down. */
+  private async *requests(context: CallContext): AsyncIterable<Message> {
+    for (;;) {
+      if (this.queue.length === 0 && !this.halfClosed && !this.over)
+        await new Promise<void>((resolve) => {
+          this.wakeReader = resolve;
+          this.engine.startRead();
+        });
+      const bytes = this.queue.shift();
+      if (bytes !== undefined) yield this.method.decode(bytes);
+      else if (this.over) throw toFerryError(context.signal.reason);
+      else if (this.halfClosed) return;
+    }
+  }
+
+  private wake(): void {
+    const { wakeReader, wakeWriter } = this;
+    this.wakeReader = undefined;
+    if (this.over) this.wakeWriter = undefined;
+    wakeReader?.();
+    if (this.over) wakeWriter?.();
+  }
+
+  private sendHeaders(): void {
+    if (this.headersSent) return;
+    this.headersSent = true;
+    this.engine.sendMetadata(toMetadata(this.context?.writtenHeader));
+  }
+
+  private succeed(): void {
+    this.engine.sendStatus({ code: 0, details: "", metadata: toMetadata(this.context?.writtenTrailer) });
+    this.end(undefined);
+  }
+
+  private end(error: FerryError | undefined): void {
+    this.over = true;
+    clearTimeout(this.timer);
+    this.server.endless.delete(this);
+    this.context?.abort(error);
+    const { traceparent } = this.work;
+    if (!isSampled(traceparent)) return;
+    const code = error === undefined ? "OK" : error.reason;
+    this.server.logger.hop("grpc", this.method.path, this.startedAtMs, { code, traceparent });
+  }
+
+  /** What a caller must not see is written here, once, with the request id by which it can be found. */
+  private log(error: FerryError): void {
+    const ours = error.reason === "INTERNAL" || (error.reason === "UNAVAILABLE" && error.cause !== undefined);
+    if (!ours) return;
+    const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause ?? "");
+    runInContext(this.work, () =>
+      this.server.logger.error(
+        { rpc: this.method.path, reason: error.reason, error: error.message, cause },
+        "call failed",
+      ),
+    );
+  }
+
+  // What the engine's surface may ask of a call; it never gets to send anything.
+  getPeer = () => this.engine.getPeer();
+  getDeadline = () => this.engine.getDeadline();
+  getHost = () => this.engine.getHost();
+  getAuthContext = () => this.engine.getAuthContext();
+  getConnectionInfo = () => this.engine.getConnectionInfo();
+  getMetricsRecorder = () => this.engine.getMetricsRecorder();
+  startRead = noop;
+  sendMetadata = noop;
+  sendMessage = noop;
+  sendStatus = noop;
+}
+
+function timedOut(): FerryError {
+  return new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
+}
+
+/** Health and reflection must answer when everything else is refused. */
+function isInfrastructure({ path }: ServedMethod): boolean {
+  return path.startsWith("/grpc.");
+}
+
+function noop(): void {}

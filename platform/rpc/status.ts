@@ -1,0 +1,144 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Any, anyIs, anyPack, anyUnpack, DurationSchema } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "@ferry/gen/google/rpc/error_details_pb.ts";
+import { type Status, StatusSchema } from "@ferry/gen/google/rpc/status_pb.ts";
+import {
+  type ErrorDetails,
+  FerryError,
+  type FieldViolation,
+  fromUnknown,
+  isReason,
+  type Reason,
+} from "@ferry/platform/errors";
+import { Metadata } from "@grpc/grpc-js";
+import { asBuffer } from "./metadata.ts";
+
+const DETAILS = "grpc-status-details-bin";
+const DOMAIN = "ferry";
+/** Trailers must stay small: many clients take 8 KB of headers in all. */
+const MAX_FIELDS = 32;
+const MAX_MESSAGE_LENGTH = 1_024;
+const MAX_DESCRIPTION_LENGTH = 200;
+
+export interface WireStatus {
+  code: number;
+  details: string;
+  metadata?: Metadata;
+}
+
+/** What a status without our ErrorInfo means to us, by its code: from the engine itself, or from a server in another language. */
+const FOREIGN: Readonly<Record<number, Reason>> = {
+  [Code.Canceled]: "CANCELED",
+  [Code.Unknown]: "INTERNAL",
+  [Code.InvalidArgument]: "INVALID_REQUEST",
+  [Code.DeadlineExceeded]: "DEADLINE_EXCEEDED",
+  [Code.NotFound]: "NOT_FOUND",
+  [Code.AlreadyExists]: "CONFLICT",
+  [Code.PermissionDenied]: "PERMISSION_DENIED",
+  [Code.ResourceExhausted]: "RESOURCE_EXHAUSTED",
+  [Code.FailedPrecondition]: "CONFLICT",
+  [Code.Aborted]: "CONFLICT",
+  [Code.OutOfRange]: "INVALID_REQUEST",
+  [Code.Unimplemented]: "UNIMPLEMENTED",
+  [Code.Internal]: "INTERNAL",
+  [Code.Unavailable]: "UNAVAILABLE",
+  [Code.DataLoss]: "INTERNAL",
+  [Code.Unauthenticated]: "UNAUTHENTICATED",
+};
+
+/** What takes the place of texts that may tell addresses or internals. The text itself becomes the cause. */
+const PLAIN: Partial<Record<Reason, string>> = {
+  INTERNAL: "internal error",
+  UNAVAILABLE: "a service that is needed cannot be reached",
+  DEADLINE_EXCEEDED: "the time for the call is over",
+};
+
+/** A FerryError as google.rpc.Status, with ErrorInfo, BadRequest and RetryInfo. */
+function statusOf(error: FerryError, message: string): Status {
+  const details: Any[] = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN }))];
+  if (error.fields.length > 0) {
+    const fieldViolations = error.fields.slice(0, MAX_FIELDS).map(({ field, description }) => ({
+      field: plainText(field, MAX_DESCRIPTION_LENGTH),
+      description: plainText(description, MAX_DESCRIPTION_LENGTH),
+    }));
+    details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
+  }
+  if (error.retryAfterMs !== undefined) {
+    const retryDelay = create(DurationSchema, {
+      seconds: BigInt(Math.floor(error.retryAfterMs / 1_000)),
+      nanos: Math.round(error.retryAfterMs % 1_000) * 1_000_000,
+    });
+    details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
+  }
+  return create(StatusSchema, { code: error.entry.grpcCode, message, details });
+}
+
+/** Text that survives the wire: half of a surrogate pair would make the engine throw while it answers. */
+function plainText(text: string, maxLength: number): string {
+  return text.slice(0, maxLength).toWellFormed();
+}
+
+/** What the engine sends for an error. */
+export function toWireStatus(error: FerryError): Required<WireStatus> {
+  const details = plainText(error.message, MAX_MESSAGE_LENGTH);
+  const metadata = new Metadata();
+  metadata.set(DETAILS, asBuffer(toBinary(StatusSchema, statusOf(error, details))));
+  return { code: error.entry.grpcCode, details, metadata };
+}
+
+/** The error that a status other than OK tells. */
+export function fromWireStatus(status: WireStatus): FerryError {
+  const bytes = status.metadata?.get(DETAILS)[0];
+  if (bytes !== undefined && typeof bytes !== "string") {
+    try {
+      const { details, message } = fromBinary(StatusSchema, bytes);
+      return fromDetails(status.code, message || status.details, details);
+    } catch {
+      // Details that cannot be read leave code and message, which are enough.
+    }
+  }
+  return foreign(status.code, status.details);
+}
+
+function fromDetails(code: number, message: string, packed: readonly Any[]): FerryError {
+  let reason: Reason | undefined;
+  let fields: readonly FieldViolation[] = [];
+  let retryAfterMs: number | undefined;
+  for (const any of packed) {
+    if (anyIs(any, ErrorInfoSchema)) {
+      const info = anyUnpack(any, ErrorInfoSchema);
+      if (info?.domain === DOMAIN && isReason(info.reason)) reason = info.reason;
+    } else if (anyIs(any, BadRequestSchema)) {
+      const violations = anyUnpack(any, BadRequestSchema)?.fieldViolations ?? [];
+      fields = violations.map(({ field, description }) => ({ field, description }));
+    } else if (anyIs(any, RetryInfoSchema)) {
+      const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
+      if (delay !== undefined) retryAfterMs = Number(delay.seconds) * 1_000 + Math.round(delay.nanos / 1e6);
+    }
+  }
+  const details = { fields, retryAfterMs };
+  return reason === undefined ? foreign(code, message, details) : new FerryError(reason, message, details);
+}
+
+function foreign(code: number, message: string, details: ErrorDetails = {}): FerryError {
+  const tooLarge = code === Code.ResourceExhausted && /larger than/.test(message);
+  const reason = tooLarge ? "BODY_TOO_LARGE" : (FOREIGN[code] ?? "INTERNAL");
+  const cause = new Error(`gRPC status ${Code[code] ?? code}: ${message}`);
+  return new FerryError(reason, PLAIN[reason] ?? (message || "the call was refused"), { cause, ...details });
+}
+
+/** Makes any thrown value a FerryError; ConnectErrors keep their meaning and their details. */
+export function toFerryError(thrown: unknown): FerryError {
+  if (thrown instanceof FerryError) return thrown;
+  if (thrown instanceof ConnectError) {
+    const packed = thrown.details.flatMap((detail) => {
+      if ("desc" in detail) return [anyPack(detail.desc, create(detail.desc, detail.value))];
+      return [{ $typeName: "google.protobuf.Any" as const, typeUrl: `/${detail.type}`, value: detail.value }];
+    });
+    return fromDetails(thrown.code, thrown.rawMessage, packed);
+  }
+  if (thrown instanceof Error && thrown.name === "TimeoutError")
+    return new FerryError("DEADLINE_EXCEEDED", "the time for the call is over", { cause: thrown });
+  return fromUnknown(thrown);
+}
