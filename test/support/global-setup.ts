@@ -15,7 +15,7 @@ let directory: string | undefined;
  */
 export async function globalSetup(): Promise<void> {
   process.env.FERRY_TEST_RUN = randomBytes(4).toString("hex");
-  if (process.env.FERRY_TEST_DATABASE_URL) return;
+  if (process.env.FERRY_TEST_DATABASE_URL) return dropDatabasesOfRun(); // None yet: this fails early when nothing answers.
   directory = await mkdtemp(join(tmpdir(), "ferry-test-"));
   server = await startPostgres({ directory, port: 0, durable: false });
   process.env.FERRY_TEST_DATABASE_URL = server.url("postgres");
