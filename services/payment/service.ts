@@ -1,7 +1,7 @@
+import type { Client } from "@connectrpc/connect";
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
-import type { RpcClient } from "@ferry/platform/rpc";
 import { createSagaEngine, createWaiters, sagaMigrations } from "@ferry/platform/saga";
 import { createCreateTopUp } from "./app/create-top-up.ts";
 import { createFollowSaga } from "./app/follow-saga.ts";
@@ -16,8 +16,8 @@ export const migrations = [sagaMigrations, store.paymentMigrations];
 
 export type PaymentParts = Pick<ServiceParts<unknown>, "database" | "bus" | "outbox" | "logger"> & {
   config: { parkAfterMs: number };
-  members: RpcClient<typeof MemberService>;
-  ledger: RpcClient<typeof LedgerService>;
+  members: Client<typeof MemberService>;
+  ledger: Client<typeof LedgerService>;
 };
 
 /** Owns the top-up: its record, its saga, and what its member sees of it. */

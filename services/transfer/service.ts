@@ -1,7 +1,7 @@
+import type { Client } from "@connectrpc/connect";
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
-import type { RpcClient } from "@ferry/platform/rpc";
 import { createSagaEngine, createWaiters, sagaMigrations } from "@ferry/platform/saga";
 import { createCancelTransfer } from "./app/cancel-transfer.ts";
 import { createCreateTransfer } from "./app/create-transfer.ts";
@@ -18,8 +18,8 @@ export const migrations = [sagaMigrations, store.transferMigrations];
 
 export type TransferParts = Pick<ServiceParts<unknown>, "database" | "bus" | "outbox" | "logger"> & {
   config: { parkAfterMs: number };
-  members: RpcClient<typeof MemberService>;
-  ledger: RpcClient<typeof LedgerService>;
+  members: Client<typeof MemberService>;
+  ledger: Client<typeof LedgerService>;
 };
 
 /** Owns the transfer: its record, its saga, and what its member sees of it. */

@@ -1,6 +1,6 @@
+import type { Client } from "@connectrpc/connect";
 import { type MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createBatcher } from "@ferry/platform/db";
-import type { RpcClient } from "@ferry/platform/rpc";
 import type { TopUpFacts } from "../domain/top-up.ts";
 
 const STATES: Partial<Record<MemberState, TopUpFacts["memberState"]>> = {
@@ -9,7 +9,7 @@ const STATES: Partial<Record<MemberState, TopUpFacts["memberState"]>> = {
 };
 
 /** Asks member for the states of members, one call for many callers. */
-export function createMembers(client: RpcClient<typeof MemberService>) {
+export function createMembers(client: Client<typeof MemberService>) {
   const batcher = createBatcher<string, TopUpFacts["memberState"]>({
     async run(ids) {
       const { states } = await client.batchGetMemberStates({ memberIds: [...new Set(ids)] });

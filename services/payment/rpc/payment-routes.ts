@@ -30,7 +30,7 @@ function newTopUpOf(request: CreateTopUpRequest, memberId: string, key: string):
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
     requestHash: createHash("sha256").update(toBinary(CreateTopUpRequestSchema, request)).digest(),
     memberId,
-    accountId: request.accountId,
+    accountId: request.accountId.toLowerCase(),
     bankCode: request.bankAccount?.bankCode ?? "",
     accountNumber: request.bankAccount?.accountNumber ?? "",
     currency: request.amount?.currency ?? "",

@@ -1,10 +1,10 @@
+import type { Client } from "@connectrpc/connect";
 import { AccountState, type LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { createBatcher } from "@ferry/platform/db";
-import type { RpcClient } from "@ferry/platform/rpc";
 import type { AccountFacts } from "../domain/transfer.ts";
 
 /** Asks ledger for owner, currency and state of accounts, one call for many callers. */
-export function createAccounts(client: RpcClient<typeof LedgerService>) {
+export function createAccounts(client: Client<typeof LedgerService>) {
   const batcher = createBatcher<string, AccountFacts | undefined>({
     async run(ids) {
       const { accounts } = await client.batchGetAccountFacts({ accountIds: [...new Set(ids)] });

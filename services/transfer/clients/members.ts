@@ -1,6 +1,6 @@
+import type { Client } from "@connectrpc/connect";
 import { type MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createBatcher } from "@ferry/platform/db";
-import type { RpcClient } from "@ferry/platform/rpc";
 import type { TransferFacts } from "../domain/transfer.ts";
 
 const STATES: Partial<Record<MemberState, TransferFacts["memberState"]>> = {
@@ -9,7 +9,7 @@ const STATES: Partial<Record<MemberState, TransferFacts["memberState"]>> = {
 };
 
 /** Asks member for the states of members, one call for many callers. */
-export function createMembers(client: RpcClient<typeof MemberService>) {
+export function createMembers(client: Client<typeof MemberService>) {
   const batcher = createBatcher<string, TransferFacts["memberState"]>({
     async run(ids) {
       const { states } = await client.batchGetMemberStates({ memberIds: [...new Set(ids)] });

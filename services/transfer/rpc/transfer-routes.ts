@@ -31,7 +31,7 @@ export interface TransferRoutesDeps {
 
 function destinationOf({ destination }: CreateTransferRequest): Destination {
   const kind = destination?.kind;
-  if (kind?.case === "accountId") return { kind: "account", accountId: kind.value };
+  if (kind?.case === "accountId") return { kind: "account", accountId: kind.value.toLowerCase() };
   if (kind?.case === "bankAccount")
     return { kind: "bank", bankCode: kind.value.bankCode, accountNumber: kind.value.accountNumber };
   throw invalidRequest([{ field: "destination", description: "must be an account or a bank account" }]);
@@ -42,7 +42,7 @@ function newTransferOf(request: CreateTransferRequest, memberId: string, key: st
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
     requestHash: createHash("sha256").update(toBinary(CreateTransferRequestSchema, request)).digest(),
     memberId,
-    sourceAccountId: request.sourceAccountId,
+    sourceAccountId: request.sourceAccountId.toLowerCase(),
     destination: destinationOf(request),
     currency: request.amount?.currency ?? "",
     amountMinor: request.amount?.minorUnits ?? 0n,

@@ -14,7 +14,7 @@ import {
   SettleHoldRequestSchema,
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import { type Answer, exchange, failureOf, plainAnswer, type SagaSubject } from "@ferry/platform/saga";
+import { type Answer, exchange, plainAnswer, type SagaSubject } from "@ferry/platform/saga";
 import { paymentAnswer } from "./payment-answer.ts";
 import { amountOf, bankAccountOf, type TransferSagaState } from "./state.ts";
 

@@ -1,0 +1,39 @@
+import type { Operation, Outcome } from "../domain/call.ts";
+
+/** Where the answer to a call goes; absent for calls that came by rpc. */
+export interface ReplyRoute {
+  replyTo: string;
+  sagaId: string | undefined;
+  sagaStep: string | undefined;
+}
+
+/** A call that is to be made, or under way. */
+export interface BankCall {
+  /** The command's ce_id, or a UUID of a call that came by rpc. */
+  id: string;
+  /** The transfer or top-up, and the bank's reference. UUID. */
+  reference: string;
+  bankCode: string;
+  operation: Operation;
+  route: ReplyRoute | undefined;
+  traceparent: string | undefined;
+}
+
+/** A call with what became of it. */
+export interface FinishedCall {
+  call: BankCall;
+  outcome: Outcome;
+  durationMs: number;
+}
+
+/** A call as it is recorded. */
+export interface RecordedCall {
+  id: string;
+  reference: string;
+  bankCode: string;
+  operation: Operation["kind"];
+  outcome: Outcome["kind"] | "pending";
+  detail: string;
+  startedAt: Date;
+  durationMs: number | undefined;
+}

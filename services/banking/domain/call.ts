@@ -1,0 +1,118 @@
+import type { Reason } from "@ferry/platform/errors";
+
+/** What the bank is asked to do. Amounts are minor units. */
+export type Operation =
+  | { kind: "verify"; accountNumber: string }
+  | { kind: "send"; accountNumber: string; currency: string; amountMinor: bigint; memo: string }
+  | { kind: "collect"; accountNumber: string; currency: string; amountMinor: bigint; memberId: string }
+  | { kind: "inquire" };
+
+/** What came back from a call to the bank. */
+export type BankResponse =
+  /** It answered; the body is parsed JSON, or undefined when it is none. */
+  | { kind: "answered"; status: number; body: unknown }
+  /** It surely never got the request: nobody listens there. */
+  | { kind: "unreachable"; detail: string }
+  /** No answer, or only a part of one: it may have done it or not. */
+  | { kind: "lost"; detail: string };
+
+/** What is known after a call. */
+export interface Outcome {
+  kind: "done" | "refused" | "unknown" | "not-found" | "unavailable";
+  /** With all but "done". */
+  failure?: { code: Reason; message: string };
+  /** What the bank said, in short, for the record. */
+  detail: string;
+}
+
+const done = (detail: string): Outcome => ({ kind: "done", detail });
+const refused = (code: Reason, message: string): Outcome => ({
+  kind: "refused",
+  failure: { code, message },
+  detail: message,
+});
+const unavailable = (detail: string): Outcome => ({
+  kind: "unavailable",
+  failure: { code: "BANK_UNAVAILABLE", message: "the bank could not be asked" },
+  detail,
+});
+const unknown = (detail: string): Outcome => ({
+  kind: "unknown",
+  failure: { code: "BANK_OUTCOME_UNKNOWN", message: "the bank gave no readable answer" },
+  detail,
+});
+
+function textOf(body: unknown, field: string): string {
+  const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[field] : undefined;
+  return typeof value === "string" ? value.slice(0, 200) : "";
+}
+
+function interpretVerification(response: BankResponse): Outcome {
+  if (response.kind !== "answered") return unavailable(response.detail);
+  const status = response.status === 200 ? textOf(response.body, "status") : "";
+  if (status === "ok") return done("ok");
+  if (status === "unknown") return refused("BANK_ACCOUNT_UNKNOWN", "the bank does not know the account");
+  if (status === "closed") return refused("BANK_ACCOUNT_CLOSED", "the account at the bank is closed");
+  return unavailable(`status ${response.status}`); // A question has no effect: whatever this was, it may be asked again.
+}
+
+/** The bank's own word on a payment or debit, or undefined when the answer does not hold one. */
+function readPayment(body: unknown): Outcome | undefined {
+  const status = textOf(body, "status");
+  if (status === "done") return done("done");
+  if (status !== "refused") return undefined;
+  const reason = textOf(body, "reason");
+  if (reason === "mandate-missing")
+    return refused("MANDATE_MISSING", "the bank has no mandate of this member for the account");
+  return refused("BANK_REFUSED", `the bank refused the payment${reason === "" ? "" : `: ${reason}`}`);
+}
+
+function interpretPayment(response: BankResponse): Outcome {
+  if (response.kind !== "answered") return unknown(response.detail);
+  const said = response.status === 200 ? readPayment(response.body) : undefined;
+  if (said !== undefined) return said;
+  // What the bank found wrong with the request itself was not carried out; an answer like 409 says
+  // that the reference is taken, and whether by this payment only asking can tell.
+  if (response.status === 400 || response.status === 422)
+    return refused(
+      "BANK_REFUSED",
+      `the bank refused the request: ${textOf(response.body, "message") || response.status}`,
+    );
+  return unknown(`status ${response.status}`);
+}
+
+function interpretInquiry(response: BankResponse): Outcome {
+  if (response.kind !== "answered") return unknown(response.detail);
+  const said = response.status === 200 ? readPayment(response.body) : undefined;
+  if (said !== undefined) return said;
+  const failure = { code: "BANK_REFERENCE_UNKNOWN", message: "the bank does not know the reference now" } as const;
+  if (response.status === 404) return { kind: "not-found", failure, detail: "not found" };
+  return unknown(`status ${response.status}`);
+}
+
+/** Says what is known after a call. Total: whatever the bank answers has a meaning, and doubt is "unknown". */
+export function interpret(operation: Operation["kind"], response: BankResponse): Outcome {
+  switch (operation) {
+    case "verify":
+      return interpretVerification(response);
+    case "send":
+    case "collect":
+      return interpretPayment(response);
+    case "inquire":
+      return interpretInquiry(response);
+    default:
+      return operation satisfies never;
+  }
+}
+
+/** The answer to a call for a bank that the platform has no connection to: nothing was sent. */
+export function unknownBank(bankCode: string): Outcome {
+  return refused("BANK_UNKNOWN", `there is no connection to bank ${bankCode}`);
+}
+
+/** The answer to a command that came after its expiry: nothing was sent. */
+export const expired: Outcome = {
+  kind: "unavailable",
+  failure: { code: "EXPIRED", message: "the command came after its expiry and was not carried out" },
+  detail: "expired",
+};
