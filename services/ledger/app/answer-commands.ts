@@ -15,6 +15,7 @@ export interface ReceivedCommand {
   replyTo: string | undefined;
   sagaId: string | undefined;
   sagaStep: string | undefined;
+  traceparent: string | undefined;
 }
 
 interface Options {
@@ -34,8 +35,8 @@ export function createAnswerCommands({ carryOut, inbox, outbox }: Options) {
       tx,
       fresh.map(({ command }) => command),
     );
-    const replies = fresh.flatMap(({ message, replyTo, sagaId, sagaStep }, index) =>
-      replyTo === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic: replyTo, sagaId, sagaStep }],
+    const replies = fresh.flatMap(({ message, replyTo: topic, sagaId, sagaStep, traceparent }, index) =>
+      topic === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic, sagaId, sagaStep, traceparent }],
     );
     if (replies.length > 0) await outbox.add(tx, replies);
   };

@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { CallOptions, Client } from "@connectrpc/connect";
+import {
+  AccountState,
+  CreditAccountRequestSchema,
+  LedgerService,
+  PlaceHoldRequestSchema,
+  PlaceHoldResponseSchema,
+  SettleHoldRequestSchema,
+} from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import {
+  createAuthenticator,
+  createAuthorityState,
+  createServiceIdentity,
+  createTokenSigner,
+  generateKeyPair,
+  toJwks,
+} from "@ferry/platform/auth";
+import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
+import type { FerryError } from "@ferry/platform/errors";
+import { createMemoryBus, deadLetterTopic, type ReceivedRecord, writeHeaders } from "@ferry/platform/events";
+import { inboxMigrations } from "@ferry/platform/inbox";
+import type { Component } from "@ferry/platform/lifecycle";
+import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
+import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
+import { silentLogger as logger, newTraceparent } from "@ferry/platform/telemetry";
+import { createTestDatabase } from "../../test/support/postgres.ts";
+import { commandsTopic } from "./consumers/commands.ts";
+import { createLedgerService } from "./service.ts";
+import { ledgerMigrations } from "./store/migrations.ts";
+import { assertBooksHold } from "./store/test-ledger.ts";
+
+const REPLIES = "ferry.transfer.replies.v1";
+const serviceKeys = generateKeyPair();
+const memberKeys = generateKeyPair();
+const signer = createTokenSigner({ kid: "member-1", privateKeyPem: memberKeys.privateKeyPem });
+const bus = createMemoryBus();
+let parts: Component[] = [];
+let channel: RpcChannel;
+let database: Database;
+let drop: () => Promise<void>;
+let ledger: Client<typeof LedgerService>;
+
+before(async () => {
+  const run = (url: string) => migrate(url, [outboxMigrations, inboxMigrations, ledgerMigrations]);
+  const made = await createTestDatabase({ name: "ledger_service", run });
+  drop = made.drop;
+  database = openDatabase({ url: made.url });
+  const outbox = createOutbox({ database, bus, source: "ferry/ledger", logger });
+  const service = createLedgerService({ database, bus, outbox, logger });
+  const authority = createAuthorityState();
+  authority.apply({
+    snapshot: true,
+    suspendedMemberIds: [],
+    reinstatedMemberIds: [],
+    revokedSessionIds: [],
+    keys: [{ kid: "member-1", publicKeyPem: memberKeys.publicKeyPem }],
+  });
+  const trustedServices = JSON.stringify(
+    toJwks(
+      new Map([
+        ["payment", serviceKeys.publicKeyPem],
+        ["stranger", serviceKeys.publicKeyPem],
+      ]),
+    ),
+  );
+  const authenticator = createAuthenticator({ audience: "ledger", authority, trustedServices });
+  const build = { service: "ledger", version: "0", commit: "none", buildTime: "none" };
+  const server = createRpcServer({ service: "ledger", port: 0, routes: service.routes, authenticator, logger, build });
+  parts = [outbox, server, ...service.components];
+  for (const part of parts) await part.start?.();
+  const identity = createServiceIdentity({ name: "payment", privateKeyPem: serviceKeys.privateKeyPem });
+  channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "ledger", identity, logger });
+  ledger = createRpcClient(LedgerService, channel);
+});
+
+after(async () => {
+  channel.close();
+  for (const part of parts.toReversed()) await part.stop?.();
+  await bus.close();
+  await database.close();
+  await drop();
+});
+
+const euros = (minorUnits: bigint) => ({ currency: "EUR", minorUnits });
+const source = { bankCode: "081", accountNumber: "1100000001" };
+const because = (reason: string) => (error: FerryError) => error.reason === reason;
+
+function as(memberId: string): CallOptions {
+  const token = signer.sign({ memberId, sessionId: newUuid(), role: "member" });
+  return { headers: { authorization: `Bearer ${token}` } };
+}
+
+async function openFunded(memberId: string, amount: bigint): Promise<string> {
+  const { account } = await ledger.openAccount({ currency: "EUR" }, as(memberId));
+  const { failure } = await ledger.creditAccount({
+    reference: newUuid(),
+    accountId: account!.id,
+    amount: euros(amount),
+    source,
+  });
+  assert.equal(failure, undefined);
+  return account!.id;
+}
+
+interface Facts {
+  id?: string;
+  sagaId?: string;
+  sagaStep?: string;
+  replyTo?: string;
+  expiresAt?: Date;
+  traceparent?: string;
+}
+
+function record<Schema extends DescMessage>(schema: Schema, key: string, init: MessageInitShape<Schema>, facts: Facts) {
+  const headers = writeHeaders({
+    id: newUuid(),
+    replyTo: REPLIES,
+    ...facts,
+    type: schema.typeName,
+    source: "ferry/transfer",
+    time: new Date(),
+  });
+  return { topic: commandsTopic, key, value: toBinary(schema, create(schema, init)), headers };
+}
+
+/** Waits until the topic has that many records that the filter takes. */
+async function arrived(topic: string, count: number, filter: (one: ReceivedRecord) => boolean) {
+  for (const deadline = Date.now() + 10_000; ; ) {
+    const found = bus.records(topic).filter(filter);
+    if (found.length >= count) return found;
+    assert.ok(Date.now() < deadline, `${found.length} of ${count} records on ${topic}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+test("commands over the bus are answered once each, to the saga and step that asked", async () => {
+  const memberId = newUuid();
+  const accountId = await openFunded(memberId, 100n);
+  const [transferId, sagaId] = [newUuid(), newUuid()];
+  const traceparent = newTraceparent(true);
+  const request = {
+    transferId,
+    sourceAccountId: accountId,
+    payerMemberId: memberId,
+    amount: euros(60n),
+  };
+  const placed = record(PlaceHoldRequestSchema, accountId, request, {
+    sagaId,
+    sagaStep: "place-hold",
+    traceparent,
+    expiresAt: new Date(Date.now() + 60_000),
+  });
+  const tooLate = record(
+    PlaceHoldRequestSchema,
+    accountId,
+    { ...request, transferId: newUuid() },
+    {
+      sagaId,
+      sagaStep: "late",
+      expiresAt: new Date(Date.now() - 1),
+    },
+  );
+  const settled = record(
+    SettleHoldRequestSchema,
+    accountId,
+    {
+      transferId,
+      sourceAccountId: accountId,
+      destination: { case: "destinationBankAccount", value: source },
+    },
+    { sagaId, sagaStep: "settle", expiresAt: new Date(Date.now() - 1) },
+  );
+  const again = record(PlaceHoldRequestSchema, accountId, request, { sagaId, sagaStep: "place-hold-again" });
+  const sequence = [placed, tooLate, settled, placed, again];
+  await bus.publish(sequence);
+  const ofSaga = (one: ReceivedRecord) => one.headers.saga_id === sagaId;
+  await arrived(REPLIES, 4, ofSaga);
+
+  // The whole sequence once more: what is delivered twice has neither effect nor answer.
+  await bus.publish([...sequence, record(PlaceHoldRequestSchema, accountId, request, { sagaId, sagaStep: "last" })]);
+  await arrived(REPLIES, 5, ofSaga);
+  const replies = bus.records(REPLIES).filter(ofSaga);
+  const answers = replies.map(({ headers, value }) => [
+    headers.saga_step,
+    fromBinary(PlaceHoldResponseSchema, value!).failure?.code,
+  ]);
+  // Order is kept per transfer: replies are keyed by it.
+  assert.deepEqual(
+    answers.filter(([step]) => step !== "late"),
+    [
+      ["place-hold", undefined],
+      ["settle", undefined],
+      ["place-hold-again", undefined],
+      ["last", undefined],
+    ],
+  );
+  assert.deepEqual(
+    answers.filter(([step]) => step === "late"),
+    [["late", "EXPIRED"]],
+  );
+  const first = replies.find(({ headers }) => headers.saga_step === "place-hold");
+  assert.equal(first?.key, transferId);
+  assert.equal(first?.headers.ce_type, "ferry.ledger.v1.PlaceHoldResponse");
+  assert.equal(first?.headers.traceparent?.slice(0, 35), traceparent.slice(0, 35));
+
+  const { account } = await ledger.getAccount({ accountId }, as(memberId));
+  assert.deepEqual([account?.balance?.minorUnits, account?.available?.minorUnits], [40n, 40n]);
+  await assertBooksHold(database);
+});
+
+test("what can never be carried out goes to the dead letters alone, and the rest of its set is answered", async () => {
+  const memberId = newUuid();
+  const accountId = await openFunded(memberId, 100n);
+  const sagaId = newUuid();
+  const hold = (amount: bigint) => ({
+    transferId: newUuid(),
+    sourceAccountId: accountId,
+    payerMemberId: memberId,
+    amount: euros(amount),
+  });
+  const bad = [
+    record(PlaceHoldRequestSchema, accountId, hold(-5n), { sagaId }),
+    record(PlaceHoldRequestSchema, accountId, { ...hold(5n), transferId: "nonsense" }, { sagaId }),
+    record(PlaceHoldRequestSchema, accountId, hold(5n), { sagaId, replyTo: "ferry.transfer.events.v1" }),
+    record(CreditAccountRequestSchema, accountId, { reference: newUuid(), accountId, amount: euros(5n) }, { sagaId }),
+  ];
+  const good = record(PlaceHoldRequestSchema, accountId, hold(5n), { sagaId });
+  await bus.publish([...bad.slice(0, 2), good, ...bad.slice(2)]);
+  const ofSaga = (one: ReceivedRecord) => one.headers.saga_id === sagaId;
+  await arrived(deadLetterTopic(commandsTopic), bad.length, ofSaga);
+  await arrived(REPLIES, 1, ofSaga);
+  const { account } = await ledger.getAccount({ accountId }, as(memberId));
+  assert.deepEqual([account?.balance?.minorUnits, account?.available?.minorUnits], [100n, 95n]);
+});
+
+test("a member sees their own accounts only, by every rpc", async () => {
+  const [memberId, other] = [newUuid(), newUuid()];
+  const accountId = await openFunded(memberId, 10n);
+  const mine = await ledger.listAccounts({}, as(memberId));
+  assert.deepEqual(
+    mine.accounts.map(({ id, state }) => [id, state]),
+    [[accountId, AccountState.OPEN]],
+  );
+  const { entries } = await ledger.listEntries({ accountId: accountId.toUpperCase() }, as(memberId));
+  assert.deepEqual([entries.length, entries[0]?.amount?.minorUnits, entries[0]?.amount?.currency], [1, 10n, "EUR"]);
+  await assert.rejects(ledger.closeAccount({ accountId }, as(memberId)), because("ACCOUNT_NOT_EMPTY"));
+  for (const call of [ledger.getAccount, ledger.listEntries, ledger.closeAccount])
+    await assert.rejects(call({ accountId }, as(other)), because("NOT_FOUND"));
+  await assert.rejects(ledger.openAccount({ currency: "XXX" }, as(memberId)), because("CURRENCY_UNKNOWN"));
+  await assert.rejects(ledger.listAccounts({}), because("PERMISSION_DENIED"));
+
+  const empty = await ledger.openAccount({ currency: "JPY" }, as(memberId));
+  for (let round = 0; round < 2; round++) {
+    const { account } = await ledger.closeAccount({ accountId: empty.account!.id }, as(memberId));
+    assert.equal(account?.state, AccountState.CLOSED);
+  }
+});
+
+test("services ask by rpc what they could ask by the bus, and get facts of many accounts at once", async () => {
+  const memberId = newUuid();
+  const accountId = await openFunded(memberId, 100n);
+  const spelled = accountId.toUpperCase();
+  const { accounts } = await ledger.batchGetAccountFacts({ accountIds: [spelled, newUuid()] });
+  assert.deepEqual(Object.keys(accounts), [spelled]);
+  assert.deepEqual([accounts[spelled]?.ownerId, accounts[spelled]?.currency], [memberId, "EUR"]);
+
+  const holds = Array.from({ length: 32 }, () => ({
+    transferId: newUuid(),
+    sourceAccountId: accountId,
+    payerMemberId: memberId,
+    amount: euros(10n),
+  }));
+  const placed = await Promise.all(holds.map((hold) => ledger.placeHold(hold)));
+  const codes = placed.map(({ failure }) => failure?.code);
+  assert.equal(codes.filter((code) => code === undefined).length, 10);
+  assert.equal(codes.filter((code) => code === "INSUFFICIENT_BALANCE").length, 22);
+  const first = holds[codes.indexOf(undefined)]!;
+  const { transferId, sourceAccountId } = first;
+  assert.equal((await ledger.releaseHold({ transferId, sourceAccountId })).failure, undefined);
+  const destination = { case: "destinationBankAccount", value: source } as const;
+  const { failure } = await ledger.settleHold({ transferId, sourceAccountId, destination });
+  assert.deepEqual([failure?.code, failure?.message.length !== 0], ["HOLD_RELEASED", true]);
+
+  await assert.rejects(ledger.placeHold(first, as(memberId)), because("PERMISSION_DENIED"));
+  const identity = createServiceIdentity({ name: "stranger", privateKeyPem: serviceKeys.privateKeyPem });
+  const headers = { authorization: identity.authorizationFor("ledger") };
+  await assert.rejects(ledger.placeHold(first, { headers }), because("PERMISSION_DENIED"));
+  await assertBooksHold(database);
+});
