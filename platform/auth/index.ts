@@ -13,6 +13,7 @@ export {
   readPrivateKey,
   readPublicKey,
   toJwks,
+  trustedServicesJson,
 } from "./keys.ts";
 export {
   ACCESS_TOKEN,

@@ -1,10 +1,4 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type JsonWebKey as Jwk,
-  type KeyObject,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, type webcrypto } from "node:crypto";
 
 /** A key that must not be used, said in words that a person who configures can act on. */
 export class KeyError extends Error {
@@ -13,7 +7,7 @@ export class KeyError extends Error {
 
 /** A set of public keys as in RFC 7517, section 5. */
 export interface Jwks {
-  keys: (Jwk & { kid: string; use: "sig"; alg: "ES256" })[];
+  keys: (webcrypto.JsonWebKey & { kid: string; use: "sig"; alg: "ES256" })[];
 }
 
 /** The longest name of a key that is looked at. */
@@ -79,6 +73,19 @@ export function toJwks(keys: ReadonlyMap<string, KeyObject | string>): Jwks {
   };
 }
 
+/**
+ * The trust file of a platform whose private keys are all at hand, as on one laptop.
+ *
+ * @param privateKeyPems By name of the service.
+ * @returns A JWKS of the public halves, JSON.
+ */
+export function trustedServicesJson(privateKeyPems: ReadonlyMap<string, string>): string {
+  const publicKeys = [...privateKeyPems].map(
+    ([name, pem]) => [name, createPublicKey(readPrivateKey(pem, `private key of ${name}`))] as const,
+  );
+  return JSON.stringify(toJwks(new Map(publicKeys)), undefined, 2);
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -92,7 +99,7 @@ function trustedKey(entry: unknown, index: number): [string, KeyObject] {
   if ("d" in entry) throw new KeyError(`${name} (${kid}) is a private key: must be public`);
   let key: KeyObject;
   try {
-    key = createPublicKey({ key: { kty, crv, x, y, n: entry.n, e: entry.e } as Jwk, format: "jwk" });
+    key = createPublicKey({ key: { kty, crv, x, y, n: entry.n, e: entry.e } as webcrypto.JsonWebKey, format: "jwk" });
   } catch (cause) {
     throw new KeyError(`${name} (${kid}) cannot be read: must be a public key, JWK`, { cause });
   }
