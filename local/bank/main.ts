@@ -1,3 +1,4 @@
+import { whenAskedToStop } from "../stopping.ts";
 import { readConfig } from "./config.ts";
 import { startBank } from "./server.ts";
 
@@ -6,7 +7,5 @@ bank.failed.catch((error: Error) => {
   process.stderr.write(`the bank's books cannot be written: ${error.message}\n`);
   process.exit(1);
 });
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.once(signal, () => void bank.stop().then(() => process.exit(0)));
-}
+whenAskedToStop(() => void bank.stop().then(() => process.exit(0)));
 process.stdout.write(`${JSON.stringify({ ready: true, port: bank.port, controlPort: bank.controlPort })}\n`);

@@ -1,3 +1,4 @@
+import { whenAskedToStop } from "../stopping.ts";
 import { readConfig } from "./config.ts";
 import { startBroker } from "./server.ts";
 
@@ -8,7 +9,7 @@ function log(event: string, fields: Record<string, unknown>): void {
 
 try {
   const broker = await startBroker({ ...readConfig(), log });
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = (signal: string) => {
     log("stopping", { signal });
     broker.close().then(
       () => process.exit(0),
@@ -18,8 +19,7 @@ try {
       },
     );
   };
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
+  whenAskedToStop(stop);
   process.stdout.write(`${JSON.stringify({ ready: true, port: broker.port })}\n`);
 } catch (error) {
   log("start failed", { error: error instanceof Error ? error.message : String(error) });

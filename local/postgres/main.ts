@@ -1,3 +1,4 @@
+import { whenAskedToStop } from "../stopping.ts";
 import { readConfig } from "./config.ts";
 import { startPostgres } from "./server.ts";
 
@@ -14,12 +15,10 @@ const postgres = await startPostgres({
 });
 
 let stopping = false;
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  process.on(signal, () => {
-    stopping = true;
-    void postgres.stop();
-  });
-}
+whenAskedToStop(() => {
+  stopping = true;
+  void postgres.stop();
+});
 process.stdout.write(`${JSON.stringify({ ready: true, port: postgres.port, postgresPid: postgres.pid })}\n`);
 
 await postgres.exited;

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
+import { createPublicKey, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateKeyPair, trustedServicesJson } from "@ferry/platform/auth";
+import { generateKeyPair, toJwks } from "@ferry/platform/auth";
 
 /** Keys of the local platform, made once and kept in the data folder, readable by their owner alone. */
 export interface Keys {
@@ -25,7 +25,8 @@ export function prepareKeys(dataDirectory: string, services: readonly string[]):
     services.map((service) => [service, readOrMake(fileOf(service), () => generateKeyPair().privateKeyPem)]),
   );
   const trustFile = join(folder, "services.jwks.json");
-  writeFileSync(trustFile, trustedServicesJson(privateKeys), { mode: 0o600 });
+  const publicKeys = new Map([...privateKeys].map(([service, pem]) => [service, createPublicKey(pem)]));
+  writeFileSync(trustFile, JSON.stringify(toJwks(publicKeys), null, 2), { mode: 0o600 });
   const memberSecret = readOrMake(join(folder, "member.secret"), () => randomBytes(32).toString("base64"));
   return { fileOf, trustFile, memberSecret };
 }
