@@ -8,6 +8,11 @@ import type { Outbox } from "@ferry/platform/outbox";
 import type { Logger } from "@ferry/platform/telemetry";
 import { createAnswerCommands } from "./app/answer-commands.ts";
 import { createCarryOut } from "./app/carry-out.ts";
+import { createCloseAccount } from "./app/close-account.ts";
+import { createGetAccounts } from "./app/get-accounts.ts";
+import { createListAccounts } from "./app/list-accounts.ts";
+import { createListEntries } from "./app/list-entries.ts";
+import { createOpenAccount } from "./app/open-account.ts";
 import { createCommandsConsumer } from "./consumers/commands.ts";
 import { createAccountRpcs } from "./rpc/accounts.ts";
 import { createCommandRpcs } from "./rpc/commands.ts";
@@ -25,12 +30,22 @@ export interface LedgerDeps {
 export function createLedgerService({ database, bus, outbox, logger }: LedgerDeps): Service {
   const carryOut = createCarryOut({ store: createCommandStore() });
   const answerCommands = createAnswerCommands({ carryOut, inbox: createInbox({ consumer: "ledger" }), outbox });
-  const rpcs = {
-    ...createAccountRpcs({ database, store: createAccountStore() }),
-    ...createCommandRpcs({ database, carryOut }),
-  };
+  const rpcs = { ...createAccountRpcs(createAccountUseCases(database)), ...createCommandRpcs({ database, carryOut }) };
   return {
     routes: (router: ConnectRouter) => void router.service(LedgerService, rpcs),
     components: [createInboxPurger({ database, logger }), createCommandsConsumer({ bus, database, answerCommands })],
+  };
+}
+
+function createAccountUseCases(database: Database) {
+  const [db, store] = [database, createAccountStore()];
+  const { findAccounts, getAccount } = createGetAccounts({ db, store });
+  return {
+    findAccounts,
+    getAccount,
+    openAccount: createOpenAccount({ db, store }),
+    closeAccount: createCloseAccount({ database, store }),
+    listAccounts: createListAccounts({ db, store }),
+    listEntries: createListEntries({ db, store, getAccount }),
   };
 }

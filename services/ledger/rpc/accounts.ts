@@ -1,34 +1,28 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import type { Database } from "@ferry/platform/db";
 import { memberIdOf } from "@ferry/platform/rpc";
-import { createCloseAccount } from "../app/close-account.ts";
-import { createGetAccounts } from "../app/get-accounts.ts";
-import { createListAccounts } from "../app/list-accounts.ts";
-import { createListEntries } from "../app/list-entries.ts";
-import { createOpenAccount } from "../app/open-account.ts";
-import type { createAccountStore } from "../store/account-store.ts";
+import type { createCloseAccount } from "../app/close-account.ts";
+import type { createGetAccounts } from "../app/get-accounts.ts";
+import type { createListAccounts } from "../app/list-accounts.ts";
+import type { createListEntries } from "../app/list-entries.ts";
+import type { createOpenAccount } from "../app/open-account.ts";
 import { accountMessage, entryMessage, stateMessage } from "./messages.ts";
+
+interface AccountUseCases extends ReturnType<typeof createGetAccounts> {
+  openAccount: ReturnType<typeof createOpenAccount>;
+  closeAccount: ReturnType<typeof createCloseAccount>;
+  listAccounts: ReturnType<typeof createListAccounts>;
+  listEntries: ReturnType<typeof createListEntries>;
+}
 
 type AccountRpcs = Pick<
   ServiceImpl<typeof LedgerService>,
   "openAccount" | "listAccounts" | "getAccount" | "listEntries" | "closeAccount" | "batchGetAccountFacts"
 >;
 
-interface Options {
-  database: Database;
-  store: ReturnType<typeof createAccountStore>;
-}
-
 /** Members' own accounts, and what other services may know of them. */
-export function createAccountRpcs({ database, store }: Options): AccountRpcs {
-  const db = database;
-  const openAccount = createOpenAccount({ db, store });
-  const closeAccount = createCloseAccount({ database, store });
-  const { findAccounts, getAccount } = createGetAccounts({ db, store });
-  const listAccounts = createListAccounts({ db, store });
-  const listEntries = createListEntries({ db, store, getAccount });
-
+export function createAccountRpcs(app: AccountUseCases): AccountRpcs {
+  const { openAccount, closeAccount, findAccounts, getAccount, listAccounts, listEntries } = app;
   return {
     async openAccount({ currency }, context) {
       return { account: accountMessage(await openAccount(memberIdOf(context), currency)) };

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { newUuid, writePageToken } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
+import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { createGetAccounts } from "../app/get-accounts.ts";
 import { createListAccounts } from "../app/list-accounts.ts";
 import { createListEntries } from "../app/list-entries.ts";
 import { createOpenAccount } from "../app/open-account.ts";
-import { createTestLedger, credit, hold, settle } from "./test-ledger.ts";
+import { createTestLedger, credit, hold, ledgerTemplate, settle } from "./test-ledger.ts";
 
-let ledger: Awaited<ReturnType<typeof createTestLedger>>;
+let ledger: ReturnType<typeof createTestLedger>;
 before(async () => {
-  ledger = await createTestLedger();
+  ledger = createTestLedger(await createTestDatabase(ledgerTemplate));
 });
 after(() => ledger.close());
 
@@ -67,7 +68,7 @@ test("accounts are opened in a known currency, and listed oldest first for their
     assert.deepEqual([account.balanceMinor, account.state, account.currency], [0n, "open", currency]);
     opened.push(account.id);
   }
-  await assert.rejects(openAccount(ownerId, "XXX"), because("CURRENCY_UNKNOWN"));
+  await assert.rejects(openAccount(ownerId, "DEM"), because("CURRENCY_UNKNOWN"));
   await openAccount(newUuid(), "EUR");
 
   const first = await listAccounts(ownerId, 2, "");

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { newUuid } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
+import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { createCloseAccount } from "../app/close-account.ts";
 import type { Command } from "../domain/commands.ts";
-import { assertBooksHold, createTestLedger, credit, hold, settle } from "./test-ledger.ts";
+import { assertBooksHold, createTestLedger, credit, hold, ledgerTemplate, settle } from "./test-ledger.ts";
 
-let ledger: Awaited<ReturnType<typeof createTestLedger>>;
+let ledger: ReturnType<typeof createTestLedger>;
 before(async () => {
-  ledger = await createTestLedger();
+  ledger = createTestLedger(await createTestDatabase(ledgerTemplate));
 });
 after(() => ledger.close());
 

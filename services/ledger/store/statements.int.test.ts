@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { newUuid } from "@ferry/platform/db";
+import { createTestDatabase } from "../../../test/support/postgres.ts";
 import * as statements from "./statements.ts";
-import { createTestLedger } from "./test-ledger.ts";
+import { createTestLedger, ledgerTemplate } from "./test-ledger.ts";
 
-let ledger: Awaited<ReturnType<typeof createTestLedger>>;
+let ledger: ReturnType<typeof createTestLedger>;
 const ownerId = newUuid();
 const accountId = newUuid();
 
 before(async () => {
-  ledger = await createTestLedger();
+  ledger = createTestLedger(await createTestDatabase(ledgerTemplate));
   const { database } = ledger;
   await database.query("INSERT INTO account (id, kind, owner_id, currency) VALUES ($1, 'member', $2, 'EUR')", [
     accountId,

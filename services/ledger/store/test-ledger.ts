@@ -1,23 +1,22 @@
 import assert from "node:assert/strict";
 import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
-import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { createCarryOut } from "../app/carry-out.ts";
 import type { Command, CreditAccount, PlaceHold, SettleHold } from "../domain/commands.ts";
 import { createAccountStore } from "./account-store.ts";
 import { createCommandStore } from "./command-store.ts";
 import { ledgerMigrations } from "./migrations.ts";
 
-/** For tests: a ledger in a database of its own. */
-export async function createTestLedger() {
-  const migration = { name: "ledger_store", run: (url: string) => migrate(url, [ledgerMigrations]) };
-  const { url, drop } = await createTestDatabase(migration);
+/** For tests: what a database needs to become a ledger's. */
+export const ledgerTemplate = { name: "ledger_store", run: (url: string) => migrate(url, [ledgerMigrations]) };
+
+/** For tests: a ledger in a database of its own, made from the template. */
+export function createTestLedger({ url, drop }: { url: string; drop(): Promise<void> }) {
   const database = openDatabase({ url, maxConnections: 8 });
   const accounts = createAccountStore();
   const carryOut = createCarryOut({ store: createCommandStore() });
   const send = (...commands: Command[]) =>
     database.transaction((tx) => carryOut(tx, commands)).then((outcomes) => outcomes.map((outcome) => outcome.refusal));
   return {
-    url,
     database,
     accounts,
     /** Carries out one set, and tells the refusals. */
