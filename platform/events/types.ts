@@ -1,4 +1,5 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { Logger } from "@ferry/platform/telemetry";
 
 /** A message as it goes to the broker. */
 export interface OutgoingRecord {
@@ -35,11 +36,13 @@ export interface SubscribeOptions {
 
 /** The narrow port behind which the broker's client stands. */
 export interface Bus {
+  /** Where `consume` writes hops and dead letters. */
+  readonly logger: Logger;
   /** Resolves when the broker has acknowledged all of it; rejects when it did not take all. Order is kept per key. */
   publish(records: readonly OutgoingRecord[]): Promise<void>;
   /** Resolves when the group has been joined. */
   subscribe(options: SubscribeOptions): Promise<Subscription>;
-  /** Makes topics that are missing. Default 3 partitions. */
+  /** Makes topics that are missing. Default 3 partitions, 1 for dead letters. Publishing and subscribing do it by themselves. */
   ensureTopics(topics: readonly { name: string; partitions?: number }[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -78,5 +81,6 @@ export interface ConsumeOptions<Schemas extends readonly DescMessage[]> {
   handle(set: readonly Envelope<MessageShape<Schemas[number]>>[]): Promise<void>;
   /** What to do with types that are not in `schemas`. Default "dead-letter". */
   unknownTypes?: "ignore" | "dead-letter";
+  /** Messages in one set at most. Default 500. */
   maxMessages?: number;
 }

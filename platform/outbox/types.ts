@@ -12,10 +12,10 @@ export interface OutgoingMessage<Schema extends DescMessage = DescMessage> {
   sagaId?: string;
   sagaStep?: string;
   replyTo?: string;
+  /** Default: that of the work at hand. A set of many pieces of work names each its own. */
+  traceparent?: string;
   /** The command expires so many milliseconds after it was handed to the broker: an absent broker expires nothing. */
   ttlMs?: number;
-  /** W3C trace context that the message carries. Default: that of the work at hand. */
-  traceparent?: string;
 }
 
 export interface Outbox {
@@ -23,4 +23,14 @@ export interface Outbox {
   add(tx: Transaction, messages: readonly OutgoingMessage[]): Promise<void>;
   /** Every message of a transaction with an id below this was acknowledged by the broker. */
   acknowledgedBelow(): Promise<bigint>;
+}
+
+/** What waits to be published by this process. */
+export interface OutboxStats {
+  /** Messages of committed transactions in memory. */
+  pending: number;
+  /** Age of the oldest of them, in milliseconds; 0 when there is none. */
+  oldestAgeMs: number;
+  /** Whether this process is the one that publishes. */
+  relaying: boolean;
 }

@@ -1,0 +1,71 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { isSampled } from "@ferry/platform/telemetry";
+import { deadLetterOf, shortText } from "./dead-letters.ts";
+import { readHeaders } from "./headers.ts";
+import type { Bus, ConsumeOptions, Envelope, ReceivedRecord, Subscription } from "./types.ts";
+
+type Decoded = Envelope<MessageShape<DescMessage>> | "ignored" | "buried";
+
+function decode(record: ReceivedRecord, schemas: ReadonlyMap<string, DescMessage>): Decoded {
+  const envelope = readHeaders(record.headers);
+  const schema = schemas.get(envelope.type);
+  if (schema === undefined) return "ignored";
+  if (record.value === undefined) throw new Error("message has no value");
+  return { ...envelope, key: record.key ?? "", message: fromBinary(schema, record.value) };
+}
+
+/**
+ * Subscribes to topics and hands decoded sets to the handler. What cannot be decoded, and by default
+ * what has a type that is not asked for, goes to the dead letters. Unknown fields of messages are kept.
+ *
+ * @returns when the group has been joined.
+ */
+export function consume<const Schemas extends readonly DescMessage[]>(
+  bus: Bus,
+  options: ConsumeOptions<Schemas>,
+): Promise<Subscription> {
+  const { group, topics, maxMessages, unknownTypes = "dead-letter" } = options;
+  const schemas = new Map(options.schemas.map((schema) => [schema.typeName, schema]));
+  // A set comes again, whole or in halves, with the same records: each is decoded, and buried, once.
+  const known = new WeakMap<ReceivedRecord, Decoded>();
+
+  async function bury(record: ReceivedRecord, error: unknown): Promise<"buried"> {
+    const { topic, partition, offset } = record;
+    const fields = { group, topic, partition, offset: String(offset), error: shortText(error) };
+    bus.logger.error(fields, "message goes to the dead letters");
+    await bus.publish([deadLetterOf(record, group, error)]);
+    return "buried";
+  }
+
+  async function read(record: ReceivedRecord): Promise<Decoded> {
+    try {
+      const decoded = decode(record, schemas);
+      if (decoded !== "ignored" || unknownTypes === "ignore") return decoded;
+    } catch (error) {
+      return bury(record, error);
+    }
+    return bury(record, new Error(`type ${record.headers.ce_type} is not one that ${group} handles`));
+  }
+
+  async function handle(set: readonly ReceivedRecord[]): Promise<void> {
+    const startedAtMs = Date.now();
+    const envelopes: Envelope<MessageShape<DescMessage>>[] = [];
+    const sampled: [envelope: Envelope<unknown>, record: ReceivedRecord][] = [];
+    for (const record of set) {
+      let decoded = known.get(record);
+      if (decoded === undefined) {
+        decoded = await read(record);
+        known.set(record, decoded);
+      }
+      if (typeof decoded === "string") continue;
+      envelopes.push(decoded);
+      if (isSampled(decoded.traceparent)) sampled.push([decoded, record]);
+    }
+    if (envelopes.length === 0) return;
+    await options.handle(envelopes as Envelope<MessageShape<Schemas[number]>>[]);
+    for (const [{ type, traceparent, sagaId }, { topic, partition }] of sampled)
+      bus.logger.hop("kafka", type, startedAtMs, { topic, partition, group, sagaId, traceparent });
+  }
+
+  return bus.subscribe({ group, topics, maxMessages, handle });
+}

@@ -1,0 +1,238 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Session } from "@ferry/platform/db";
+import { fromUnknown } from "@ferry/platform/errors";
+import type { Bus } from "@ferry/platform/events";
+import type { Logger } from "@ferry/platform/telemetry";
+import type { Memory, Parcel } from "./memory.ts";
+import { type StoredMessage, toRecord } from "./message.ts";
+import { type Place, readHorizon, readMark, readRows, readTransactions, writeMark } from "./store.ts";
+
+export interface RelayOptions {
+  session: Session;
+  bus: Pick<Bus, "publish">;
+  /** Names this process in the table. */
+  origin: string;
+  memory: Memory;
+  logger: Logger;
+}
+
+const BATCH_MESSAGES = 500;
+/** The table is looked at so often while there is something to mark, and so often when all is quiet. */
+const ACTIVE_LOOK_MS = 500;
+const QUIET_LOOK_MS = 5_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Publishes as long as this process holds the lock: its own messages from memory right after their
+ * commit, all others from the table.
+ *
+ * No row is skipped: the table is read only below the oldest running transaction, where nothing can
+ * appear any more, and the mark never passes a transaction whose messages are not acknowledged.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #ending = new AbortController();
+  /** Up to here everything is published; what a new holder begins with. */
+  #mark: Place = { xid: 0n, seq: 0n };
+  /** Up to here the table was read; at or ahead of the mark. */
+  #cursor: Place = { xid: 0n, seq: 0n };
+  #writtenMark: Place = { xid: 0n, seq: 0n };
+  /** Own rows from this transaction on are read from the table too, because memory may not have them. */
+  #ownFrom: bigint | undefined = 0n;
+  /** The youngest transaction that was left to the table. */
+  #leftUpTo = 0n;
+  /** Memory was full: later messages follow the earlier ones to the table until those are published. */
+  #leaving = false;
+  /** Until the table has been read once to its end, what is in memory waits: it is younger. */
+  #catchingUp = true;
+  #youngest = 0n;
+  #lookWanted = true;
+  #lookedAtMs = 0;
+  #awake = Promise.withResolvers<void>();
+  #busy = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    void options.session.ended.then(() => this.end());
+  }
+
+  get mark(): Place {
+    return this.#mark;
+  }
+
+  /** Nothing that was committed here waits any more. */
+  get drained(): boolean {
+    return !this.#busy && !this.#catchingUp && this.#options.memory.queuedMessages === 0;
+  }
+
+  /** Begins to take parcels: from here on the end of each transaction is heard by this relay. */
+  async prepare(): Promise<void> {
+    const { session } = this.#options;
+    this.#mark = this.#cursor = this.#writtenMark = await readMark(session);
+    this.#leftUpTo = max(this.#leftUpTo, (await readHorizon(session)).next);
+  }
+
+  /** Takes the messages of a committed transaction of this process. */
+  committed(parcel: Parcel): void {
+    const { memory } = this.#options;
+    // What lies behind the cursor is not read from the table again, so it must be kept here in any case.
+    const leave = parcel.xid >= this.#cursor.xid && (memory.full || this.#leaving);
+    this.#youngest = max(this.#youngest, parcel.xid);
+    if (leave) {
+      this.#ownFrom = this.#ownFrom === undefined ? parcel.xid : min(this.#ownFrom, parcel.xid);
+      this.#leftUpTo = max(this.#leftUpTo, parcel.xid);
+      this.#leaving = true;
+      this.#lookWanted = true;
+    } else memory.queue(parcel);
+    this.#awake.resolve();
+  }
+
+  /** Takes a transaction whose end is not known. */
+  ended(xid: bigint): void {
+    this.#options.memory.doubtful.add(xid);
+    this.#youngest = max(this.#youngest, xid);
+    this.#awake.resolve();
+  }
+
+  /** Another process has left rows in the table. */
+  look(): void {
+    this.#lookWanted = true;
+    this.#awake.resolve();
+  }
+
+  end(): void {
+    this.#ending.abort();
+    this.#awake.resolve();
+  }
+
+  /** Runs until the end. Rejects when the session is lost in the middle of something. */
+  async run(): Promise<void> {
+    const { memory } = this.#options;
+    while (!this.#ending.signal.aborted) {
+      this.#awake = Promise.withResolvers();
+      if (this.#lookIsDue()) await this.#while(() => this.#readTable());
+      else if (memory.queuedMessages > 0) await this.#while(() => this.#publishQueued());
+      else await this.#rest();
+    }
+  }
+
+  /** Marks what is published, at an orderly end. */
+  async finish(): Promise<void> {
+    await this.#moveMark();
+  }
+
+  async #while(work: () => Promise<void>): Promise<void> {
+    this.#busy = true;
+    try {
+      await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #lookIsDue(): boolean {
+    if (this.#catchingUp) return true;
+    const idle = this.#options.memory.queuedMessages === 0;
+    if (this.#leaving && !idle) return false; // What was left to the table is younger than the queue.
+    const dueMs = this.#lookWanted && idle ? 0 : this.#active ? ACTIVE_LOOK_MS : QUIET_LOOK_MS;
+    return Date.now() - this.#lookedAtMs >= dueMs;
+  }
+
+  /** Something was published, or rolled back, that the mark in the table has not passed yet. */
+  get #active(): boolean {
+    return this.#youngest >= this.#writtenMark.xid;
+  }
+
+  async #rest(): Promise<void> {
+    const untilMs = this.#lookedAtMs + (this.#active ? ACTIVE_LOOK_MS : QUIET_LOOK_MS);
+    const timer = setTimeout(() => this.#awake.resolve(), Math.max(1, untilMs - Date.now()));
+    await this.#awake.promise;
+    clearTimeout(timer);
+    await new Promise(setImmediate); // What is committed in one turn leaves in one request.
+  }
+
+  async #publishQueued(): Promise<void> {
+    const { memory } = this.#options;
+    const parcels = memory.peek(BATCH_MESSAGES);
+    const messages = parcels.length === 1 ? parcels[0]!.messages : parcels.flatMap((parcel) => parcel.messages);
+    if (await this.#publish(messages)) memory.acknowledge(parcels, this.#cursor.xid);
+  }
+
+  async #readTable(): Promise<void> {
+    const { session, origin, memory } = this.#options;
+    this.#lookWanted = false;
+    this.#lookedAtMs = Date.now();
+    const { oldest } = await readHorizon(session);
+    const rows = await readRows(session, {
+      ...{ after: this.#cursor, below: oldest, notOf: origin, ownFrom: this.#ownFrom, limit: BATCH_MESSAGES },
+    });
+    if (!(await this.#publish(rows.filter(({ xid }) => !memory.knows(xid))))) return;
+    const last = rows.at(-1);
+    if (last !== undefined) this.#youngest = max(this.#youngest, last.xid);
+    if (last !== undefined && rows.length === BATCH_MESSAGES) {
+      this.#cursor = last;
+      this.#lookWanted = true;
+    } else {
+      if (!(await this.#resolveDoubts(oldest))) return;
+      this.#cursor = later(this.#cursor, { xid: oldest, seq: 0n });
+      this.#catchingUp = this.#leaving = false;
+      if (oldest > this.#leftUpTo) this.#ownFrom = undefined;
+    }
+    memory.forgetBelow(this.#cursor.xid);
+    await this.#moveMark();
+  }
+
+  /** Looks up what became of transactions that ended without word of a commit. */
+  async #resolveDoubts(below: bigint): Promise<boolean> {
+    const { session, memory } = this.#options;
+    const over = [...memory.doubtful].filter((xid) => xid < below);
+    if (over.length === 0) return true;
+    if (!(await this.#publish(await readTransactions(session, over)))) return false;
+    for (const xid of over) memory.doubtful.delete(xid);
+    return true;
+  }
+
+  async #moveMark(): Promise<void> {
+    const pending = this.#options.memory.oldestPending();
+    const reached = pending === undefined || pending > this.#cursor.xid ? this.#cursor : { xid: pending, seq: 0n };
+    this.#mark = later(this.#mark, reached);
+    const moved = this.#mark.xid > this.#writtenMark.xid || this.#mark.seq > this.#writtenMark.seq;
+    if (!moved || !this.#active) return;
+    await writeMark(this.#options.session, this.#mark);
+    this.#writtenMark = this.#mark;
+  }
+
+  /** Publishes until the broker has it. @returns false when this relay has ended before. */
+  async #publish(messages: readonly StoredMessage[]): Promise<boolean> {
+    const { bus, logger } = this.#options;
+    for (let attempt = 0; messages.length > 0; attempt++) {
+      try {
+        const nowMs = Date.now();
+        await bus.publish(messages.map((message) => toRecord(message, nowMs)));
+        break;
+      } catch (error) {
+        const { cause, message } = fromUnknown(error);
+        const fields = { attempt, messages: messages.length, error: message, cause: String(cause ?? "") };
+        logger.warn(fields, "outbox waits for the broker");
+        const pauseMs =
+          Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+        await delay(pauseMs, undefined, { signal: this.#ending.signal }).catch(() => {});
+      }
+      if (this.#ending.signal.aborted) return false;
+    }
+    return true;
+  }
+}
+
+function min(one: bigint, other: bigint): bigint {
+  return one < other ? one : other;
+}
+
+function max(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
+}
+
+function later(one: Place, other: Place): Place {
+  return one.xid > other.xid || (one.xid === other.xid && one.seq > other.seq) ? one : other;
+}

@@ -1,0 +1,126 @@
+import type { Queryable } from "@ferry/platform/db";
+import type { StoredMessage } from "./message.ts";
+
+/** A place in the order of publication. (xid, 0) is before everything of that transaction. */
+export interface Place {
+  xid: bigint;
+  seq: bigint;
+}
+
+export interface OutboxRow extends StoredMessage, Place {
+  createdAtMs: number;
+}
+
+interface RawRow extends StoredMessage {
+  xid: string;
+  seq: bigint;
+  created_at: Date;
+  ttl_ms: number | null;
+}
+
+export const CHANNEL = "ferry_outbox";
+/** Two numbers that nothing else of the platform locks. */
+const LOCK = [0x66657272, 1] as const;
+const COLUMNS = "xid::text, seq, topic, key, headers, payload, ttl_ms, created_at";
+
+const ADD = `
+  WITH added AS (
+    INSERT INTO outbox (origin, topic, key, headers, payload, ttl_ms)
+    SELECT $1::uuid, * FROM unnest($2::text[], $3::text[], $4::json[], $5::bytea[], $6::integer[])
+  )
+  SELECT pg_current_xact_id()::text AS xid`;
+
+/** Adds messages to the open transaction. @returns its id. */
+export async function insertRows(tx: Queryable, origin: string, messages: readonly StoredMessage[]): Promise<bigint> {
+  const [row] = await tx.query<{ xid: string }>(ADD, [
+    origin,
+    messages.map(({ topic }) => topic),
+    messages.map(({ key }) => key),
+    messages.map(({ headers }) => JSON.stringify(headers)),
+    messages.map(({ payload }) => Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)),
+    messages.map(({ ttlMs }) => ttlMs),
+  ]);
+  return BigInt(row!.xid);
+}
+
+export async function tryLock(db: Queryable): Promise<boolean> {
+  const [row] = await db.query<{ locked: boolean }>("SELECT pg_try_advisory_lock($1, $2) AS locked", LOCK);
+  return row!.locked;
+}
+
+export async function listen(db: Queryable): Promise<void> {
+  await db.query(`LISTEN ${CHANNEL}`);
+}
+
+export async function notify(db: Queryable): Promise<void> {
+  await db.query(`SELECT pg_notify('${CHANNEL}', '')`);
+}
+
+/** Every transaction with an id below `oldest` is over; none with an id from `next` on has begun. */
+export async function readHorizon(db: Queryable): Promise<{ oldest: bigint; next: bigint }> {
+  const [row] = await db.query<{ oldest: string; next: string }>(
+    `SELECT pg_snapshot_xmin(snapshot)::text AS oldest, pg_snapshot_xmax(snapshot)::text AS next
+     FROM pg_current_snapshot() AS snapshot`,
+  );
+  return { oldest: BigInt(row!.oldest), next: BigInt(row!.next) };
+}
+
+export async function readMark(db: Queryable): Promise<Place> {
+  const [row] = await db.query<{ xid: string; seq: bigint }>("SELECT xid::text, seq FROM outbox_mark");
+  if (row === undefined) throw new Error("outbox_mark has no row");
+  return { xid: BigInt(row.xid), seq: row.seq };
+}
+
+export async function writeMark(db: Queryable, { xid, seq }: Place): Promise<void> {
+  await db.query("UPDATE outbox_mark SET xid = $1::text::xid8, seq = $2", [String(xid), seq]);
+}
+
+function toRow({ xid, seq, topic, key, headers, payload, ttl_ms, created_at }: RawRow): OutboxRow {
+  const createdAtMs = created_at.getTime();
+  return { xid: BigInt(xid), seq, topic, key, headers, payload, ttlMs: ttl_ms, createdAtMs };
+}
+
+export interface Stretch {
+  /** Rows after this place, */
+  after: Place;
+  /** of transactions below this id, */
+  below: bigint;
+  /** of all processes but this, */
+  notOf: string;
+  /** and of this one too from this transaction on. Undefined: none. */
+  ownFrom: bigint | undefined;
+  limit: number;
+}
+
+export async function readRows(db: Queryable, { after, below, notOf, ownFrom, limit }: Stretch): Promise<OutboxRow[]> {
+  const rows = await db.query<RawRow>(
+    `SELECT ${COLUMNS} FROM outbox
+     WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < $3::text::xid8
+       AND (origin <> $4::uuid OR xid >= $5::text::xid8)
+     ORDER BY xid, seq LIMIT $6`,
+    [String(after.xid), after.seq, String(below), notOf, ownFrom === undefined ? null : String(ownFrom), limit],
+  );
+  return rows.map(toRow);
+}
+
+export async function readTransactions(db: Queryable, xids: readonly bigint[]): Promise<OutboxRow[]> {
+  const rows = await db.query<RawRow>(
+    `SELECT ${COLUMNS} FROM outbox WHERE xid = ANY ($1::text[]::xid8[]) ORDER BY xid, seq`,
+    [xids.map(String)],
+  );
+  return rows.map(toRow);
+}
+
+/** Deletes the oldest published rows, one chunk. Rows lie in the order of time, so only the oldest are looked at. */
+export async function deleteOld(db: Queryable, below: bigint, keptDays: number, limit: number): Promise<number> {
+  const rows = await db.query(
+    `DELETE FROM outbox WHERE (xid, seq) IN (
+       SELECT xid, seq FROM (
+         SELECT xid, seq, created_at FROM outbox WHERE xid < $1::text::xid8 ORDER BY xid, seq LIMIT $3
+       ) AS oldest
+       WHERE created_at < now() - make_interval(days => $2)
+     ) RETURNING 1`,
+    [String(below), keptDays, limit],
+  );
+  return rows.length;
+}
