@@ -267,6 +267,15 @@ describe("time", () => {
     assert.ok(ids.every((id) => ended.get(id)?.status === "completed"));
   });
 
+  test("an engine that is idle finds what another began and left", async () => {
+    const outbox = createRecordingOutbox();
+    const idle = createEngine(outbox, { pollMs: 1_000 });
+    await idle.start();
+    const [id = ""] = await begin(createEngine(createRecordingOutbox()));
+    await until("it was asked again", () => outbox.sent.length > 0);
+    assert.equal(outbox.sent[0]?.id, `${id}:verify-account:ask:2`);
+  });
+
   test("two engines at once do each time-out once, more than one chunk of them", async () => {
     const outbox = createRecordingOutbox();
     const [one, other] = [createEngine(outbox), createEngine(outbox)];
