@@ -1,0 +1,235 @@
+import type { BankRecord, BooksSources } from "./sources.ts";
+
+export interface BooksReport {
+  /** What does not hold, a sentence each; empty when the books are right. */
+  findings: string[];
+  /** Counts of what was looked at, so that a check of nothing shows. */
+  figures: Record<string, number>;
+}
+
+const MAX_EXAMPLES = 5;
+
+interface Described {
+  id: string;
+  detail?: string;
+}
+
+/** One finding for a list of rows that should be empty. */
+function finding(what: string, rows: readonly Described[]): string[] {
+  if (rows.length === 0) return [];
+  const examples = rows
+    .slice(0, MAX_EXAMPLES)
+    .map(({ id, detail }) => (detail === undefined ? id : `${id} (${detail})`));
+  return [`${what}: ${rows.length}, as ${examples.join(", ")}`];
+}
+
+/** Statements whose every row is a breach, by service. */
+const BREACHES: [service: "ledger" | "transfer" | "payment" | "banking", what: string, sql: string][] = [
+  [
+    "ledger",
+    "postings of a reference do not sum to zero",
+    "SELECT reference AS id, sum(amount)::text AS detail FROM entry GROUP BY reference HAVING sum(amount) <> 0",
+  ],
+  [
+    "ledger",
+    "postings of a currency do not sum to zero",
+    "SELECT currency AS id, sum(amount)::text AS detail FROM entry JOIN account ON account.id = account_id GROUP BY currency HAVING sum(amount) <> 0",
+  ],
+  [
+    "ledger",
+    "a reference has other than two postings",
+    "SELECT reference AS id, count(*)::text AS detail FROM entry GROUP BY reference HAVING count(*) <> 2",
+  ],
+  [
+    "ledger",
+    "a balance is not the sum of its postings",
+    "SELECT id, balance || ' is not ' || total AS detail FROM account, LATERAL (SELECT coalesce(sum(amount), 0) AS total FROM entry WHERE account_id = account.id) AS postings WHERE balance <> total",
+  ],
+  [
+    "ledger",
+    "balance_after is not the running sum",
+    "SELECT account_id AS id, version::text AS detail FROM (SELECT account_id, version, balance_after, sum(amount) OVER (PARTITION BY account_id ORDER BY version) AS running FROM entry) AS entries WHERE balance_after <> running",
+  ],
+  [
+    "ledger",
+    "the held amount is not the sum of open holds",
+    "SELECT id, held || ' is not ' || total AS detail FROM account, LATERAL (SELECT coalesce(sum(amount), 0) AS total FROM hold WHERE account_id = account.id AND state = 'held') AS holds WHERE kind = 'member' AND held <> total",
+  ],
+  [
+    "ledger",
+    "an account is below its limit",
+    "SELECT id, balance::text AS detail FROM account WHERE kind = 'member' AND balance < held",
+  ],
+  [
+    "ledger",
+    "a settled hold has no posting",
+    "SELECT transfer_id AS id FROM hold WHERE state = 'settled' AND NOT EXISTS (SELECT FROM entry WHERE reference = transfer_id)",
+  ],
+  [
+    "ledger",
+    "a posting of a transfer has no settled hold",
+    "SELECT reference AS id FROM entry WHERE leg LIKE 'transfer-%' AND NOT EXISTS (SELECT FROM hold WHERE transfer_id = reference AND state = 'settled')",
+  ],
+  [
+    "transfer",
+    "a transfer has not ended",
+    "SELECT id, state AS detail FROM transfer WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED')",
+  ],
+  [
+    "transfer",
+    "a transfer failed or is parked without a reason",
+    "SELECT id, state AS detail FROM transfer WHERE state IN ('FAILED', 'CANCELED', 'PARKED') AND failure_code IS NULL",
+  ],
+  [
+    "transfer",
+    "a transfer has no saga",
+    "SELECT id FROM transfer WHERE NOT EXISTS (SELECT FROM saga WHERE saga.id = transfer.id)",
+  ],
+  [
+    "transfer",
+    "a saga has not ended",
+    "SELECT id, status AS detail FROM saga WHERE status NOT IN ('completed', 'undone', 'parked')",
+  ],
+  ["transfer", "a reply came for no saga", "SELECT message_id AS id FROM saga_stray_reply"],
+  [
+    "payment",
+    "a top-up has not ended",
+    "SELECT id, state AS detail FROM top_up WHERE state NOT IN ('COMPLETED', 'FAILED', 'PARKED')",
+  ],
+  [
+    "payment",
+    "a top-up failed without a reason",
+    "SELECT id FROM top_up WHERE state = 'FAILED' AND failure_code IS NULL",
+  ],
+  [
+    "banking",
+    "a call to the bank has no outcome",
+    "SELECT id, reference::text AS detail FROM bank_call WHERE outcome = 'pending'",
+  ],
+];
+
+interface Movement {
+  id: string;
+  state: string;
+  currency: string;
+  amount: bigint;
+  external: boolean;
+}
+
+interface Posted {
+  id: string;
+  amount: bigint;
+}
+
+/** Transfers against the ledger: a completed one moved its amount once, one that did not complete moved and holds nothing. */
+function checkPostings(transfers: readonly Movement[], posted: readonly Posted[], open: ReadonlySet<string>): string[] {
+  const amounts = new Map(posted.map(({ id, amount }) => [id, amount]));
+  const known = new Set(transfers.map(({ id }) => id));
+  const bad = transfers.filter(
+    ({ id, state, amount }) => (amounts.get(id) ?? 0n) !== (state === "COMPLETED" ? amount : 0n),
+  );
+  const leaked = transfers.filter(({ id, state }) => state !== "PARKED" && open.has(id));
+  return [
+    ...finding(
+      "the ledger moved another amount than the transfer says",
+      bad.map(({ id, state }) => ({ id, detail: state })),
+    ),
+    ...finding("a hold is left open", [...leaked, ...[...open].filter((id) => !known.has(id)).map((id) => ({ id }))]),
+    ...finding(
+      "the ledger moved money for no transfer",
+      posted.filter(({ id }) => !known.has(id)),
+    ),
+  ];
+}
+
+/** Movements against the bank: exactly one record of reference and amount for what completed, none for what failed. */
+function checkBank(kind: BankRecord["kind"], movements: readonly Movement[], records: readonly BankRecord[]): string[] {
+  const done = records.filter((record) => record.kind === kind && record.status === "done");
+  const byReference = Map.groupBy(done, ({ reference }) => reference);
+  const external = movements.filter((movement) => movement.external);
+  const known = new Set(external.map(({ id }) => id));
+  const wrong = external.filter(({ id, state, currency, amount }) => {
+    const found = byReference.get(id) ?? [];
+    if (state === "PARKED") return found.length > 1;
+    if (state !== "COMPLETED") return found.length > 0;
+    return found.length !== 1 || found[0]?.currency !== currency || BigInt(found[0].minorUnits) !== amount;
+  });
+  const unexplained = done.filter(({ reference }) => !known.has(reference));
+  return [
+    ...finding(
+      `the bank's ${kind}s are not what the platform's books say`,
+      wrong.map(({ id, state }) => ({ id, detail: `${state}, ${byReference.get(id)?.length ?? 0} records` })),
+    ),
+    ...finding(
+      `the bank has a ${kind} that nothing explains`,
+      unexplained.map(({ reference }) => ({ id: reference })),
+    ),
+  ];
+}
+
+/** Per currency: what came in less what went out is what members own, suspense included. */
+async function checkTotals(
+  sources: BooksSources,
+  transfers: readonly Movement[],
+  topUps: readonly Movement[],
+): Promise<string[]> {
+  const owned = await sources.query<{ currency: string; total: bigint }>(
+    "ledger",
+    "SELECT currency, sum(balance) AS total FROM account WHERE kind <> 'clearing' GROUP BY currency",
+  );
+  const sum = (rows: readonly Movement[], currency: string) =>
+    rows
+      .filter((row) => row.external && row.state === "COMPLETED" && row.currency === currency)
+      .reduce((total, { amount }) => total + amount, 0n);
+  const wrong = owned.filter(({ currency, total }) => sum(topUps, currency) - sum(transfers, currency) !== total);
+  return finding(
+    "top-ups less payments are not what is in the accounts",
+    wrong.map(({ currency, total }) => ({ id: currency, detail: `accounts hold ${total}` })),
+  );
+}
+
+/**
+ * Checks the books of a platform that has come to rest: invariants I1, I2, I4 and I6 of the design,
+ * and the platform's books against the bank's.
+ */
+export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
+  const breaches = await Promise.all(
+    BREACHES.map(async ([service, what, sql]) => finding(what, await sources.query<Described>(service, sql))),
+  );
+  const transfers = await sources.query<Movement>(
+    "transfer",
+    "SELECT id, state, currency, amount_minor AS amount, destination_bank_code IS NOT NULL AS external FROM transfer",
+  );
+  const topUps = await sources.query<Movement>(
+    "payment",
+    "SELECT id, state, currency, amount_minor AS amount, true AS external FROM top_up",
+  );
+  const posted = await sources.query<Posted>(
+    "ledger",
+    "SELECT reference AS id, -amount AS amount FROM entry WHERE leg = 'transfer-from'",
+  );
+  const booked = await sources.query<Posted>(
+    "ledger",
+    "SELECT reference AS id, amount FROM entry WHERE leg = 'credit-to'",
+  );
+  const holds = await sources.query<Described>("ledger", "SELECT transfer_id AS id FROM hold WHERE state = 'held'");
+  const records = await sources.bankRecords();
+  return {
+    findings: [
+      ...breaches.flat(),
+      ...checkPostings(transfers, posted, new Set(holds.map(({ id }) => id))),
+      ...checkPostings(topUps, booked, new Set()),
+      ...checkBank("payment", transfers, records),
+      ...checkBank("debit", topUps, records),
+      ...(await checkTotals(sources, transfers, topUps)),
+    ],
+    figures: {
+      transfers: transfers.length,
+      completed: transfers.filter(({ state }) => state === "COMPLETED").length,
+      topUps: topUps.length,
+      postings: posted.length + booked.length,
+      bankRecords: records.length,
+      openHolds: holds.length,
+    },
+  };
+}
