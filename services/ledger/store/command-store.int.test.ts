@@ -23,6 +23,7 @@ test("sets side by side in opposite directions neither deadlock nor lose money",
   });
   const answers = await Promise.all(sets.map((set) => ledger.send(...set)));
   assert.deepEqual(new Set(answers.flat()), new Set([undefined]));
+  assert.equal(ledger.repeated(), 0, "no deadlock that a second attempt hides");
   for (const { id } of pairs) {
     const { balanceMinor, heldMinor } = await ledger.find(id);
     assert.deepEqual([balanceMinor, heldMinor], [1_000n, 0n]);

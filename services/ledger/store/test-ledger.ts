@@ -14,11 +14,20 @@ export function createTestLedger({ url, drop }: { url: string; drop(): Promise<v
   const database = openDatabase({ url, maxConnections: 8 });
   const accounts = createAccountStore();
   const carryOut = createCarryOut({ store: createCommandStore() });
-  const send = (...commands: Command[]) =>
-    database.transaction((tx) => carryOut(tx, commands)).then((outcomes) => outcomes.map((outcome) => outcome.refusal));
+  let repeated = 0;
+  async function send(...commands: Command[]) {
+    let attempts = 0;
+    const outcomes = await database.transaction((tx) => {
+      if (++attempts > 1) repeated++;
+      return carryOut(tx, commands);
+    });
+    return outcomes.map((outcome) => outcome.refusal);
+  }
   return {
     database,
     accounts,
+    /** How often a set had to be carried out again, after a deadlock or a lost race. */
+    repeated: () => repeated,
     /** Carries out one set, and tells the refusals. */
     send,
     /** Opens an account with that much on it. */
