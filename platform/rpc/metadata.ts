@@ -1,4 +1,5 @@
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
+import { FerryError } from "@ferry/platform/errors";
 import { Metadata } from "@grpc/grpc-js";
 
 /** Names of metadata that the platform itself reads and writes. */
@@ -31,15 +32,20 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 /**
  * Writes an application's headers into metadata. Values of names that end in "-bin" are base64.
  *
- * @throws Error for names or values that HTTP/2 cannot carry.
+ * @throws FerryError INVALID_REQUEST or IDEMPOTENCY_KEY_INVALID for names or values that gRPC cannot carry.
  */
 export function addHeaders(metadata: Metadata, headers: HeadersInput): void {
   if (headers === undefined || headers === null) return;
   for (const [name, value] of Symbol.iterator in headers ? headers : Object.entries(headers)) {
     const key = String(name).toLowerCase();
     if (RESERVED.test(key)) continue;
-    if (!key.endsWith("-bin")) metadata.add(key, String(value));
-    else for (const part of String(value).split(",")) metadata.add(key, Buffer.from(part.trim(), "base64"));
+    try {
+      if (!key.endsWith("-bin")) metadata.add(key, String(value));
+      else for (const part of String(value).split(",")) metadata.add(key, Buffer.from(part.trim(), "base64"));
+    } catch (error) {
+      const reason = key === METADATA.idempotencyKey ? "IDEMPOTENCY_KEY_INVALID" : "INVALID_REQUEST";
+      throw new FerryError(reason, `the value of ${key} must be printable ASCII characters`, { cause: error });
+    }
   }
 }
 

@@ -62,7 +62,7 @@ export class Caller {
 
   /** The caller's own headers come before what the channel and the work at hand add. */
   private metadata(headers: HeadersInput): Metadata {
-    const metadata = readHeaders(headers);
+    const metadata = toMetadata(headers);
     const { identity, audience } = this.options;
     if (identity !== undefined && isAbsent(metadata, METADATA.authorization))
       metadata.set(METADATA.authorization, identity.authorizationFor(audience));
@@ -83,12 +83,4 @@ export class Caller {
 
 function isAbsent(metadata: Metadata, name: string): boolean {
   return metadata.get(name).length === 0;
-}
-
-function readHeaders(headers: HeadersInput): Metadata {
-  try {
-    return toMetadata(headers);
-  } catch (error) {
-    throw new FerryError("INVALID_REQUEST", "a header of the call cannot be sent", { cause: error });
-  }
 }

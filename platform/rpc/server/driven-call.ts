@@ -44,6 +44,8 @@ export class DrivenCall {
   private timer: NodeJS.Timeout | undefined;
   private headersSent = false;
   private over = false;
+  private reserved = false;
+  private running = false;
   private request: Uint8Array | undefined;
   private readonly queue: Uint8Array[] = [];
   private halfClosed = false;
@@ -131,9 +133,8 @@ export class DrivenCall {
       requestId: requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : randomUUID(),
       traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
     };
+    this.reserve();
     const facts = admit(method.policy, metadata, server.authenticator);
-    if (server.inFlight >= server.limits.maxInFlight && !isInfrastructure(method))
-      throw new FerryError("OVERLOADED", "too many calls at once", { retryAfterMs: 1_000 });
     const deadlineAtMs = this.armDeadline(facts);
     this.context = new CallContext(method.spec.method, metadata, this.engine.getHost(), facts, deadlineAtMs);
     if (deadlineAtMs === Infinity) server.endless.add(this);
@@ -153,15 +154,27 @@ export class DrivenCall {
   }
 
   private run(answer: (context: CallContext) => Promise<void>): void {
-    const { context, server } = this;
+    const { context } = this;
     if (context === undefined) return;
-    const counted = isInfrastructure(this.method) ? 0 : 1;
-    server.inFlight += counted;
+    this.running = true;
     void runInContext(this.work, () => answer(context))
       .catch((error) => this.fail(error))
-      .finally(() => {
-        server.inFlight -= counted;
-      });
+      .finally(() => this.release());
+  }
+
+  /** Takes a place among the calls in flight, until the handler has ended, however long after its caller has gone. */
+  private reserve(): void {
+    if (isInfrastructure(this.method)) return;
+    const { limits, inFlight } = this.server;
+    if (inFlight >= limits.maxInFlight)
+      throw new FerryError("OVERLOADED", "too many calls at once", { retryAfterMs: 1_000 });
+    this.server.inFlight++;
+    this.reserved = true;
+  }
+
+  private release(): void {
+    if (this.reserved) this.server.inFlight--;
+    this.reserved = false;
   }
 
   private async answerOne(bytes: Uint8Array, context: CallContext): Promise<void> {
@@ -229,6 +242,7 @@ export class DrivenCall {
 
   private end(error: FerryError | undefined): void {
     this.over = true;
+    if (!this.running) this.release();
     clearTimeout(this.timer);
     this.server.endless.delete(this);
     this.context?.abort(error);

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { createServer, type Server, type Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { FerryError } from "@ferry/platform/errors";
+import { callUnary, openChannel } from "./index.ts";
+import { EchoService } from "./testing/echo-service.ts";
+import { channelTo, echoClient, keepingLogger, type Line, reasonOf, serveEcho } from "./testing/harness.ts";
+
+/** A peer that accepts connections and never says a word. */
+async function listenSilently(context: TestContext) {
+  const sockets = new Set<Socket>();
+  const events = { accepted: 0, closed: 0, onClose: () => {} };
+  const server: Server = createServer((socket) => {
+    events.accepted++;
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      events.closed++;
+      events.onClose();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as { port: number }).port, events };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function timed(call: Promise<unknown>): Promise<{ error: FerryError; tookMs: number }> {
+  const startedAtMs = Date.now();
+  const error = await call.then(
+    () => assert.fail("the call went through"),
+    (thrown: FerryError) => thrown,
+  );
+  assert.ok(error instanceof FerryError);
+  return { error, tookMs: Date.now() - startedAtMs };
+}
+
+test("a peer that accepts and says nothing fails a call within the time for connecting, whatever the deadline", async (context) => {
+  const { port } = await listenSilently(context);
+  const client = echoClient(context, port);
+  const first = await timed(client.echo({}, { timeoutMs: 30_000 }));
+  assert.deepEqual([first.error.reason, first.error.message], ["UNAVAILABLE", "no connection to echo within 1000 ms"]);
+  assert.ok(first.tookMs >= 900 && first.tookMs < 1_500, `${first.tookMs} ms`);
+  const second = await timed(client.echo({}, { timeoutMs: 30_000 }));
+  assert.ok(second.tookMs < 300, `while it is known to be silent, calls fail at once: ${second.tookMs} ms`);
+  const stream = await timed(
+    (async () => {
+      for await (const _ of client.count({}));
+    })(),
+  );
+  assert.equal(stream.error.reason, "UNAVAILABLE");
+});
+
+test("a call with less time than the connection has ends at its own deadline", async (context) => {
+  const { port } = await listenSilently(context);
+  const { error, tookMs } = await timed(echoClient(context, port).echo({}, { timeoutMs: 200 }));
+  assert.equal(error.reason, "DEADLINE_EXCEEDED");
+  assert.ok(tookMs < 500, `${tookMs} ms`);
+});
+
+test("waiting for a connection ends when the caller gives up", async (context) => {
+  const { port, events } = await listenSilently(context);
+  const aborter = new AbortController();
+  const call = timed(echoClient(context, port).echo({}, { signal: aborter.signal }));
+  while (events.accepted === 0) await new Promise((resolve) => setImmediate(resolve));
+  aborter.abort(new FerryError("CANCELED", "no longer wanted"));
+  const { error, tookMs } = await call;
+  assert.equal(error.message, "no longer wanted");
+  assert.ok(tookMs < 900);
+});
+
+test("a refused connection fails a call soon, and the channel recovers by itself when the peer is there", async (context) => {
+  const port = await freePort();
+  const channel = channelTo(context, port);
+  const { error, tookMs } = await timed(callUnary(channel, EchoService.method.echo, {}, { timeoutMs: 30_000 }));
+  assert.equal(error.reason, "UNAVAILABLE");
+  assert.match(String(error.cause), /ECONNREFUSED/);
+  assert.ok(tookMs < 1_300, `${tookMs} ms`);
+  assert.match(channel.unready() ?? "", /no connection to echo/);
+  await serveEcho(context, { echo: () => ({ text: "here" }) }, { port });
+  let text = "";
+  while (text === "")
+    text = await callUnary(channel, EchoService.method.echo, {}).then(
+      ({ message }) => message.text,
+      () => "",
+    );
+  assert.equal(text, "here");
+  assert.equal(channel.unready(), undefined);
+});
+
+test("a connection that does not come about is begun anew, and the old one is let go", async (context) => {
+  const { port, events } = await listenSilently(context);
+  const lines: Line[] = [];
+  const closed = new Promise<void>((resolve) => {
+    events.onClose = resolve;
+  });
+  const client = echoClient(context, port, { connectTimeoutMs: 100, renewAfterMs: 200, logger: keepingLogger(lines) });
+  assert.equal(await reasonOf(client.echo({})), "UNAVAILABLE");
+  await closed;
+  while (events.accepted < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(lines[0]?.message, "connection does not come about, starting anew");
+});
+
+test("a closed channel refuses calls, and a url that is none is refused when it is opened", async (context) => {
+  const { port } = await serveEcho(context, { echo: () => ({}) });
+  const channel = channelTo(context, port);
+  await callUnary(channel, EchoService.method.echo, {});
+  channel.close();
+  assert.equal(await reasonOf(callUnary(channel, EchoService.method.echo, {})), "UNAVAILABLE");
+  assert.equal(channel.unready(), "closed");
+  const logger = keepingLogger([]);
+  assert.throws(() => openChannel({ url: "ftp://host", audience: "echo", logger }), /needs http or https/);
+});
+
+test("only a call that the contract calls safe is tried again, and only when its peer was unavailable", async (context) => {
+  const tries = { echo: 0, once: 0, count: 0 };
+  const flaky = (rpc: "echo" | "once", reason: "UNAVAILABLE" | "INTERNAL" | "CONFLICT") => () => {
+    tries[rpc]++;
+    if (tries[rpc] < 3) throw new FerryError(reason, "not yet");
+    return { number: tries[rpc] };
+  };
+  const first = await serveEcho(context, { echo: flaky("echo", "UNAVAILABLE"), once: flaky("once", "UNAVAILABLE") });
+  const client = echoClient(context, first.port);
+  assert.equal((await client.echo({})).number, 3);
+  assert.equal(await reasonOf(client.once({})), "UNAVAILABLE");
+  assert.equal(tries.once, 1);
+  tries.echo = 0;
+  const second = await serveEcho(context, { echo: flaky("echo", "CONFLICT") });
+  assert.equal(await reasonOf(echoClient(context, second.port).echo({})), "CONFLICT");
+  assert.equal(tries.echo, 1);
+});
+
+test("retries end with the budget, with the deadline, and where the server asks for more time", async (context) => {
+  let tries = 0;
+  let retryAfterMs: number | undefined;
+  const { port } = await serveEcho(context, {
+    echo() {
+      tries++;
+      throw new FerryError("UNAVAILABLE", "never", { retryAfterMs });
+    },
+  });
+  const client = echoClient(context, port);
+  for (let call = 0; call < 20; call++) await reasonOf(client.echo({}));
+  assert.ok(tries >= 30 && tries <= 33, `20 calls may be tried again 10 to 13 times in all: ${tries} tries`);
+  const fresh = echoClient(context, port);
+  tries = 0;
+  await reasonOf(fresh.echo({}, { timeoutMs: 20 }));
+  assert.equal(tries, 1, "no time for another");
+  retryAfterMs = 60_000;
+  await reasonOf(fresh.echo({}));
+  assert.equal(tries, 2, "asked to stay away");
+});
