@@ -183,7 +183,7 @@ class PostgresOutbox implements Outbox, Component {
  * Messages can be added at once; they are published from `start` on. At least once: a message comes twice
  * only after a crash, or when the lock passes to another process.
  */
-export function createOutbox(options: OutboxOptions): Outbox & Component & { stats(): OutboxStats } {
+export function createOutbox(options: OutboxOptions): Outbox & Required<Component> & { stats(): OutboxStats } {
   const outbox = new PostgresOutbox(options);
   return {
     name: outbox.name,

@@ -5,7 +5,7 @@ import type { Bus } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { Memory, Parcel } from "./memory.ts";
 import { type StoredMessage, toRecord } from "./message.ts";
-import { type Place, readHorizon, readMark, readRows, readTransactions, writeMark } from "./store.ts";
+import { type OutboxRow, type Place, readHorizon, readMark, readRows, readTransactions, writeMark } from "./store.ts";
 
 export interface RelayOptions {
   session: Session;
@@ -117,9 +117,26 @@ export class Relay {
     }
   }
 
-  /** Marks what is published, at an orderly end. */
+  /** Marks what is published, at an orderly end, so that the next holder does not publish it again. */
   async finish(): Promise<void> {
+    if (this.#catchingUp) return;
+    const { oldest, rows } = await this.#scan();
+    const left = rows.find(({ xid }) => !this.#options.memory.knows(xid));
+    const last = rows.at(-1);
+    if (left !== undefined) this.#cursor = later(this.#cursor, { xid: left.xid, seq: left.seq - 1n });
+    else if (last !== undefined && rows.length === BATCH_MESSAGES) this.#cursor = last;
+    else this.#cursor = later(this.#cursor, { xid: oldest, seq: 0n });
     await this.#moveMark();
+  }
+
+  /** Rows after the cursor that may not be in memory, of transactions that are all over. */
+  async #scan(): Promise<{ oldest: bigint; rows: OutboxRow[] }> {
+    const { session, origin } = this.#options;
+    const { oldest } = await readHorizon(session);
+    const rows = await readRows(session, {
+      ...{ after: this.#cursor, below: oldest, notOf: origin, ownFrom: this.#ownFrom, limit: BATCH_MESSAGES },
+    });
+    return { oldest, rows };
   }
 
   async #while(work: () => Promise<void>): Promise<void> {
@@ -160,13 +177,10 @@ export class Relay {
   }
 
   async #readTable(): Promise<void> {
-    const { session, origin, memory } = this.#options;
+    const { memory } = this.#options;
     this.#lookWanted = false;
     this.#lookedAtMs = Date.now();
-    const { oldest } = await readHorizon(session);
-    const rows = await readRows(session, {
-      ...{ after: this.#cursor, below: oldest, notOf: origin, ownFrom: this.#ownFrom, limit: BATCH_MESSAGES },
-    });
+    const { oldest, rows } = await this.#scan();
     if (!(await this.#publish(rows.filter(({ xid }) => !memory.knows(xid))))) return;
     const last = rows.at(-1);
     if (last !== undefined) this.#youngest = max(this.#youngest, last.xid);

@@ -1,0 +1,342 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { PlaceHoldRequestSchema, SettleHoldResponseSchema } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { type Database, migrate, openDatabase, type Transaction } from "@ferry/platform/db";
+import { FerryError } from "@ferry/platform/errors";
+import { createMemoryBus, type MemoryBus, type OutgoingRecord } from "@ferry/platform/events";
+import { newTraceparent, runInContext, silentLogger } from "@ferry/platform/telemetry";
+import { createTestDatabase } from "../../test/support/postgres.ts";
+import { createOutbox, outboxMigrations } from "./index.ts";
+
+const REPLIES = "ferry.transfer.replies.v1";
+const COMMANDS = "ferry.ledger.commands.v1";
+
+/** A broker that can be away: what is published meanwhile is refused. */
+interface Broker {
+  bus: MemoryBus;
+  publish(records: readonly OutgoingRecord[]): Promise<void>;
+  away: boolean;
+  refused: number;
+  /** Holds publishing back until released. */
+  gate: Promise<void>;
+}
+
+function createBroker(): Broker {
+  const bus = createMemoryBus();
+  const broker: Broker = {
+    ...{ bus, away: false, refused: 0, gate: Promise.resolve() },
+    async publish(records) {
+      await broker.gate;
+      if (broker.away) {
+        broker.refused++;
+        throw new FerryError("UNAVAILABLE", "broker is away");
+      }
+      await bus.publish(records);
+    },
+  };
+  return broker;
+}
+
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const endMs = Date.now() + 15_000; !(await holds()); await delay(5))
+    if (Date.now() > endMs) assert.fail(`not in time: ${what}`);
+}
+
+let template: { url: string; drop(): Promise<void> };
+let database: Database;
+let broker: Broker;
+let started: ReturnType<typeof createOutbox>[] = [];
+
+before(async () => {
+  template = await createTestDatabase({ name: "outbox", run: (url) => migrate(url, [outboxMigrations]) });
+});
+after(() => template.drop());
+beforeEach(async () => {
+  database = openDatabase({ url: template.url });
+  await database.query("TRUNCATE outbox");
+  broker = createBroker();
+});
+afterEach(async () => {
+  broker.away = false;
+  await Promise.all(started.map((outbox) => outbox.stop()));
+  started = [];
+  await database.close();
+});
+
+function make(on: Database = database, bus: Pick<MemoryBus, "publish"> = broker) {
+  return createOutbox({ database: on, bus, source: "ferry/test", logger: silentLogger });
+}
+
+async function start(on?: Database) {
+  const outbox = make(on);
+  started.push(outbox);
+  await outbox.start();
+  return outbox;
+}
+
+/** An outbox that holds the lock and has read the table to its end. */
+async function relaying(on?: Database) {
+  const outbox = await start(on);
+  await until(() => outbox.stats().relaying, "the lock");
+  return outbox;
+}
+
+const reply = (transferId: string) => ({
+  ...{ schema: SettleHoldResponseSchema, message: create(SettleHoldResponseSchema, { transferId }), topic: REPLIES },
+});
+const xidOf = async (tx: Transaction) =>
+  BigInt((await tx.query<{ xid: string }>("SELECT pg_current_xact_id()::text AS xid"))[0]!.xid);
+const keys = (topic = REPLIES) => broker.bus.records(topic).map(({ key }) => key!);
+const send = (outbox: ReturnType<typeof make>, ...ids: string[]) =>
+  database.transaction((tx) => outbox.add(tx, ids.map(reply)));
+
+test("a committed message is published, with its headers", async () => {
+  const outbox = await relaying();
+  const traceparent = newTraceparent();
+  const message = create(PlaceHoldRequestSchema, { sourceAccountId: "account-1", transferId: "t" });
+  const command = { ...{ schema: PlaceHoldRequestSchema, message, id: "saga-1:hold:1" } };
+  const beside = { sagaId: "saga-1", sagaStep: "place-hold", replyTo: REPLIES };
+  await runInContext({ traceparent }, () => database.transaction((tx) => outbox.add(tx, [{ ...command, ...beside }])));
+  await until(() => keys(COMMANDS).length === 1, "the message");
+  const { headers, key } = broker.bus.records(COMMANDS)[0]!;
+  assert.equal(key, "account-1");
+  assert.ok(Math.abs(Date.now() - Date.parse(headers.ce_time!)) < 10_000);
+  const { ce_time: _time, ...rest } = headers;
+  assert.deepEqual(rest, {
+    ...{ ce_id: "saga-1:hold:1", ce_type: "ferry.ledger.v1.PlaceHoldRequest", ce_source: "ferry/test", traceparent },
+    ...{ ce_specversion: "1.0", "content-type": "application/protobuf" },
+    ...{ saga_id: "saga-1", saga_step: "place-hold", reply_to: REPLIES },
+  });
+});
+
+test("a rolled back message is not published, and does not hold up the mark", async () => {
+  const outbox = await relaying();
+  let xid = 0n;
+  const failing = database.transaction(async (tx) => {
+    await outbox.add(tx, [reply("rolled-back")]);
+    xid = await xidOf(tx);
+    throw new Error("no");
+  });
+  await assert.rejects(failing, /no/);
+  await send(outbox, "kept");
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
+  assert.deepEqual(keys(), ["kept"]);
+});
+
+test("a younger transaction that commits first does not make an older one be skipped", async () => {
+  const outbox = await relaying();
+  const olderMayEnd = Promise.withResolvers<void>();
+  const olderHasAdded = Promise.withResolvers<bigint>();
+  const older = database.transaction(async (tx) => {
+    await outbox.add(tx, [reply("older")]);
+    olderHasAdded.resolve(await xidOf(tx));
+    await olderMayEnd.promise;
+  });
+  const olderXid = await olderHasAdded.promise;
+  await send(outbox, "younger");
+  await until(() => keys().includes("younger"), "the younger");
+  assert.ok((await outbox.acknowledgedBelow()) <= olderXid);
+  olderMayEnd.resolve();
+  await older;
+  await until(() => keys().includes("older"), "the older");
+  await until(async () => (await outbox.acknowledgedBelow()) > olderXid, "the mark passes");
+  assert.deepEqual(keys().sort(), ["older", "younger"]);
+});
+
+test("rows of another process come in the order of (xid, seq), the older one first although it committed last", async () => {
+  const relay = await relaying();
+  const other = make(); // Not started: it only writes, as a process without the lock does.
+  const mayEnd = Promise.withResolvers<void>();
+  const hasBegun = Promise.withResolvers<bigint>();
+  const older = database.transaction(async (tx) => {
+    hasBegun.resolve(await xidOf(tx)); // Takes its id first,
+    await mayEnd.promise;
+    await other.add(tx, [reply("a"), reply("a")]); // and its sequence numbers last.
+  });
+  const olderXid = await hasBegun.promise;
+  await send(other, "a");
+  await until(async () => (await relay.acknowledgedBelow()) >= olderXid, "the relay has looked");
+  assert.deepEqual(keys(), []);
+  mayEnd.resolve();
+  await older;
+  await until(() => keys().length === 3, "all three");
+  const rows = await database.query<{ id: string }>("SELECT headers->>'ce_id' AS id FROM outbox ORDER BY xid, seq");
+  assert.deepEqual(
+    broker.bus.records(REPLIES).map(({ headers }) => headers.ce_id),
+    rows.map(({ id }) => id),
+  );
+});
+
+test("what was committed before a crash is published by the next process", async () => {
+  const crashed = make();
+  await send(crashed, "one", "two");
+  await send(crashed, "three");
+  await relaying();
+  await until(() => keys().length === 3, "all three");
+  assert.deepEqual(keys().sort(), ["one", "three", "two"]);
+});
+
+test("what was published is not published again by the next process", async () => {
+  const first = await relaying();
+  for (let index = 0; index < 20; index++) await send(first, `m-${index}`);
+  await until(() => keys().length === 20, "all");
+  await first.stop();
+  const second = await relaying();
+  await send(second, "later");
+  await until(() => keys().includes("later"), "the later one");
+  assert.equal(keys().length, 21);
+});
+
+test("while the broker is away messages wait, and the mark with them", async () => {
+  const outbox = await relaying();
+  broker.away = true;
+  let xid = 0n;
+  await database.transaction(async (tx) => {
+    await outbox.add(tx, [reply("waits")]);
+    xid = await xidOf(tx);
+  });
+  await until(() => broker.refused >= 2, "two tries");
+  assert.equal(outbox.stats().pending, 1);
+  assert.ok(outbox.stats().oldestAgeMs > 0);
+  assert.equal(outbox.unready(), undefined);
+  assert.ok((await outbox.acknowledgedBelow()) <= xid);
+  broker.away = false;
+  await until(() => keys().length === 1, "published");
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
+  assert.deepEqual(outbox.stats(), { pending: 0, oldestAgeMs: 0, relaying: true });
+});
+
+test("more than memory takes is left to the table and published once each when the broker is back", async () => {
+  const outbox = await relaying();
+  await send(outbox, "first");
+  await until(() => keys().length === 1, "the relay is at rest");
+  broker.away = true;
+  const ids = Array.from({ length: 24_000 }, (_, index) => `m-${index}`);
+  for (let from = 0; from < ids.length; from += 2_000) await send(outbox, ...ids.slice(from, from + 2_000));
+  assert.ok(outbox.stats().pending <= 12_000, `${outbox.stats().pending} in memory`);
+  broker.away = false;
+  await until(() => keys().length >= ids.length + 1, "all");
+  await send(outbox, "last");
+  await until(() => keys().includes("last"), "the last");
+  assert.equal(keys().length, ids.length + 2);
+  assert.equal(new Set(keys()).size, ids.length + 2);
+});
+
+test("of two processes one publishes for both; when it stops, the other takes over", async () => {
+  const otherDatabase = openDatabase({ url: template.url });
+  const one = await relaying();
+  const two = await start(otherDatabase);
+  await otherDatabase.transaction((tx) => two.add(tx, [reply("by-two")]));
+  await send(one, "by-one");
+  await until(() => keys().length === 2, "both");
+  assert.deepEqual([one.stats().relaying, two.stats().relaying], [true, false]);
+  const mark = await one.acknowledgedBelow();
+  await one.stop();
+  await send(one, "left-by-one");
+  await until(() => two.stats().relaying, "the lock passes");
+  await until(() => keys().length === 3, "what one left");
+  await otherDatabase.transaction((tx) => two.add(tx, [reply("by-two-again")]));
+  await until(() => keys().length === 4, "two publishes");
+  assert.ok((await two.acknowledgedBelow()) >= mark);
+  assert.deepEqual(keys().sort(), ["by-one", "by-two", "by-two-again", "left-by-one"]);
+  await two.stop();
+  await otherDatabase.close();
+});
+
+test("when its session is broken, a process takes the lock again and loses nothing", async () => {
+  const outbox = await relaying();
+  broker.away = true;
+  await send(outbox, "in-memory");
+  await until(() => broker.refused > 0, "a try");
+  await database.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()",
+  );
+  await until(() => !outbox.stats().relaying, "the loss is noticed");
+  broker.away = false;
+  await send(outbox, "meanwhile");
+  await until(() => keys().length === 2, "both");
+  assert.deepEqual(keys().sort(), ["in-memory", "meanwhile"]);
+});
+
+test("a commit whose answer was lost is published from the table", async () => {
+  const outbox = await relaying();
+  let xid = 0n;
+  const lost = database.transaction(async (tx) => {
+    await outbox.add(tx, [reply("committed")]);
+    xid = await xidOf(tx);
+    await tx.query("COMMIT"); // The server has committed, but this process sees a failure.
+    throw new Error("connection lost");
+  });
+  await assert.rejects(lost, /connection lost/);
+  await until(() => keys().length === 1, "the message");
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
+  assert.deepEqual(keys(), ["committed"]);
+});
+
+test("a time to live begins when the message is handed to the broker", async () => {
+  const outbox = await relaying();
+  broker.away = true;
+  await database.transaction((tx) => outbox.add(tx, [{ ...reply("expires"), ttlMs: 60_000 }]));
+  const addedAtMs = Date.now();
+  await until(() => broker.refused >= 2 && Date.now() > addedAtMs + 50, "some time");
+  const backAtMs = Date.now();
+  broker.away = false;
+  await until(() => keys().length === 1, "the message");
+  const { headers } = broker.bus.records(REPLIES)[0]!;
+  const leftMs = Date.parse(headers.expires_at!) - 60_000;
+  assert.ok(leftMs >= backAtMs && leftMs <= Date.now(), `stamped at ${leftMs}, back at ${backAtMs}`);
+});
+
+test("stop publishes what is committed", async () => {
+  const outbox = await relaying();
+  const gate = Promise.withResolvers<void>();
+  broker.gate = gate.promise;
+  await send(outbox, "one");
+  await send(outbox, "two");
+  const stopped = outbox.stop();
+  gate.resolve();
+  await stopped;
+  assert.deepEqual(keys().sort(), ["one", "two"]);
+  await relaying();
+  await until(() => started.at(-1)!.stats().relaying, "the next process");
+  assert.equal(keys().length, 2);
+});
+
+test("a message without a topic is refused where it is added", async () => {
+  const outbox = make();
+  const { topic: _topic, ...homeless } = reply("t");
+  await assert.rejects(
+    database.transaction((tx) => outbox.add(tx, [homeless])),
+    /SettleHoldResponse has no topic/,
+  );
+});
+
+test("under concurrent load with rollbacks every committed message comes exactly once, in order per transaction", async () => {
+  const outbox = await relaying();
+  const wanted: string[] = [];
+  await Promise.all(
+    Array.from({ length: 8 }, async (_, lane) => {
+      for (let index = 0; index < 60; index++) {
+        const ids = [`${lane}-${index}-a`, `${lane}-${index}-b`];
+        const fails = index % 7 === 3;
+        const work = database.transaction(async (tx) => {
+          await outbox.add(tx, [reply(ids[0]!)]);
+          await outbox.add(tx, [reply(ids[1]!)]);
+          if (fails) throw new Error("rolled back");
+        });
+        if (fails) await assert.rejects(work);
+        else {
+          await work;
+          wanted.push(...ids);
+        }
+      }
+    }),
+  );
+  await until(() => keys().length >= wanted.length, "all");
+  const xid = await database.transaction(xidOf);
+  await send(outbox, "end");
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes all");
+  assert.deepEqual(keys().sort(), [...wanted, "end"].sort());
+});
