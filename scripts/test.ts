@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 const HELP = `npm test                            static checks, then every test
 npm test -- --only unit             static checks, then the tests without I/O (x.test.ts)
 npm test -- --only int              static checks, then those with it (x.int.test.ts)
+npm test -- --only flow             static checks, then those that bring a whole platform up (x.flow.test.ts)
 npm run test:one -- <files>         the named test files alone, without the static checks
 
 A PostgreSQL is started for the run, and thrown away; FERRY_TEST_DATABASE_URL names another to use.
@@ -17,6 +18,8 @@ const ROOMS = ["platform", "edge", "services", "local", "test", "bench", "script
 const AT_ONCE = 2;
 /** One test file that hangs must not eat the whole run's ten minutes. */
 const TEST_TIMEOUT_MS = 180_000;
+/** Flows bring a whole platform up, each for itself, and have the machine to themselves. */
+const FLOW_TIMEOUT_MS = 300_000;
 
 interface Check {
   name: string;
@@ -81,25 +84,46 @@ async function runChecks(): Promise<string[]> {
   return failed;
 }
 
+type Kind = "unit" | "int" | "flow";
+const KINDS: readonly Kind[] = ["unit", "int", "flow"];
+
+function kindOf(path: string): Kind {
+  const infix = /\.(int|flow)\.test\.ts$/.exec(path)?.[1];
+  return infix === undefined ? "unit" : (infix as Kind);
+}
+
 function findTests(only: string | undefined): string[] {
   const patterns = ROOMS.map((room) => `${room}/**/*.test.ts`);
   const found = globSync(patterns, { cwd: ROOT, exclude: (path) => path.split(/[\\/]/).includes("node_modules") });
-  const isInt = (path: string) => path.endsWith(".int.test.ts");
   // Unit tests first: they are quick, and what they find explains what follows.
-  const units = only === "int" ? [] : found.filter((path) => !isInt(path)).sort();
-  const ints = only === "unit" ? [] : found.filter(isInt).sort();
-  return [...units, ...ints].map((path) => join(ROOT, path));
+  const wanted = KINDS.filter((kind) => only === undefined || only === kind);
+  return wanted.flatMap((kind) => found.filter((path) => kindOf(path) === kind).sort()).map((path) => join(ROOT, path));
+}
+
+/** Runs what may run side by side, and then the flows one by one. */
+async function runAll(files: readonly string[]): Promise<Outcome> {
+  const flows = files.filter((path) => kindOf(path) === "flow");
+  const others = files.filter((path) => kindOf(path) !== "flow");
+  const outcomes: Outcome[] = [];
+  if (others.length > 0) outcomes.push(await runTests(others, AT_ONCE, TEST_TIMEOUT_MS));
+  if (flows.length > 0) outcomes.push(await runTests(flows, 1, FLOW_TIMEOUT_MS));
+  const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
+  return {
+    passed: sum(({ passed }) => passed),
+    failed: sum(({ failed }) => failed),
+    skipped: sum(({ skipped }) => skipped),
+  };
 }
 
 /** Runs the files, each in a process of its own, and prints them as they go. */
-function runTests(files: readonly string[]): Promise<Outcome> {
+function runTests(files: readonly string[], concurrency: number, timeout: number): Promise<Outcome> {
   return new Promise((done, fail) => {
     const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
     // The types of Node do not know the global set-up yet.
     const options: RunOptions & { globalSetupPath: string } = {
       files: [...files],
-      concurrency: AT_ONCE,
-      timeout: TEST_TIMEOUT_MS,
+      concurrency,
+      timeout,
       cwd: ROOT,
       globalSetupPath: join(ROOT, "test", "support", "global-setup.ts"),
     };
@@ -132,7 +156,7 @@ function readArguments() {
   const named = process.argv.includes("--"); // `npm run test:one` puts it there.
   let wrong: string | undefined;
   if (missing !== undefined) wrong = `there is no file ${missing}`;
-  else if (values.only !== undefined && !["unit", "int"].includes(values.only)) wrong = "--only takes unit or int";
+  else if (values.only !== undefined && !KINDS.includes(values.only as Kind)) wrong = "--only takes unit, int or flow";
   else if (named && files.length === 0) wrong = "name at least one test file";
   if (wrong !== undefined) {
     process.stderr.write(`${wrong}\n\n${HELP}`);
@@ -143,7 +167,7 @@ function readArguments() {
 
 const { only, files } = readArguments();
 const failedChecks = files.length > 0 ? [] : await runChecks();
-const outcome = await runTests(files.length > 0 ? files : findTests(only));
+const outcome = await runAll(files.length > 0 ? files : findTests(only));
 if (failedChecks.length > 0) process.stdout.write(`\nfailed checks: ${failedChecks.join("; ")}\n`);
 process.stdout.write(`\n${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped} skipped\n`);
 const nothingRan = outcome.passed + outcome.failed + outcome.skipped === 0;

@@ -1,0 +1,123 @@
+import { randomUUID } from "node:crypto";
+
+/** An answer of the edge, as a plain HTTP client sees it. */
+export interface Reply {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of many shapes, checked by the assertions of each test
+  body: Record<string, any>;
+}
+
+export interface CallOptions {
+  token?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+/** The account at the local bank that top-ups come from: it has a mandate (begins with 11) and no faults. */
+export const FUNDING = { bankCode: "081", accountNumber: "1100001234" };
+
+const PASSWORD = "correct horse battery";
+
+/** A member who signed up through the edge, with an access token. */
+export interface TestMember {
+  id: string;
+  email: string;
+  token: string;
+}
+
+export interface TransferBody {
+  sourceAccountId: string;
+  destination: { accountId: string } | { bankAccount: { bankCode: string; accountNumber: string } };
+  amount: { currency: string; minorUnits: string };
+  memo?: string;
+}
+
+export class EdgeCaller {
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  async call(method: string, path: string, { token, headers, body }: CallOptions = {}): Promise<Reply> {
+    const response = await fetch(this.#base + path, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(60_000),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === "" ? {} : JSON.parse(text) };
+  }
+
+  /** @throws Error with the whole answer when its status is not the one expected. */
+  async expect(status: number, method: string, path: string, options: CallOptions = {}): Promise<Reply["body"]> {
+    const reply = await this.call(method, path, options);
+    if (reply.status !== status)
+      throw new Error(`${method} ${path} answered ${reply.status}, not ${status}: ${JSON.stringify(reply.body)}`);
+    return reply.body.data;
+  }
+
+  async signUp(): Promise<TestMember> {
+    const email = `${randomUUID()}@example.com`;
+    const { member } = await this.expect(201, "POST", "/v1/members", {
+      body: { email, password: PASSWORD, displayName: "Test" },
+    });
+    return { id: member.id, email, token: await this.logIn(email) };
+  }
+
+  async logIn(email: string, password = PASSWORD): Promise<string> {
+    const session = await this.expect(201, "POST", "/v1/sessions", { body: { email, password } });
+    return session.accessToken;
+  }
+
+  async openAccount(token: string, currency = "EUR"): Promise<string> {
+    return (await this.expect(201, "POST", "/v1/accounts", { token, body: { currency } })).account.id;
+  }
+
+  /** Tops an account up and waits for the end; gives the top-up. */
+  async topUp(
+    token: string,
+    accountId: string,
+    minorUnits: string,
+    bankAccount = FUNDING,
+    currency = "EUR",
+  ): Promise<Reply["body"]> {
+    const reply = await this.call("POST", "/v1/top-ups", {
+      token,
+      headers: { "idempotency-key": randomUUID(), prefer: "wait=30" },
+      body: { accountId, bankAccount, amount: { currency, minorUnits } },
+    });
+    return reply.body.data.topUp;
+  }
+
+  async balanceOf(token: string, accountId: string): Promise<{ balance: string; available: string }> {
+    const { account } = await this.expect(200, "GET", `/v1/accounts/${accountId}`, { token });
+    return { balance: account.balance.minorUnits, available: account.available.minorUnits };
+  }
+
+  /** Sends money; waits up to so many seconds for the end. */
+  transfer(token: string, body: TransferBody, { key = randomUUID() as string, waitSeconds = 0 } = {}): Promise<Reply> {
+    const headers = { "idempotency-key": key, ...(waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {}) };
+    return this.call("POST", "/v1/transfers", { token, headers, body });
+  }
+}
+
+/** A transfer to an account at the local bank, whose last four digits say how it behaves. */
+export function toBank(sourceAccountId: string, accountNumber: string, minorUnits: string): TransferBody {
+  return {
+    sourceAccountId,
+    destination: { bankAccount: { bankCode: "081", accountNumber } },
+    amount: { currency: "EUR", minorUnits },
+  };
+}
+
+/** A transfer to another account on the platform. */
+export function toAccount(sourceAccountId: string, accountId: string, minorUnits: string): TransferBody {
+  return { sourceAccountId, destination: { accountId }, amount: { currency: "EUR", minorUnits } };
+}
