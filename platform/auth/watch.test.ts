@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { createClient, createRouterTransport } from "@connectrpc/connect";
+import {
+  AuthorityService,
+  type WatchAuthorityResponse,
+  WatchAuthorityResponseSchema,
+} from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
+import { silentLogger } from "@ferry/platform/telemetry";
+import { generateKeyPair } from "./keys.ts";
+import { watchAuthority } from "./watch.ts";
+
+const keys = [{ kid: "k1", publicKeyPem: generateKeyPair().publicKeyPem }];
+const message = (fields: MessageInitShape<typeof WatchAuthorityResponseSchema>) =>
+  create(WatchAuthorityResponseSchema, fields);
+
+/** An authority whose n-th stream is the n-th script; after the last one it is away. */
+function setUp(...scripts: ((signal: AbortSignal) => AsyncIterable<WatchAuthorityResponse>)[]) {
+  let opened = 0;
+  const transport = createRouterTransport((router) => {
+    router.service(AuthorityService, {
+      watchAuthority(_request, context) {
+        const script = scripts[opened++];
+        if (script === undefined) throw new Error("away");
+        return script(context.signal);
+      },
+    });
+  });
+  const client = createClient(AuthorityService, transport);
+  const watch = watchAuthority({ client, logger: silentLogger, minBackoffMs: 1, maxBackoffMs: 4 });
+  return { watch, opened: () => opened };
+}
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve());
+  });
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, "the condition did not come true");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("it starts with the first snapshot, after an authority that was not up yet, and adds what changes", async () => {
+  const { watch, opened } = setUp(
+    // biome-ignore lint/correctness/useYield: this stream fails before it says anything.
+    async function* () {
+      throw new Error("not up yet");
+    },
+    async function* () {
+      yield message({ suspendedMemberIds: ["m9"] }); // No snapshot first: not to be believed.
+    },
+    async function* (signal) {
+      yield message({ snapshot: true, keys, suspendedMemberIds: ["m1"] });
+      yield message({ suspendedMemberIds: ["m2"], reinstatedMemberIds: ["m1"], revokedSessionIds: ["s1"] });
+      await untilAborted(signal);
+    },
+  );
+  assert.match(watch.unready() ?? "", /not known/);
+  await watch.start!();
+  assert.equal(watch.unready(), undefined);
+  await until(() => watch.isSuspended("m2"));
+  assert.deepEqual([watch.isSuspended("m1"), watch.isSuspended("m9"), watch.isRevoked("s1")], [false, false, true]);
+  assert.deepEqual([...watch.keys().keys()], ["k1"]);
+  await watch.stop!();
+  assert.equal(opened(), 3);
+});
+
+test("a lost stream leaves the last state; the next snapshot replaces it", async () => {
+  const { watch } = setUp(
+    async function* () {
+      yield message({ snapshot: true, keys, suspendedMemberIds: ["m1"] });
+    },
+    async function* (signal) {
+      yield message({ snapshot: true, keys, suspendedMemberIds: ["m2"] });
+      await untilAborted(signal);
+    },
+  );
+  await watch.start!();
+  assert.equal(watch.isSuspended("m1"), true);
+  await until(() => watch.isSuspended("m2"));
+  assert.equal(watch.isSuspended("m1"), false);
+  await watch.stop!();
+});
+
+test("while the authority is away the last state holds, and stopping does not wait for it", async () => {
+  const { watch, opened } = setUp(async function* () {
+    yield message({ snapshot: true, keys, suspendedMemberIds: ["m1"] });
+  });
+  await watch.start!();
+  await until(() => opened() > 3);
+  assert.equal(watch.isSuspended("m1"), true);
+  assert.equal(watch.unready(), undefined);
+  await watch.stop!();
+});
