@@ -1,7 +1,7 @@
 // A whole platform for a test: the launcher as `npm start` runs it, on ports and data of its own.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -77,7 +77,9 @@ export class Platform {
 
   /** Makes a data folder, finds ports and starts. */
   static async start(options: PlatformOptions = {}): Promise<Platform> {
-    const platform = new Platform(mkdtempSync(join(tmpdir(), "ferry-flow-")), await findOffset(), options);
+    const folder = mkdtempSync(join(tmpdir(), "ferry-flow-"));
+    chmodSync(folder, 0o755); // PostgreSQL may run as another user, who has to get in.
+    const platform = new Platform(folder, await findOffset(), options);
     await platform.startAgain();
     return platform;
   }
