@@ -13,6 +13,7 @@ export interface AlarmOptions {
 export function createAlarm({ ring, pollMs, logger, now }: AlarmOptions) {
   let timer: NodeJS.Timeout | undefined;
   let setForMs = Number.POSITIVE_INFINITY;
+  let isRinging = false;
   let ringing: Promise<void> | undefined;
   let stopped = true;
 
@@ -24,18 +25,18 @@ export function createAlarm({ ring, pollMs, logger, now }: AlarmOptions) {
 
   function start(): void {
     setForMs = Number.POSITIVE_INFINITY;
-    ringing = once().finally(() => {
-      ringing = undefined;
-    });
+    ringing = once();
   }
 
   async function once(): Promise<void> {
     let nextMs = now() + pollMs;
+    isRinging = true;
     try {
       nextMs = await ring();
     } catch (error) {
       logger.warn({ error: String(error) }, "sagas that are due could not be taken on");
     }
+    isRinging = false;
     // What was told of meanwhile may be earlier.
     if (!stopped) set(Math.min(nextMs, setForMs));
   }
@@ -48,8 +49,8 @@ export function createAlarm({ ring, pollMs, logger, now }: AlarmOptions) {
     /** Rings by then; a time that is later than the one it is set for changes nothing. */
     wakeBy(atMs: number): void {
       if (stopped || atMs >= setForMs) return;
-      if (ringing === undefined) set(atMs);
-      else setForMs = atMs;
+      if (isRinging) setForMs = atMs;
+      else set(atMs);
     },
     async stop() {
       stopped = true;

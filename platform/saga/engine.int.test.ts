@@ -296,12 +296,14 @@ describe("cancel", () => {
       onChange: async (_, set) => void changes.push(...set.map(({ after }) => after.status)),
     });
     const cancel = (id: string) => database.transaction((tx) => engine.cancel(tx, id));
-    const [first = "", second = "", third = ""] = await begin(engine, 3);
+    const [first = "", second = "", third = "", fourth = ""] = await begin(engine, 4);
     await reply(engine, [second, third], answered("verify"));
+    await reply(engine, [fourth], answered("verify", "BANK_ACCOUNT_CLOSED"));
     await reply(engine, [third], answered("placeHold"));
     changes.length = 0;
     assert.equal(await cancel(first), "canceling");
-    assert.equal(await cancel(first), "ended");
+    assert.equal(await cancel(first), "canceling");
+    assert.equal(await cancel(fourth), "ended");
     assert.equal(await cancel(second), "canceling");
     assert.equal(await cancel(second), "canceling");
     assert.equal(await cancel(third), "too-late");

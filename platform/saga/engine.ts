@@ -72,9 +72,9 @@ export interface SagaEngine extends SagaOperators, Required<Component> {
    */
   begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]>;
   /**
-   * Takes a saga back if its pivot was not asked yet. "canceling": it is on its way back, or was so
-   * already at a member's wish; "too-late": past the pivot, parked there, or already failing for another
-   * cause; "ended"; "unknown": there is no such saga.
+   * Takes a saga back if its pivot was not asked yet. "canceling": it is on its way back at the member's
+   * wish, or there already, so canceling twice is canceling once; "too-late": past the pivot, parked there,
+   * or already failing for another cause; "ended": in another way; "unknown": there is no such saga.
    */
   cancel(tx: Transaction, id: string): Promise<CancelOutcome>;
   find(queryable: Queryable, ids: readonly string[]): Promise<Map<string, Saga>>;
@@ -134,8 +134,8 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
   async function cancel(tx: Transaction, id: string): Promise<CancelOutcome> {
     const before = (await lockSagas(tx, [id])).get(id);
     if (before === undefined) return "unknown";
-    if (hasEnded(before)) return "ended";
     if (before.failure?.code === "CANCELED_BY_MEMBER") return "canceling";
+    if (hasEnded(before)) return "ended";
     if (registry.find(before.definition, before.version) === undefined) return "too-late";
     const decided = progress.decide(before, { kind: "cancel" });
     if (decided.after === before) return "too-late";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Client, ConnectError, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
+import { type Database, migrate, newUuid, openDatabase, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus } from "@ferry/platform/events";
 import { callFacts } from "@ferry/platform/rpc";
@@ -91,5 +91,7 @@ test("what an operator may not do is refused with its reason, and leaves no trac
   await assert.rejects(client.undoSaga({ sagaId: id, reason }), /INVALID_REQUEST/);
   await assert.rejects(client.skipSagaStep({ sagaId: newUuid(), reason }), /NOT_FOUND/);
   await assert.rejects(client.listParkedSagas({ pageToken: "forged" }), /PAGE_TOKEN_INVALID/);
+  const wellFormed = writePageToken("parked-sagas", ["1", "not a uuid"]);
+  await assert.rejects(client.listParkedSagas({ pageToken: wellFormed }), /PAGE_TOKEN_INVALID/);
   assert.deepEqual(await database.query("SELECT 1 FROM saga_audit WHERE saga_id = $1", [id]), []);
 });

@@ -3,10 +3,12 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { type ParkedSaga, ParkedSagaSchema, ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
+import { FerryError } from "@ferry/platform/errors";
 import { principalOf } from "@ferry/platform/rpc";
 import { writeJson } from "./json.ts";
 import type { OperatorAction, SagaOperators } from "./operators.ts";
 import { type Saga, stepNameOf } from "./saga.ts";
+import type { ParkedCursor } from "./store.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 const LIST = "parked-sagas";
@@ -25,6 +27,17 @@ function toParkedSaga(saga: Saga): ParkedSaga {
   });
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** @throws FerryError PAGE_TOKEN_INVALID, also for a token of the right form with anything else inside. */
+function cursorOf(pageToken: string): ParkedCursor | undefined {
+  const keys = readPageToken(LIST, pageToken, 2);
+  if (keys === undefined) return undefined;
+  const [parkedAt = "", id = ""] = keys;
+  if (/^\d{1,14}$/.test(parkedAt) && UUID.test(id)) return { parkedAtMs: Number(parkedAt), id };
+  throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
+}
+
 /** Serves what operators do about parked sagas. Who may call is in the contract's options. */
 export function parkedSagaRoutes(router: ConnectRouter, queryable: Queryable, operators: SagaOperators): void {
   const operate =
@@ -36,9 +49,7 @@ export function parkedSagaRoutes(router: ConnectRouter, queryable: Queryable, op
   router.service(ParkedSagaService, {
     async listParkedSagas({ pageSize, pageToken }) {
       const size = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;
-      const [parkedAt, id] = readPageToken(LIST, pageToken, 2) ?? [];
-      const after = parkedAt === undefined || id === undefined ? undefined : { parkedAtMs: Number(parkedAt), id };
-      const found = await operators.listParked(queryable, size + 1, after);
+      const found = await operators.listParked(queryable, size + 1, cursorOf(pageToken));
       const page = found.slice(0, size);
       const last = found.length > size ? page.at(-1) : undefined;
       const next = last?.waiting.for === "operator" ? [String(last.waiting.sinceMs), last.id] : undefined;

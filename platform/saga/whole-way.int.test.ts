@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as pauseMs } from "node:timers/promises";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { SendPaymentRequestSchema } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
+import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
+import { createMemoryBus, type MemoryBus, readHeaders, type Subscription, writeHeaders } from "@ferry/platform/events";
+import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
+import { silentLogger } from "@ferry/platform/telemetry";
+import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
+import { defineSaga } from "./define.ts";
+import { createSagaEngine } from "./engine.ts";
+import { writeJson } from "./json.ts";
+import { createRegistry } from "./registry.ts";
+import { answered, bankSaid, type ExampleReply, type ExampleState, exampleSaga } from "./send-money.example.ts";
+import { sagaMigrations } from "./store.ts";
+
+const REPLY_TOPIC = "ferry.transfer.replies.v1";
+const COMMAND_TOPICS = ["ferry.banking.commands.v1", "ferry.ledger.commands.v1"];
+const steps = exampleSaga.steps.map((step) => ({ ...step, timeoutMs: 300 }));
+const quick = defineSaga<ExampleState>("send-money", 1, steps);
+const { replies: schemas } = createRegistry([quick]);
+
+let testDatabase: TestDatabase;
+let database: Database;
+let bus: MemoryBus;
+let responder: Subscription;
+/** Sagas by what the bank does with them. */
+const refused = new Set<string>();
+const silentOnce = new Set<string>();
+
+before(async () => {
+  const folders = [outboxMigrations, sagaMigrations];
+  testDatabase = await createTestDatabase({ name: "saga_outbox", run: (url) => migrate(url, folders) });
+  database = openDatabase({ url: testDatabase.url });
+  bus = createMemoryBus();
+  responder = await bus.subscribe({
+    group: "others",
+    topics: COMMAND_TOPICS,
+    async handle(set) {
+      await bus.publish(set.flatMap(({ headers, value }) => replyTo(readHeaders(headers), value) ?? []));
+    },
+  });
+});
+after(async () => {
+  await responder.stop();
+  await bus.close();
+  await database.close();
+  await testDatabase.drop();
+});
+
+/** What the other services answer; undefined: nothing. */
+function answerTo(type: string, sagaId: string): ExampleReply | undefined {
+  switch (type) {
+    case "ferry.banking.v1.VerifyAccountRequest":
+      return answered("verify");
+    case "ferry.ledger.v1.PlaceHoldRequest":
+      return answered("placeHold");
+    case "ferry.ledger.v1.ReleaseHoldRequest":
+      return answered("releaseHold");
+    case "ferry.ledger.v1.SettleHoldRequest":
+      return answered("settle");
+    case "ferry.banking.v1.InquirePaymentRequest":
+      return bankSaid("inquire", "notFound");
+    default:
+      return silentOnce.delete(sagaId) ? undefined : bankSaid("send", refused.has(sagaId) ? "refused" : "done");
+  }
+}
+
+function replyTo(command: ReturnType<typeof readHeaders>, value: Uint8Array | undefined) {
+  const { id, type, sagaId = "", sagaStep, replyTo: topic = "" } = command;
+  if (type === SendPaymentRequestSchema.typeName && value !== undefined)
+    assert.equal(fromBinary(SendPaymentRequestSchema, value).reference, sagaId);
+  const answer = answerTo(type, sagaId);
+  const schema = schemas.get(answer?.reply.$typeName ?? "");
+  if (answer === undefined || schema === undefined) return undefined;
+  const facts = { id: `${id}:reply`, type: schema.typeName, source: "ferry/others", time: new Date() };
+  const headers = writeHeaders({ ...facts, sagaId, sagaStep });
+  return [{ topic, key: sagaId, value: toBinary(schema, answer.reply), headers }];
+}
+
+/** One life of a service that owns sagas. */
+async function startLife() {
+  const outbox = createOutbox({ database, bus, source: "ferry/transfer", logger: silentLogger });
+  const engine = createSagaEngine({
+    ...{ database, outbox, bus, definitions: [quick], replyTopic: REPLY_TOPIC, group: "transfer" },
+    ...{ logger: silentLogger, parkAfterMs: 30_000, backoff: { firstMs: 20, maxMs: 100 } },
+  });
+  await outbox.start?.();
+  await engine.start();
+  return {
+    engine,
+    async stop() {
+      await engine.stop();
+      await outbox.stop?.();
+    },
+  };
+}
+
+test("over the outbox and the bus every saga ends as it should, also when the service is stopped midway", async () => {
+  const ids = Array.from({ length: 200 }, () => newUuid());
+  for (const id of ids.filter((_, index) => index % 5 === 0)) refused.add(id);
+  for (const id of ids.filter((_, index) => index % 5 === 1)) silentOnce.add(id);
+  const state: ExampleState = { accountId: newUuid(), amountMinor: 100n };
+  let life = await startLife();
+  await database.transaction((tx) =>
+    life.engine.begin(
+      tx,
+      ids.map((id) => ({ id, definition: "send-money", state })),
+    ),
+  );
+  await life.stop();
+  life = await startLife();
+  try {
+    for (const startedAtMs = Date.now(); ; await pauseMs(20)) {
+      const sagas = [...(await life.engine.find(database, ids)).values()];
+      if (sagas.every(({ status }) => status === "completed" || status === "undone")) break;
+      assert.ok(Date.now() - startedAtMs < 15_000, writeJson(sagas.find(({ waiting }) => waiting.for !== "nothing")));
+    }
+    const sagas = await life.engine.find(database, ids);
+    for (const [index, id] of ids.entries()) {
+      const saga = sagas.get(id);
+      assert.equal(saga?.status, index % 5 === 0 ? "undone" : "completed");
+      assert.equal(saga?.failure?.code, index % 5 === 0 ? "BANK_REFUSED" : undefined);
+      assert.equal(saga?.steps[1]?.status, index % 5 === 0 ? "undone" : "done");
+      assert.equal(saga?.steps[2]?.attempts, index % 5 === 1 ? 2 : 1);
+    }
+    assert.equal(silentOnce.size, 0);
+  } finally {
+    await life.stop();
+  }
+});
