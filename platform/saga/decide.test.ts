@@ -160,6 +160,14 @@ describe("before the pivot", () => {
     assert.deepEqual(createStage(TIME, TIME).when(VERIFIED), ["s:place-hold:ask:1"]);
   });
 
+  test("a duplicate of what was not final neither lengthens a pause nor uses up a retry", () => {
+    const stage = createStage(answered("verify", "UNAVAILABLE"));
+    const { saga } = stage;
+    stage.nowMs += 100;
+    stage.when(answered("verify", "UNAVAILABLE"));
+    assert.equal(stage.saga, saga);
+  });
+
   test("a time-out that is not due changes nothing", () => {
     const { saga } = createStage();
     const at = { nowMs: 999, random: 0, parkAfterMs: 1, backoff: { firstMs: 1, maxMs: 1 } };
@@ -208,7 +216,10 @@ describe("the pivot", () => {
   test("a late answer to the pivot itself counts while it is inquired about, if it is final", () => {
     const inquiring = () => createStage(...HELD, TIME, TIME);
     assert.equal(inquiring().sent.at(-1), "s:send:inquire:2");
-    assert.deepEqual(inquiring().when(bankSaid("send", "unknown")), []);
+    const stage = inquiring();
+    const { saga } = stage;
+    stage.when(bankSaid("send", "unknown"), bankSaid("send", "unavailable"));
+    assert.equal(stage.saga, saga, "what is not final is ignored");
     assert.deepEqual(inquiring().when(bankSaid("send", "done")), ["s:settle:ask:1"]);
   });
 
@@ -237,7 +248,9 @@ describe("the pivot", () => {
   test("a final answer that comes when it is parked is taken", () => {
     const stage = createStage(...HELD);
     stage.untilParked();
-    assert.deepEqual(stage.when(bankSaid("inquire", "unknown")), []);
+    const { saga } = stage;
+    stage.when(bankSaid("inquire", "unknown"), bankSaid("inquire", "notFound"));
+    assert.equal(stage.saga, saga, "what is not final is ignored");
     assert.deepEqual(stage.when(bankSaid("send", "done")), ["s:settle:ask:1"]);
     assert.equal(stage.saga.failure, undefined);
   });
