@@ -1,0 +1,55 @@
+import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
+import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
+import { PaymentService } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
+import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { toFerryError } from "@ferry/platform/rpc";
+
+/**
+ * The services that the edge exposes, and the backend that answers each: which of a service's rpcs have a route
+ * is said by the contract alone.
+ */
+export const exposedServices: readonly { service: DescService; backend: string }[] = [
+  { service: MemberService, backend: "member" },
+  { service: LedgerService, backend: "ledger" },
+  { service: TransferService, backend: "transfer" },
+  { service: PaymentService, backend: "payment" },
+  // Every owner of sagas offers its own; over REST an operator reaches those of transfers.
+  { service: ParkedSagaService, backend: "transfer" },
+];
+
+export interface BackendCall {
+  headers: Record<string, string>;
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+/** What the edge needs of a service behind it. */
+export interface Backend {
+  name: string;
+  /** Rejects with FerryError only. */
+  unary(rpc: DescMethodUnary, request: Message, call: BackendCall): Promise<Message>;
+  /** Why calls would fail now; undefined when they can be sent. */
+  unready(): string | undefined;
+}
+
+/** A backend behind a Connect transport: a channel of the platform, or a router in memory. */
+export function transportBackend(
+  name: string,
+  transport: Pick<Transport, "unary">,
+  unready: () => string | undefined = () => undefined,
+): Backend {
+  return {
+    name,
+    unready,
+    async unary(rpc, request, { headers, timeoutMs, signal }) {
+      try {
+        return (await transport.unary(rpc, signal, timeoutMs, headers, request)).message;
+      } catch (error) {
+        throw toFerryError(error);
+      }
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import {
+  type Environment,
+  loadConfig,
+  modeOf,
+  portVariable,
+  urlVariable,
+  type Variable,
+  wholeNumber,
+} from "@ferry/platform/config";
+import { identityVariables } from "@ferry/platform/lifecycle";
+import { buildVariables } from "@ferry/platform/telemetry";
+import { z } from "zod";
+
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== ""),
+);
+
+/** Limits that protect a platform in production and would only be in the way on one's own machine, where 0 means none. */
+const rate = (env: string, inProduction: number, what: string): Variable<number> => ({
+  env,
+  schema: wholeNumber(0, 1_000_000_000),
+  fallback: (all) => (modeOf(all) === "production" ? String(inProduction) : "0"),
+  help: `${what} a minute, for each member and each address without a log-in; 0: no limit (the default in local mode)`,
+});
+
+const limit = (env: string, fallback: number, min: number, max: number, help: string): Variable<number> => ({
+  env,
+  schema: wholeNumber(min, max),
+  fallback: String(fallback),
+  help,
+});
+
+const shape = {
+  port: portVariable("FERRY_EDGE_PORT", 8080, "HTTP port of the edge; the process's own probes are 1,000 above"),
+  host: { env: "FERRY_HOST", schema: z.string(), fallback: "127.0.0.1", help: "address that servers listen on" },
+  memberUrl: urlVariable("FERRY_MEMBER_URL", 9101, "where the member service is"),
+  ledgerUrl: urlVariable("FERRY_LEDGER_URL", 9102, "where the ledger service is"),
+  transferUrl: urlVariable("FERRY_TRANSFER_URL", 9104, "where the transfer service is"),
+  paymentUrl: urlVariable("FERRY_PAYMENT_URL", 9105, "where the payment service is"),
+  corsOrigins: {
+    env: "FERRY_CORS_ORIGINS",
+    schema: list.refine(
+      (origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+      "must be origins like https://app.example, separated by commas",
+    ),
+    fallback: "",
+    help: "origins whose pages may call, separated by commas; none by default",
+  },
+  trustedProxies: {
+    env: "FERRY_TRUSTED_PROXIES",
+    schema: list,
+    fallback: "",
+    help: "addresses or networks of proxies whose X-Forwarded-For is believed; none by default",
+  },
+  rateRead: rate("FERRY_RATE_READ", 600, "reads"),
+  rateWrite: rate("FERRY_RATE_WRITE", 120, "writes"),
+  rateLogin: rate("FERRY_RATE_LOGIN", 10, "log-ins and sign-ups"),
+  maxBodyBytes: limit("FERRY_MAX_BODY_BYTES", 65_536, 1_024, 4_194_304, "largest body of a request"),
+  maxInFlight: limit("FERRY_MAX_IN_FLIGHT", 4_096, 1, 100_000, "requests at once; more are answered OVERLOADED"),
+  maxConnections: limit("FERRY_MAX_CONNECTIONS", 16_384, 1, 100_000, "connections at once; more are closed"),
+  requestTimeoutMs: limit("FERRY_REQUEST_TIMEOUT_MS", 15_000, 100, 300_000, "time for a request to arrive"),
+  ...identityVariables,
+  ...buildVariables,
+} satisfies Record<string, Variable<unknown>>;
+
+/** Limits of the REST door; defaults and meaning in the README. */
+export interface EdgeLimits {
+  rateRead: number;
+  rateWrite: number;
+  rateLogin: number;
+  maxBodyBytes: number;
+  maxInFlight: number;
+  maxConnections: number;
+  requestTimeoutMs: number;
+}
+
+export type EdgeConfig = ReturnType<typeof readEdgeConfig>;
+
+/** @throws ConfigError that names every bad variable. */
+export function readEdgeConfig(environment: Environment = process.env) {
+  return loadConfig(shape, environment);
+}

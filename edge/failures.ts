@@ -1,0 +1,113 @@
+import { METHODS, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { FerryError, fromUnknown, invalidRequest } from "@ferry/platform/errors";
+import type { Logger } from "@ferry/platform/telemetry";
+import type { FastifyReply } from "fastify";
+import { failureHeaders, failureText, JSON_TYPE } from "./envelope.ts";
+import { factsOf, type RequestFacts } from "./request-facts.ts";
+import { BadField } from "./transcoding/index.ts";
+
+/** Errors of the framework that are the client's, by its codes. What is not here is a defect of ours. */
+const FRAMEWORK: Readonly<Record<string, () => FerryError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new FerryError("BODY_TOO_LARGE", "the body is larger than allowed"),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => unsupportedMediaType(),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => invalidRequest([{ field: "", description: "the body ended too early" }]),
+  FST_ERR_BAD_URL: () => new FerryError("INVALID_REQUEST", "the path is not valid percent-encoded UTF-8"),
+  ECONNRESET: () => new FerryError("CANCELED", "the client went away"),
+};
+
+export function unsupportedMediaType(): FerryError {
+  return new FerryError("MEDIA_TYPE_UNSUPPORTED", "the body must be application/json in UTF-8, not compressed");
+}
+
+/** Makes whatever is thrown while a request is served one error of the catalogue. */
+export function toFailure(thrown: unknown): FerryError {
+  if (thrown instanceof FerryError) return thrown;
+  if (thrown instanceof BadField) {
+    if (thrown.field === "") return new FerryError("INVALID_REQUEST", thrown.message);
+    return invalidRequest([{ field: thrown.field, description: thrown.description }]);
+  }
+  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+  return (Object.hasOwn(FRAMEWORK, code) ? FRAMEWORK[code]?.() : undefined) ?? fromUnknown(thrown);
+}
+
+/** Answers a request with an error, in the envelope. */
+export function sendFailure(reply: FastifyReply, facts: RequestFacts, thrown: unknown, logger: Logger): FastifyReply {
+  const error = toFailure(thrown);
+  const { requestId, traceId } = facts;
+  if (error.entry.httpStatus >= 500)
+    logger.warn({ requestId, traceId, reason: error.reason, cause: causeOf(error) }, "a request failed");
+  return reply
+    .code(error.entry.httpStatus)
+    .headers({ ...failureHeaders(error), "x-request-id": requestId })
+    .type(JSON_TYPE)
+    .send(failureText(error, { requestId, traceId }));
+}
+
+function causeOf({ cause, message }: FerryError): string {
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause ?? message);
+}
+
+/** What Node tells of bytes that are no HTTP. */
+interface ParserError {
+  code?: string;
+  /** The bytes that were being read, a Buffer. */
+  rawPacket?: unknown;
+}
+
+/** A socket, and the answer that Node has under way on it. */
+type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
+
+/**
+ * Answers what the HTTP parser refused, before there is a request: in the envelope too, then the connection closes.
+ * @param allowedOf The methods of a path, for requests whose method the parser does not know.
+ */
+export function answerClientError(
+  error: ParserError,
+  socket: HttpSocket,
+  allowedOf: (path: string) => readonly string[],
+): void {
+  if (error.code === "ECONNRESET" || !socket.writable || socket._httpMessage?.headersSent) {
+    socket.destroy();
+    return;
+  }
+  const facts = factsOf({ headers: {} });
+  const { failure, allow } = parserFailure(error, allowedOf);
+  const body = failureText(failure, facts);
+  const status = failure.entry.httpStatus;
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    `content-type: ${JSON_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${facts.requestId}`,
+    "cache-control: no-store",
+    ...(allow === undefined ? [] : [`allow: ${allow.join(", ")}`]),
+    "connection: close",
+  ];
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`, () => socket.destroySoon());
+}
+
+function parserFailure(
+  error: ParserError,
+  allowedOf: (path: string) => readonly string[],
+): { failure: FerryError; allow?: readonly string[] } {
+  switch (error.code) {
+    case "HPE_HEADER_OVERFLOW":
+      return { failure: new FerryError("HEADERS_TOO_LARGE", "the headers are larger than 16 KB") };
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return { failure: new FerryError("BODY_TOO_LARGE", "the body's chunk extensions are larger than allowed") };
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { failure: new FerryError("INVALID_REQUEST", "the request did not arrive in time") };
+    case "HPE_INVALID_METHOD": {
+      const packet = Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString("latin1") : "";
+      const line = /^([A-Z]{1,32}) (\/[^\s?]*)\S* HTTP\/1\.[01]\r?\n/.exec(packet);
+      const allow = line?.[2] === undefined || METHODS.includes(line[1]!) ? [] : allowedOf(line[2]);
+      if (allow.length > 0) return { failure: methodNotAllowed(allow), allow };
+    }
+  }
+  return { failure: new FerryError("INVALID_REQUEST", "the request is not valid HTTP") };
+}
+
+export function methodNotAllowed(allow: readonly string[]): FerryError {
+  return new FerryError("METHOD_NOT_ALLOWED", `this path knows ${allow.join(", ")} only`);
+}

@@ -1,0 +1,66 @@
+import { create, type MessageShape } from "@bufbuild/protobuf";
+import { BuildService } from "@ferry/gen/ferry/build/v1/build_pb.ts";
+import { type AuthorityState, toJwks } from "@ferry/platform/auth";
+import type { Build, Logger } from "@ferry/platform/telemetry";
+import type { FastifyInstance } from "fastify";
+import type { Backend } from "./backends.ts";
+import { toFailure } from "./failures.ts";
+
+const VERSION_TIMEOUT_MS = 1_000;
+/** How long a client may keep the keys, in seconds: shorter than a new key is announced before it signs. */
+const JWKS_MAX_AGE_SECONDS = 60;
+
+/** The paths that are served without the envelope, each by GET. */
+export const PLAIN_PATHS = ["/livez", "/readyz", "/version", "/.well-known/jwks.json"];
+
+export interface PlainRouteOptions {
+  build: Build;
+  authority: AuthorityState;
+  backends: readonly Backend[];
+  logger: Logger;
+  isStopping(): boolean;
+}
+
+/** What whoever places and watches the process asks, and the keys; none of them in the envelope. */
+export function addPlainRoutes(app: FastifyInstance, options: PlainRouteOptions): void {
+  const { build, authority, backends, logger, isStopping } = options;
+
+  app.get("/livez", async () => ({ status: "ok" }));
+
+  app.get("/readyz", async (_request, reply) => {
+    const reasons = isStopping() ? ["edge: stopping"] : [];
+    const parts = [{ name: "authority", unready: () => authority.unready() }, ...backends];
+    for (const part of parts) {
+      const reason = part.unready();
+      if (reason !== undefined) reasons.push(`${part.name}: ${reason}`);
+    }
+    if (reasons.length > 0) reply.code(503);
+    return { status: reasons.length === 0 ? "ok" : "unready", reasons };
+  });
+
+  app.get("/version", async () => {
+    const { version, commit, buildTime } = build;
+    const asked = await Promise.all(
+      backends.map(async (backend) => [backend.name, await buildOfBackend(backend, logger)]),
+    );
+    return { version, commit, buildTime, services: Object.fromEntries(asked) };
+  });
+
+  app.get("/.well-known/jwks.json", async (_request, reply) => {
+    reply.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+    return toJwks(authority.keys());
+  });
+}
+
+async function buildOfBackend(backend: Backend, logger: Logger) {
+  const rpc = BuildService.method.getBuild;
+  try {
+    const answer = await backend.unary(rpc, create(rpc.input), { headers: {}, timeoutMs: VERSION_TIMEOUT_MS });
+    const { version, commit, buildTime } = answer as MessageShape<typeof rpc.output>;
+    return { version, commit, buildTime };
+  } catch (error) {
+    const failure = toFailure(error);
+    logger.debug({ backend: backend.name, reason: failure.reason }, "a service did not tell its version");
+    return { error: failure.reason };
+  }
+}

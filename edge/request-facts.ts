@@ -1,0 +1,42 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Principal } from "@ferry/platform/auth";
+import { isTraceparent, newTraceparent, traceIdOf } from "@ferry/platform/telemetry";
+import type { EdgeMatch } from "./routes.ts";
+
+/** What the edge knows of one request, from its first hook on. */
+export interface RequestFacts {
+  requestId: string;
+  traceparent: string;
+  traceId: string;
+  startedAtMs: number;
+  /** Set when a route was found. */
+  match?: EdgeMatch;
+  /** Set when the caller's token was verified. */
+  principal?: Principal;
+  /** Set when the contract requires one. */
+  idempotencyKey?: string;
+  /** Ends the call behind the request: the client went away, or the edge stops. */
+  abort?: AbortController;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    facts: RequestFacts;
+  }
+}
+
+/** A client's own id is taken over when it can stand in logs, headers and JSON as it is. */
+const REQUEST_ID = /^[A-Za-z0-9._~-]{1,128}$/;
+
+export function factsOf({ headers }: Pick<IncomingMessage, "headers">): RequestFacts {
+  const id = headers["x-request-id"];
+  const parent = headers.traceparent;
+  const traceparent = typeof parent === "string" && isTraceparent(parent) ? parent : newTraceparent();
+  return {
+    requestId: typeof id === "string" && REQUEST_ID.test(id) ? id : randomUUID(),
+    traceparent,
+    traceId: traceIdOf(traceparent) ?? "",
+    startedAtMs: Date.now(),
+  };
+}

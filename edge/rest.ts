@@ -1,0 +1,145 @@
+import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
+import { FerryError } from "@ferry/platform/errors";
+import { runInContext } from "@ferry/platform/telemetry";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { authorize } from "./access.ts";
+import { JSON_TYPE, successText } from "./envelope.ts";
+import { methodNotAllowed, unsupportedMediaType } from "./failures.ts";
+import { idempotencyKey } from "./idempotency-key.ts";
+import type { InFlight } from "./in-flight.ts";
+import { PLAIN_PATHS } from "./plain-routes.ts";
+import { waitSecondsOf } from "./prefer.ts";
+import type { ChargeRate } from "./rate-limits.ts";
+import type { EdgeMatch, EdgePlan, EdgeRoutes } from "./routes.ts";
+
+export interface RestOptions {
+  routes: EdgeRoutes;
+  authenticator: Authenticator;
+  authority: AuthorityState;
+  inFlight: InFlight;
+  charge: ChargeRate;
+}
+
+const JSON_CONTENT = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
+
+/** The target of a request in its two parts; the query without its question mark. */
+export function splitTarget(url: string): { path: string; query: string } {
+  const mark = url.indexOf("?");
+  return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
+
+/** The methods that a path has, as the header Allow says them; none when it has none. */
+export function allowHeader(allowed: readonly string[]): string[] {
+  if (allowed.length === 0) return [];
+  return [...new Set([...allowed, ...(allowed.includes("GET") ? ["HEAD"] : []), "OPTIONS"])].sort();
+}
+
+/**
+ * All that happens before a body is read: what is refused here costs no more than its headers.
+ * @throws FerryError.
+ */
+export function createAdmission({ routes, authenticator, authority, inFlight, charge }: RestOptions) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { facts } = request;
+    facts.abort = inFlight.enter(reply.raw);
+    const match = findRoute(routes, request);
+    if (match instanceof FerryError) {
+      await charge(request, "read");
+      if ("allow" in match) reply.header("allow", match.allow);
+      throw match;
+    }
+    facts.match = match;
+    const { plan } = match;
+    if (plan.policy.auth === "public") await charge(request, plan.rateClass);
+    else {
+      const reason = authority.unready();
+      if (reason !== undefined) throw new FerryError("UNAVAILABLE", "tokens cannot be verified yet", { cause: reason });
+      try {
+        facts.principal = authenticator.authenticate(request.headers.authorization);
+      } catch (error) {
+        await charge(request, "read");
+        throw error;
+      }
+      await charge(request, plan.rateClass);
+      authorize(plan.policy, facts.principal, authenticator);
+    }
+    checkBodyHeaders(request, plan);
+    if (plan.policy.keyRequired)
+      facts.idempotencyKey = idempotencyKey(headerValues(request.raw.rawHeaders, "idempotency-key"));
+  };
+}
+
+function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (FerryError & { allow?: string }) {
+  const method = raw.method === "HEAD" ? "GET" : (raw.method ?? "");
+  const { path } = splitTarget(raw.url ?? "");
+  const found = routes.find(method, path);
+  if (found !== undefined && "plan" in found) return found;
+  const allow = allowHeader(found?.allowed ?? (PLAIN_PATHS.includes(path) ? ["GET"] : []));
+  if (allow.length === 0) return new FerryError("ROUTE_NOT_FOUND", "there is no such route");
+  return Object.assign(methodNotAllowed(allow), { allow: allow.join(", ") });
+}
+
+/** What a body's headers say must fit before any of it is read. */
+function checkBodyHeaders({ headers }: FastifyRequest, { route }: EdgePlan): void {
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+  if (hasBody && !route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
+  if (hasBody && !JSON_CONTENT.test(headers["content-type"] ?? "")) throw unsupportedMediaType();
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (hasBody && encoding.toLowerCase() !== "identity") throw unsupportedMediaType();
+}
+
+/** A header's values as they came: Node joins repeated ones with a comma, and nobody can tell them apart then. */
+function headerValues(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === name);
+}
+
+/** Answers an admitted request: JSON to message, the call, message to JSON. */
+export function handleRest(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { requestId, traceparent, match } = request.facts;
+  if (match === undefined) throw new Error("a request came to its handler without a route");
+  return runInContext({ requestId, traceparent }, () => answer(request, reply, match));
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeMatch): Promise<FastifyReply> {
+  const { facts } = request;
+  const { plan, segments } = match;
+  const { route, policy, backend, status, checkRules, write } = plan;
+  const { query } = splitTarget(request.raw.url ?? "");
+  const message = route.readRequest({ segments, query, body: request.body as Buffer | undefined });
+  checkRules(message);
+
+  const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(policy.maxWaitMs / 1_000));
+  const signal = facts.abort?.signal;
+  const call = backend.unary(route.rpc, message, {
+    headers: forwardedHeaders(request, waitSeconds),
+    timeoutMs: policy.deadlineMs + waitSeconds * 1_000,
+    signal,
+  });
+  const response = await call.catch((error) => {
+    throw signal?.aborted ? signal.reason : error;
+  });
+
+  const told = status.statusOf(response);
+  if (told.replayed) reply.header("idempotency-replayed", "true");
+  if (waitSeconds > 0) reply.header("preference-applied", `wait=${waitSeconds}`);
+  const { requestId, traceId } = facts;
+  return reply
+    .code(told.status)
+    .header("x-request-id", requestId)
+    .type(JSON_TYPE)
+    .send(successText(write(response), { requestId, traceId }));
+}
+
+/** The whole of what goes on to a service: a client's other headers are nobody's business inside. */
+function forwardedHeaders({ headers, facts }: FastifyRequest, waitSeconds: number): Record<string, string> {
+  const forwarded: Record<string, string> = { "x-request-id": facts.requestId, traceparent: facts.traceparent };
+  if (facts.principal !== undefined && headers.authorization !== undefined)
+    forwarded.authorization = headers.authorization;
+  if (facts.idempotencyKey !== undefined) forwarded["idempotency-key"] = facts.idempotencyKey;
+  if (waitSeconds > 0) forwarded.prefer = `wait=${waitSeconds}`;
+  return forwarded;
+}
+
+function joined(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(",") : header;
+}

@@ -1,0 +1,88 @@
+import { getOption } from "@bufbuild/protobuf";
+import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import { getPolicy, type Policy } from "@ferry/platform/rpc";
+import type { Backend } from "./backends.ts";
+import { exposedServices } from "./backends.ts";
+import { compileStatus, type StatusPlan } from "./response-status.ts";
+import { compileRules } from "./rules.ts";
+import {
+  ContractError,
+  compileRoutes,
+  messageWriter,
+  nameOf,
+  type OfferedRoute,
+  type RouteTable,
+  type WriteMessage,
+} from "./transcoding/index.ts";
+
+export type RateClassName = "read" | "write" | "login";
+
+/** A route with all that serving it needs, worked out at start. */
+export interface EdgePlan {
+  route: OfferedRoute;
+  backend: Backend;
+  policy: Policy;
+  rateClass: RateClassName;
+  status: StatusPlan;
+  /** @throws FerryError INVALID_REQUEST. */
+  checkRules: ReturnType<typeof compileRules>;
+  write: WriteMessage;
+}
+
+export interface EdgeMatch {
+  plan: EdgePlan;
+  segments: readonly string[];
+}
+
+export interface EdgeRoutes {
+  readonly plans: readonly EdgePlan[];
+  find(httpMethod: string, path: string): EdgeMatch | { allowed: readonly string[] } | undefined;
+}
+
+const RATE_CLASSES: ReadonlyMap<number, RateClassName> = new Map([
+  [RateClass.READ, "read"],
+  [RateClass.WRITE, "write"],
+  [RateClass.LOGIN, "login"],
+]);
+
+/**
+ * Compiles everything that the edge serves from the contracts.
+ *
+ * @throws ContractError that names every rpc whose route, policy or rules cannot be served.
+ */
+export function compileEdgeRoutes(backends: ReadonlyMap<string, Backend>, services = exposedServices): EdgeRoutes {
+  const table: RouteTable = compileRoutes(services.map(({ service }) => service));
+  const backendOf = new Map(services.map(({ service, backend }) => [service.typeName, backends.get(backend)]));
+  const problems: string[] = [];
+  const plans = new Map<OfferedRoute, EdgePlan>();
+  for (const route of table.routes) {
+    try {
+      plans.set(route, compilePlan(route, backendOf.get(route.rpc.parent.typeName)));
+    } catch (error) {
+      problems.push(`${nameOf(route.rpc)}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  if (problems.length > 0) throw new ContractError(problems);
+  return {
+    plans: [...plans.values()],
+    find(httpMethod, path) {
+      const found = table.find(httpMethod, path);
+      if (found === undefined || "allowed" in found) return found;
+      return { plan: plans.get(found.route)!, segments: found.segments };
+    },
+  };
+}
+
+function compilePlan(route: OfferedRoute, backend: Backend | undefined): EdgePlan {
+  const { rpc } = route;
+  if (backend === undefined) throw new Error("there is no backend for it");
+  const policy = getPolicy(rpc);
+  if (policy.auth === "service") throw new Error("an rpc between services must not have a route");
+  const option = getOption(rpc, policyOption);
+  const rateClass = RATE_CLASSES.get(option.rateClass);
+  if (rateClass === undefined) throw new Error("it has no rate_class");
+  const status = compileStatus(rpc.output, option.responseStatus);
+  const only = rpc.output.fields.find(({ name }) => name === route.responseField);
+  const write = messageWriter(rpc.output, status.replayedField, only);
+  return { route, backend, policy, rateClass, status, checkRules: compileRules(rpc.input), write };
+}

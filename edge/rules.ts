@@ -1,0 +1,38 @@
+import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import type { Path } from "@bufbuild/protobuf/reflect";
+import { createValidator } from "@bufbuild/protovalidate";
+import { FerryError, type FieldViolation, invalidRequest } from "@ferry/platform/errors";
+
+const validator = createValidator();
+
+/**
+ * Compiles the field rules (buf.validate) of a message type.
+ *
+ * @returns A check that throws INVALID_REQUEST with every field that breaks a rule, by JSON names.
+ * @throws Error when a rule of the contract cannot be compiled.
+ */
+export function compileRules(desc: DescMessage): (message: Message) => void {
+  const trial = validator.validate(desc, create(desc));
+  if (trial.kind === "error") throw new Error(`the rules of ${desc.typeName} do not compile: ${trial.error.message}`);
+  return (message) => {
+    const result = validator.validate(desc, message);
+    if (result.kind === "error") throw new FerryError("INTERNAL", "internal error", { cause: result.error });
+    if (result.kind === "invalid") {
+      const fields = result.violations.map(
+        ({ field, message: description }): FieldViolation => ({ field: jsonPath(field), description }),
+      );
+      throw invalidRequest(fields);
+    }
+  };
+}
+
+/** The path of a violation as a client of the REST door writes it. */
+function jsonPath(path: Path): string {
+  let text = "";
+  for (const step of path) {
+    if (step.kind === "list_sub") text += `[${step.index}]`;
+    else if (step.kind === "map_sub") text += `[${JSON.stringify(String(step.key))}]`;
+    else text += `${text === "" ? "" : "."}${step.kind === "field" ? step.jsonName : step.name}`;
+  }
+  return text;
+}

@@ -1,0 +1,185 @@
+import { METHODS } from "node:http";
+import type { AddressInfo } from "node:net";
+import cors from "@fastify/cors";
+import helmet from "@fastify/helmet";
+import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
+import { FerryError } from "@ferry/platform/errors";
+import type { Component } from "@ferry/platform/lifecycle";
+import type { Build, Logger } from "@ferry/platform/telemetry";
+import { type FastifyInstance, fastify } from "fastify";
+import type { Backend } from "./backends.ts";
+import type { EdgeLimits } from "./config.ts";
+import { answerClientError, sendFailure } from "./failures.ts";
+import { createInFlight, type InFlight } from "./in-flight.ts";
+import { addPlainRoutes } from "./plain-routes.ts";
+import { createRateLimits } from "./rate-limits.ts";
+import { factsOf } from "./request-facts.ts";
+import { allowHeader, createAdmission, handleRest, splitTarget } from "./rest.ts";
+import { compileEdgeRoutes, type EdgeRoutes } from "./routes.ts";
+
+const MAX_HEADER_BYTES = 16_384;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Longer than the 60 s of most load balancers, so that it is they who close an idle connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** How often Node looks for connections whose time is over. Its default of 30 s would stretch every limit by that. */
+const CONNECTION_CHECK_MS = 5_000;
+/** Time for requests in flight when the edge stops; below the 9 s that a process has for its whole stop. */
+const DRAIN_MS = 6_000;
+const DRAIN_CONNECTIONS_MS = 7_500;
+
+export interface EdgeOptions {
+  port: number;
+  host: string;
+  corsOrigins: readonly string[];
+  trustedProxies: readonly string[];
+  limits: EdgeLimits;
+}
+
+export interface EdgeParts {
+  options: EdgeOptions;
+  backends: readonly Backend[];
+  authenticator: Authenticator;
+  authority: AuthorityState;
+  build: Build;
+  logger: Logger;
+  /** Default: what the contracts of the exposed services say. */
+  routes?: EdgeRoutes;
+}
+
+export interface Edge {
+  /** Ready for `inject`; it listens when its component is started. */
+  app: FastifyInstance;
+  components: readonly Component[];
+  /** Where it listens, after the start. */
+  port(): number;
+}
+
+/**
+ * Builds the REST door from the contracts.
+ * @throws ContractError when a contract cannot be served.
+ */
+export async function buildEdge(parts: EdgeParts): Promise<Edge> {
+  const { options, backends, authenticator, authority, build, logger } = parts;
+  const { limits } = options;
+  const routes = parts.routes ?? compileEdgeRoutes(new Map(backends.map((backend) => [backend.name, backend])));
+  const inFlight = createInFlight(limits.maxInFlight);
+  let stopping = false;
+
+  const app = createApp(options, routes, logger);
+  app.decorateRequest("facts", null as never);
+  app.addHook("onRequest", async (request, reply) => {
+    request.facts = factsOf(request.raw);
+    reply.headers({ "x-request-id": request.facts.requestId, "cache-control": "no-store" });
+  });
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    // Node waits for connections that were busy when the stop began, even when they are idle after their answer.
+    if (stopping) reply.header("connection", "close");
+    done(null, payload);
+  });
+  app.addHook("onResponse", async ({ facts, raw }, { statusCode }) => {
+    const { match, traceparent, startedAtMs, requestId } = facts;
+    const path = match?.plan.route.template.source ?? splitTarget(raw.url ?? "").path;
+    logger.hop("rest", `${raw.method} ${path}`, startedAtMs, { traceparent, requestId, status: statusCode });
+  });
+  app.setErrorHandler((error, request, reply) => sendFailure(reply, request.facts, error, logger));
+  app.setNotFoundHandler((request, reply) => {
+    const error = new FerryError("ROUTE_NOT_FOUND", "there is no such route");
+    return sendFailure(reply, request.facts, error, logger);
+  });
+  await addBrowserRules(app, options.corsOrigins);
+  const charge = await createRateLimits(app, limits);
+  addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
+  addRestRoutes(app, routes, createAdmission({ routes, authenticator, authority, inFlight, charge }), options);
+  await app.ready();
+
+  const component: Component = {
+    name: "edge",
+    async start() {
+      await app.listen({ port: options.port, host: options.host });
+    },
+    async stop() {
+      stopping = true;
+      await drain(app, inFlight);
+    },
+    unready: () => (stopping ? "stopping" : undefined),
+  };
+  return { app, components: [component], port: () => (app.server.address() as AddressInfo).port };
+}
+
+function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, logger: Logger): FastifyInstance {
+  const allowedOf = (path: string): string[] => {
+    const found = routes.find("", path);
+    return allowHeader(found !== undefined && "allowed" in found ? found.allowed : []);
+  };
+  const app = fastify({
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, limits.requestTimeoutMs),
+    },
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, allowedOf),
+    frameworkErrors: (error, request, reply) => sendFailure(reply, factsOf(request.raw), error, logger),
+  });
+  app.server.maxConnections = limits.maxConnections;
+  app.removeAllContentTypeParsers();
+  // Bytes as they came: the contract decides what they mean, and the framework's JSON would coerce.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  return app;
+}
+
+/** What browsers are told: nothing of an API's answers is to be framed, sniffed or run, and only listed origins may read. */
+async function addBrowserRules(app: FastifyInstance, corsOrigins: readonly string[]): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] },
+    },
+  });
+  if (corsOrigins.length === 0) return;
+  await app.register(cors, {
+    origin: [...corsOrigins],
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    allowedHeaders: ["authorization", "content-type", "idempotency-key", "prefer", "traceparent", "x-request-id"],
+    exposedHeaders: ["idempotency-replayed", "preference-applied", "retry-after", "x-request-id"],
+    maxAge: 600,
+    strictPreflight: false,
+  });
+}
+
+/** One route takes all paths and methods: the contracts' templates are matched by our own trie. */
+function addRestRoutes(
+  app: FastifyInstance,
+  routes: EdgeRoutes,
+  admit: ReturnType<typeof createAdmission>,
+  { corsOrigins }: EdgeOptions,
+): void {
+  for (const method of METHODS)
+    if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  const method = app.supportedMethods.filter((name) => name !== "OPTIONS" && name !== "CONNECT");
+  app.route({ method, url: "/*", onRequest: admit, handler: handleRest });
+  if (corsOrigins.length > 0) return; // The plugin answers OPTIONS then.
+  app.options("/*", async (request, reply) => {
+    const found = routes.find("OPTIONS", splitTarget(request.raw.url ?? "").path);
+    if (found === undefined || !("allowed" in found)) throw new FerryError("ROUTE_NOT_FOUND", "there is no such route");
+    return reply.code(204).header("allow", allowHeader(found.allowed).join(", ")).send();
+  });
+}
+
+/** Ends in order: no new connections, what is in flight ends well or is told to come back, then all is closed. */
+async function drain(app: FastifyInstance, inFlight: InFlight): Promise<void> {
+  const abort = setTimeout(() => inFlight.abortAll(), DRAIN_MS);
+  const cut = setTimeout(() => app.server.closeAllConnections(), DRAIN_CONNECTIONS_MS);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(abort);
+    clearTimeout(cut);
+  }
+}
