@@ -69,38 +69,48 @@ function keepAlive(payload: KafkaJs.EachBatchPayload, everyMs: number, lost: (er
  * kafkajs hands over one partition at a time. This gathers what has arrived of all partitions into one
  * set, and lets each partition go on when the set is handled and its offsets are committed.
  */
-export function createSets({ subscribe, logger, publish, stopping, heartbeatMs, onMove }: SetOptions) {
-  const { group, maxMessages = 500 } = subscribe;
-  let waiting: Fetched[] = [];
-  let running = false;
+export class Sets {
+  readonly #options: SetOptions;
+  #waiting: Fetched[] = [];
+  #running = false;
 
-  function nextSet(): ReceivedRecord[] {
-    const set: ReceivedRecord[] = [];
-    for (const fetched of waiting) {
-      if (set.length >= maxMessages) break;
-      const upTo = Math.min(fetched.records.length, fetched.taken + maxMessages - set.length);
-      for (; fetched.taken < upTo; fetched.taken++) set.push(fetched.records[fetched.taken]!);
-    }
-    return set;
+  constructor(options: SetOptions) {
+    this.#options = options;
   }
 
-  /** Commits what was resolved. Tried until it works, the membership is lost, or the subscription stops. */
-  async function commit(payload: KafkaJs.EachBatchPayload): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await (payload.commitOffsetsIfNecessary as (offsets: object) => Promise<void>)({});
-      } catch (error) {
-        if (isMembershipError(error)) throw error;
-        logger.warn({ group, error: String(error), attempt }, "offsets could not be committed yet");
-        if (!(await pause(attempt, stopping))) return;
+  /** As kafkajs's eachBatch. Rejects only when the membership is lost, which makes kafkajs join again. */
+  eachBatch(payload: KafkaJs.EachBatchPayload): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ payload, records: received(payload), taken: 0, resolve, reject });
+      if (this.#running) return;
+      this.#running = true;
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    await new Promise(setImmediate); // The other partitions of the same fetch arrive in this turn.
+    try {
+      while (this.#waiting.length > 0) {
+        const goOn = !this.#options.stopping.aborted && (await this.#handleNext());
+        const leaving = this.#waiting.filter(({ records, taken }) => !goOn || taken === records.length);
+        this.#waiting = this.#waiting.filter((fetched) => !leaving.includes(fetched));
+        for (const { resolve } of leaving) resolve();
       }
+    } catch (error) {
+      const leaving = this.#waiting;
+      this.#waiting = [];
+      for (const { reject } of leaving) reject(error);
+    } finally {
+      this.#running = false;
     }
   }
 
   /** @returns false when the set was given up. */
-  async function handleNext(): Promise<boolean> {
-    const first = waiting[0]!.payload;
-    const set = nextSet();
+  async #handleNext(): Promise<boolean> {
+    const { logger, publish, stopping, heartbeatMs, onMove, subscribe } = this.#options;
+    const { group, handle } = subscribe;
+    const first = this.#waiting[0]!.payload;
     const leaving = new AbortController();
     let lost: unknown;
     const beats = keepAlive(first, heartbeatMs, (error) => {
@@ -109,11 +119,11 @@ export function createSets({ subscribe, logger, publish, stopping, heartbeatMs, 
     });
     const signal = AbortSignal.any([stopping, leaving.signal]);
     try {
-      const done = await handleSet(set, { group, logger, publish, handle: subscribe.handle, signal, onPause: onMove });
+      const done = await handleSet(this.#nextSet(), { group, logger, publish, handle, signal, onPause: onMove });
       if (done) {
-        for (const { payload, records, taken } of waiting)
+        for (const { payload, records, taken } of this.#waiting)
           if (taken > 0) payload.resolveOffset(String(records[taken - 1]!.offset));
-        await commit(first);
+        await this.#commit(first);
         onMove(undefined);
       }
       if (lost !== undefined) throw lost;
@@ -123,41 +133,29 @@ export function createSets({ subscribe, logger, publish, stopping, heartbeatMs, 
     }
   }
 
-  function release(settle: (fetched: Fetched) => void, which: (fetched: Fetched) => boolean): void {
-    const leaving = waiting.filter(which);
-    waiting = waiting.filter((fetched) => !which(fetched));
-    for (const fetched of leaving) settle(fetched);
+  #nextSet(): ReceivedRecord[] {
+    const { maxMessages = 500 } = this.#options.subscribe;
+    const set: ReceivedRecord[] = [];
+    for (const fetched of this.#waiting) {
+      if (set.length >= maxMessages) break;
+      const upTo = Math.min(fetched.records.length, fetched.taken + maxMessages - set.length);
+      for (; fetched.taken < upTo; fetched.taken++) set.push(fetched.records[fetched.taken]!);
+    }
+    return set;
   }
 
-  async function run(): Promise<void> {
-    await new Promise(setImmediate); // The other partitions of the same fetch arrive in this turn.
-    try {
-      while (waiting.length > 0) {
-        const goOn = !stopping.aborted && (await handleNext());
-        release(
-          ({ resolve }) => resolve(),
-          ({ records, taken }) => !goOn || taken === records.length,
-        );
+  /** Commits what was resolved. Tried until it works, the membership is lost, or the subscription stops. */
+  async #commit(payload: KafkaJs.EachBatchPayload): Promise<void> {
+    const { logger, stopping, subscribe } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        // With an empty object kafkajs commits all that was resolved and not yet committed.
+        return await payload.commitOffsetsIfNecessary({} as KafkaJs.Offsets);
+      } catch (error) {
+        if (isMembershipError(error)) throw error;
+        logger.warn({ group: subscribe.group, error: String(error), attempt }, "offsets could not be committed yet");
+        if (!(await pause(attempt, stopping))) return;
       }
-    } catch (error) {
-      release(
-        ({ reject }) => reject(error),
-        () => true,
-      );
-    } finally {
-      running = false;
     }
   }
-
-  return {
-    /** As kafkajs's eachBatch. Rejects only when the membership is lost, which makes kafkajs join again. */
-    eachBatch(payload: KafkaJs.EachBatchPayload): Promise<void> {
-      return new Promise((resolve, reject) => {
-        waiting.push({ payload, records: received(payload), taken: 0, resolve, reject });
-        if (running) return;
-        running = true;
-        void run();
-      });
-    },
-  };
 }

@@ -3,7 +3,7 @@ import type * as KafkaJs from "kafkajs";
 import { deadLetterTopic } from "./dead-letters.ts";
 import { pause } from "./handle-set.ts";
 import { fromKafka } from "./kafka-client.ts";
-import { createSets } from "./kafka-sets.ts";
+import { Sets } from "./kafka-sets.ts";
 import { watch } from "./kafka-watchdog.ts";
 import type { Bus, SubscribeOptions, Subscription } from "./types.ts";
 
@@ -18,109 +18,132 @@ export interface KafkaSubscriptionOptions {
   subscribe: SubscribeOptions;
 }
 
-/** kafkajs's settings. Its own defaults make each join and leave take five seconds. */
-const LONG_POLL_MS = 250;
 const HEARTBEAT_MS = 500;
-const REBALANCE_TIMEOUT_MS = 15_000;
-const MAX_BYTES = 4 * 1024 * 1024;
-const MAX_BYTES_OF_PARTITION = 1024 * 1024;
 /** Partitions that may be in one set. */
 const CONCURRENT_PARTITIONS = 64;
 
-/** Runs until it succeeds, as long as the broker is what is missing. */
-async function whenBrokerIsThere(run: () => Promise<void>, logger: Logger, closing: AbortSignal): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
+/** kafkajs's own defaults make each join and leave take five seconds. */
+const CONSUMER_SETTINGS = {
+  maxWaitTimeInMs: 250,
+  heartbeatInterval: HEARTBEAT_MS,
+  rebalanceTimeout: 15_000,
+  minBytes: 1,
+  maxBytes: 4 * 1024 * 1024,
+  maxBytesPerPartition: 1024 * 1024,
+  allowAutoTopicCreation: false,
+};
+
+class KafkaSubscription implements Subscription {
+  readonly #options: KafkaSubscriptionOptions;
+  readonly #consumer: KafkaJs.Consumer;
+  readonly #stopping = new AbortController();
+  readonly #joined = Promise.withResolvers<void>();
+  readonly #topics: string[];
+  #assigned: Readonly<Record<string, readonly number[]>> | undefined;
+  #paused: string | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: KafkaSubscriptionOptions) {
+    const { kafka, subscribe, sessionTimeoutMs } = options;
+    this.#options = options;
+    this.#topics = [...subscribe.topics];
+    this.#consumer = kafka.consumer({
+      ...CONSUMER_SETTINGS,
+      groupId: subscribe.group,
+      sessionTimeout: sessionTimeoutMs,
+    });
+    this.#listen();
+  }
+
+  async start(): Promise<void> {
+    const { closing } = this.#options;
+    closing.addEventListener("abort", () => this.#joined.resolve(), { once: true });
     try {
-      return await run();
+      await this.#whenBrokerIsThere();
     } catch (error) {
-      const failure = fromKafka(error);
-      if (!failure.retryable) throw failure;
-      logger.warn({ error: String(failure.cause ?? failure), attempt }, "waiting for the broker");
-      if (!(await pause(attempt, closing))) throw failure;
+      await this.#consumer.disconnect();
+      throw error;
     }
+    await this.#consume();
+    await this.#joined.promise;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#stopped ??= this.#consumer.disconnect();
+    return this.#stopped;
+  }
+
+  unready(): string | undefined {
+    if (this.#stopping.signal.aborted) return "stopped";
+    if (this.#assigned === undefined) return `not in the consumer group ${this.#options.subscribe.group}`;
+    return this.#paused === undefined ? undefined : `messages wait: ${this.#paused}`;
+  }
+
+  #listen(): void {
+    const { logger, onFatal, subscribe } = this.#options;
+    const { on, events } = this.#consumer;
+    on(events.GROUP_JOIN, ({ payload }) => {
+      this.#assigned = payload.memberAssignment;
+      this.#joined.resolve();
+    });
+    on(events.REBALANCING, () => {
+      this.#assigned = undefined;
+    });
+    on(events.CRASH, ({ payload }) => {
+      this.#assigned = undefined;
+      const error = new Error(`consumer ${subscribe.group} crashed: ${payload.error.message}`, {
+        cause: payload.error,
+      });
+      if (payload.restart) logger.warn({ group: subscribe.group, error: error.message }, "consumer starts again");
+      else onFatal(error);
+    });
+  }
+
+  /** Makes the topics and connects; tried as long as the broker is what is missing. */
+  async #whenBrokerIsThere(): Promise<void> {
+    const { bus, logger, closing } = this.#options;
+    const topics = [...this.#topics, ...this.#topics.map(deadLetterTopic)].map((name) => ({ name }));
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await bus.ensureTopics(topics);
+        await this.#consumer.connect();
+        await this.#consumer.subscribe({ topics: this.#topics, fromBeginning: true });
+        return;
+      } catch (error) {
+        const failure = fromKafka(error);
+        if (!failure.retryable) throw failure;
+        logger.warn({ error: String(failure.cause ?? failure), attempt }, "waiting for the broker");
+        if (!(await pause(attempt, closing))) throw failure;
+      }
+    }
+  }
+
+  async #consume(): Promise<void> {
+    const { kafka, bus, logger, onFatal, subscribe } = this.#options;
+    const watchdog = watch({
+      ...{ kafka, logger, group: subscribe.group, topics: this.#topics, onStall: onFatal },
+      assigned: () => this.#assigned,
+      stopping: this.#stopping.signal,
+    });
+    const sets = new Sets({
+      ...{ subscribe, logger, publish: bus.publish, heartbeatMs: HEARTBEAT_MS },
+      stopping: this.#stopping.signal,
+      onMove: (reason) => {
+        this.#paused = reason;
+        watchdog.moved();
+      },
+    });
+    await this.#consumer.run({
+      ...{ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: CONCURRENT_PARTITIONS },
+      eachBatch: (payload) => sets.eachBatch(payload),
+    });
   }
 }
 
 /** Joins a consumer group and hands sets to the handler. Resolves when the group has been joined. */
 export async function subscribeKafka(options: KafkaSubscriptionOptions): Promise<Subscription> {
-  const { kafka, bus, logger, closing, onFatal, subscribe, sessionTimeoutMs } = options;
-  const { group } = subscribe;
-  const topics = [...subscribe.topics];
-  const stopping = new AbortController();
-  let assigned: Readonly<Record<string, readonly number[]>> | undefined;
-  let paused: string | undefined;
-
-  const consumer = kafka.consumer({
-    groupId: group,
-    maxWaitTimeInMs: LONG_POLL_MS,
-    heartbeatInterval: HEARTBEAT_MS,
-    sessionTimeout: sessionTimeoutMs,
-    rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-    minBytes: 1,
-    maxBytes: MAX_BYTES,
-    maxBytesPerPartition: MAX_BYTES_OF_PARTITION,
-    allowAutoTopicCreation: false,
-  });
-  const joined = Promise.withResolvers<void>();
-  closing.addEventListener("abort", () => joined.resolve());
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    assigned = payload.memberAssignment;
-    joined.resolve();
-  });
-  consumer.on(consumer.events.REBALANCING, () => {
-    assigned = undefined;
-  });
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    assigned = undefined;
-    if (payload.restart) logger.warn({ group, error: String(payload.error) }, "consumer starts again");
-    else onFatal(new Error(`consumer ${group} crashed`, { cause: payload.error }));
-  });
-
-  async function prepare(): Promise<void> {
-    await bus.ensureTopics([...topics, ...topics.map(deadLetterTopic)].map((name) => ({ name })));
-    await consumer.connect();
-    await consumer.subscribe({ topics, fromBeginning: true });
-  }
-  try {
-    await whenBrokerIsThere(prepare, logger, closing);
-  } catch (error) {
-    await consumer.disconnect();
-    throw error;
-  }
-  const watchdog = watch({ kafka, group, topics, logger, assigned: () => assigned, onStall: onFatal });
-  const sets = createSets({
-    subscribe,
-    logger,
-    publish: bus.publish,
-    stopping: stopping.signal,
-    heartbeatMs: HEARTBEAT_MS,
-    onMove(reason) {
-      paused = reason;
-      watchdog.moved();
-    },
-  });
-  await consumer.run({
-    autoCommit: false,
-    eachBatchAutoResolve: false,
-    partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-    eachBatch: sets.eachBatch,
-  });
-  await joined.promise;
-
-  let stopped: Promise<void> | undefined;
-  return {
-    stop() {
-      stopped ??= (async () => {
-        stopping.abort();
-        watchdog.stop();
-        await consumer.disconnect();
-      })();
-      return stopped;
-    },
-    unready() {
-      if (stopping.signal.aborted) return "stopped";
-      if (assigned === undefined) return `not in the consumer group ${group}`;
-      return paused === undefined ? undefined : `messages wait: ${paused}`;
-    },
-  };
+  const subscription = new KafkaSubscription(options);
+  await subscription.start();
+  return subscription;
 }

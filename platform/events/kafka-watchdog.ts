@@ -12,6 +12,8 @@ export interface WatchdogOptions {
   /** Partitions that this member has; undefined when it is in no group. */
   assigned(): Readonly<Record<string, readonly number[]>> | undefined;
   onStall(error: Error): void;
+  /** Aborted when there is nothing to watch any more. */
+  stopping: AbortSignal;
   /** Default 60,000. */
   stallMs?: number;
   /** Default 15,000. */
@@ -67,10 +69,10 @@ export function watch(options: WatchdogOptions) {
   }
 
   const timer = setInterval(() => void look(), lookMs).unref();
+  options.stopping.addEventListener("abort", () => clearInterval(timer), { once: true });
   return {
-    moved: () => {
+    moved(): void {
       movedAtMs = Date.now();
     },
-    stop: () => clearInterval(timer),
   };
 }

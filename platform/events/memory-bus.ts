@@ -1,5 +1,4 @@
 import { type Logger, silentLogger } from "@ferry/platform/telemetry";
-import { deadLetterTopic } from "./dead-letters.ts";
 import { handleSet } from "./handle-set.ts";
 import type { Bus, OutgoingRecord, ReceivedRecord, SubscribeOptions, Subscription } from "./types.ts";
 
@@ -20,9 +19,10 @@ interface Partition {
 }
 
 interface Member {
-  options: SubscribeOptions;
+  readonly options: SubscribeOptions;
   assigned: Partition[];
   wake(): void;
+  stop(): Promise<void>;
 }
 
 interface Group {
@@ -40,47 +40,57 @@ function partitionOf(key: string, count: number): number {
   return hash % count;
 }
 
-/** The port of the bus in memory: partitions, groups, offsets, redelivery, halving and dead letters as on a broker. */
-export function createMemoryBus({ logger = silentLogger }: MemoryBusOptions = {}): MemoryBus {
-  const topics = new Map<string, Partition[]>();
-  const groups = new Map<string, Group>();
-  const subscriptions = new Set<Subscription>();
+/** One member's loop: takes what has arrived of its partitions, hands it over, commits. */
+class MemberLoop implements Member, Subscription {
+  readonly options: SubscribeOptions;
+  assigned: Partition[] = [];
+  readonly #group: Group;
+  readonly #bus: MemoryBroker;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #awake = Promise.withResolvers<void>();
+  #paused: string | undefined;
 
-  function topicNamed(name: string, count = name.endsWith(".dlq") ? 1 : 3): Partition[] {
-    let partitions = topics.get(name);
-    if (partitions === undefined) {
-      partitions = Array.from({ length: count }, (_, number) => ({ topic: name, number, log: [] }));
-      topics.set(name, partitions);
-    }
-    return partitions;
+  constructor(bus: MemoryBroker, group: Group, options: SubscribeOptions) {
+    this.options = options;
+    this.#bus = bus;
+    this.#group = group;
+    this.#running = this.#run();
   }
 
-  function assign(group: Group): void {
-    const names = new Set(group.members.flatMap(({ options }) => options.topics));
-    for (const member of group.members) member.assigned = [];
-    for (const name of names) {
-      const takers = group.members.filter(({ options }) => options.topics.includes(name));
-      for (const partition of topicNamed(name)) takers[partition.number % takers.length]?.assigned.push(partition);
-    }
-    for (const member of group.members) member.wake();
+  wake(): void {
+    this.#awake.resolve();
   }
 
-  async function publish(records: readonly OutgoingRecord[]): Promise<void> {
-    for (const { topic, key, value, headers } of records) {
-      const partitions = topicNamed(topic);
-      const partition = partitions[partitionOf(key, partitions.length)]!;
-      const offset = BigInt(partition.log.length);
-      partition.log.push({ topic, partition: partition.number, offset, key, value, headers: { ...headers } });
-    }
-    for (const group of groups.values()) for (const member of group.members) member.wake();
+  unready(): string | undefined {
+    return this.#stopping.signal.aborted ? "stopped" : this.#paused;
   }
 
-  function take(group: Group, { assigned, options }: Member): Map<Partition, ReceivedRecord[]> {
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#running;
+    this.#bus.leave(this.#group, this);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      this.#awake = Promise.withResolvers();
+      const set = this.#take();
+      if (set.size > 0) await this.#handle(set);
+      else {
+        await this.#awake.promise;
+        await new Promise(setImmediate); // What is published at one go arrives as one set.
+      }
+    }
+  }
+
+  #take(): Map<Partition, ReceivedRecord[]> {
     const set = new Map<Partition, ReceivedRecord[]>();
-    let room = options.maxMessages ?? 500;
-    for (const partition of assigned) {
-      if (room === 0 || group.busy.has(partition)) continue;
-      const from = group.committed.get(partition) ?? 0;
+    let room = this.options.maxMessages ?? 500;
+    for (const partition of this.assigned) {
+      if (room === 0 || this.#group.busy.has(partition)) continue;
+      const from = this.#group.committed.get(partition) ?? 0;
       const records = partition.log.slice(from, from + room);
       room -= records.length;
       if (records.length > 0) set.set(partition, records);
@@ -88,68 +98,99 @@ export function createMemoryBus({ logger = silentLogger }: MemoryBusOptions = {}
     return set;
   }
 
-  async function subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const group: Group = groups.get(options.group) ?? { members: [], committed: new Map(), busy: new Set() };
-    groups.set(options.group, group);
-    for (const topic of options.topics) topicNamed(deadLetterTopic(topic));
-    const stopping = new AbortController();
-    let paused: string | undefined;
-    let awake = Promise.withResolvers<void>();
-    const member: Member = { options, assigned: [], wake: () => awake.resolve() };
-    const handling = {
-      ...{ group: options.group, logger, publish, signal: stopping.signal, handle: options.handle },
-      onPause: (reason: string | undefined) => {
-        paused = reason;
+  async #handle(set: ReadonlyMap<Partition, ReceivedRecord[]>): Promise<void> {
+    const { busy, committed, members } = this.#group;
+    for (const partition of set.keys()) busy.add(partition);
+    const done = await handleSet([...set.values()].flat(), {
+      ...{ group: this.options.group, logger: this.#bus.logger, signal: this.#stopping.signal },
+      handle: (part) => this.options.handle(part),
+      publish: (records) => this.#bus.publish(records),
+      onPause: (reason) => {
+        this.#paused = reason;
       },
-    };
-
-    async function run(): Promise<void> {
-      while (!stopping.signal.aborted) {
-        awake = Promise.withResolvers();
-        const set = take(group, member);
-        if (set.size === 0) {
-          await awake.promise;
-          await new Promise(setImmediate); // What is published at one go arrives as one set.
-          continue;
-        }
-        for (const partition of set.keys()) group.busy.add(partition);
-        const done = await handleSet([...set.values()].flat(), handling);
-        for (const [partition, records] of set) {
-          group.busy.delete(partition);
-          if (done) group.committed.set(partition, Number(records.at(-1)!.offset) + 1);
-        }
-        for (const other of group.members) if (other !== member) other.wake();
-      }
+    });
+    for (const [partition, records] of set) {
+      busy.delete(partition);
+      if (done) committed.set(partition, Number(records.at(-1)!.offset) + 1);
     }
+    for (const other of members) if (other !== this) other.wake();
+  }
+}
 
-    group.members.push(member);
-    assign(group);
-    const running = run();
-    const subscription: Subscription = {
-      async stop() {
-        if (!subscriptions.delete(subscription)) return;
-        stopping.abort();
-        member.wake();
-        await running;
-        group.members.splice(group.members.indexOf(member), 1);
-        assign(group);
-      },
-      unready: () => (stopping.signal.aborted ? "stopped" : paused),
-    };
-    subscriptions.add(subscription);
-    return subscription;
+class MemoryBroker {
+  readonly logger: Logger;
+  readonly #topics = new Map<string, Partition[]>();
+  readonly #groups = new Map<string, Group>();
+
+  constructor(logger: Logger) {
+    this.logger = logger;
   }
 
+  topicNamed(name: string, count = name.endsWith(".dlq") ? 1 : 3): Partition[] {
+    let partitions = this.#topics.get(name);
+    if (partitions === undefined) {
+      partitions = Array.from({ length: count }, (_, number) => ({ topic: name, number, log: [] }));
+      this.#topics.set(name, partitions);
+    }
+    return partitions;
+  }
+
+  records(topic: string): ReceivedRecord[] {
+    return (this.#topics.get(topic) ?? []).flatMap(({ log }) => log);
+  }
+
+  async publish(records: readonly OutgoingRecord[]): Promise<void> {
+    for (const { topic, key, value, headers } of records) {
+      const partitions = this.topicNamed(topic);
+      const partition = partitions[partitionOf(key, partitions.length)]!;
+      const offset = BigInt(partition.log.length);
+      partition.log.push({ topic, partition: partition.number, offset, key, value, headers: { ...headers } });
+    }
+    for (const { members } of this.#groups.values()) for (const member of members) member.wake();
+  }
+
+  join(options: SubscribeOptions): Subscription {
+    const group: Group = this.#groups.get(options.group) ?? { members: [], committed: new Map(), busy: new Set() };
+    this.#groups.set(options.group, group);
+    const member = new MemberLoop(this, group, options);
+    group.members.push(member);
+    this.#assign(group);
+    return member;
+  }
+
+  leave(group: Group, member: MemberLoop): void {
+    const index = group.members.indexOf(member);
+    if (index === -1) return;
+    group.members.splice(index, 1);
+    this.#assign(group);
+  }
+
+  async close(): Promise<void> {
+    const members = [...this.#groups.values()].flatMap((group) => group.members);
+    await Promise.all(members.map((member) => member.stop()));
+  }
+
+  #assign({ members }: Group): void {
+    for (const member of members) member.assigned = [];
+    for (const name of new Set(members.flatMap(({ options }) => options.topics))) {
+      const takers = members.filter(({ options }) => options.topics.includes(name));
+      for (const partition of this.topicNamed(name)) takers[partition.number % takers.length]?.assigned.push(partition);
+    }
+    for (const member of members) member.wake();
+  }
+}
+
+/** The port of the bus in memory: partitions, groups, offsets, redelivery, halving and dead letters as on a broker. */
+export function createMemoryBus({ logger = silentLogger }: MemoryBusOptions = {}): MemoryBus {
+  const broker = new MemoryBroker(logger);
   return {
     logger,
-    publish,
-    subscribe,
+    publish: (records) => broker.publish(records),
+    subscribe: async (options) => broker.join(options),
     async ensureTopics(wanted) {
-      for (const { name, partitions } of wanted) topicNamed(name, partitions);
+      for (const { name, partitions } of wanted) broker.topicNamed(name, partitions);
     },
-    async close() {
-      await Promise.all([...subscriptions].map((subscription) => subscription.stop()));
-    },
-    records: (topic) => (topics.get(topic) ?? []).flatMap(({ log }) => log),
+    close: () => broker.close(),
+    records: (topic) => broker.records(topic),
   };
 }
