@@ -29,7 +29,7 @@ export function targetOf(from: string, specifier: string): Room {
 }
 
 const SERVICE_ROOMS = ["app", "rpc", "consumers", "store", "clients", "sagas", "domain", "root"];
-const isServiceRoom = (room: Room) => room.includes("/") && !room.startsWith("platform/");
+const isServiceRoom = (room: Room) => room.includes("/") && !/^(platform\/|npm:)/.test(room);
 
 /** The import table of the design, section 2: whether code in one room may import from another. */
 export function mayImport(room: Room, target: Room): boolean {
