@@ -13,6 +13,7 @@ async function listenSilently(context: TestContext) {
   const server: Server = createServer((socket) => {
     events.accepted++;
     sockets.add(socket);
+    socket.resume();
     socket.on("error", () => {});
     socket.on("close", () => {
       events.closed++;

@@ -1,6 +1,7 @@
 import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { Channel, type ChannelCredentials, type ChannelOptions, connectivityState as State } from "@grpc/grpc-js";
+import { type SilentSockets, trackSilentSockets } from "./sockets.ts";
 
 export interface ConnectionOptions {
   /** As "dns:///ledger:9102". */
@@ -28,6 +29,7 @@ export class NoConnection extends FerryError {}
 export class Connection {
   channel: Channel;
   private readonly options: ConnectionOptions;
+  private readonly sockets: SilentSockets;
   private state: State = State.IDLE;
   private connectingSinceMs: number | undefined;
   private renewal: NodeJS.Timeout | undefined;
@@ -36,6 +38,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.options = options;
+    this.sockets = trackSilentSockets(options.credentials);
     this.channel = this.open();
     this.observe(this.channel);
   }
@@ -70,6 +73,7 @@ export class Connection {
     this.closed = true;
     clearTimeout(this.renewal);
     this.channel.close();
+    this.sockets.destroy();
     this.state = State.SHUTDOWN;
     this.wake();
   }
@@ -99,7 +103,9 @@ export class Connection {
       clearTimeout(timer.id);
       signal?.removeEventListener("abort", expire);
     }
-    if (this.isPending() && signal?.aborted !== true) throw this.noConnection();
+    if (!this.isPending() || signal?.aborted === true) return;
+    if (Date.now() >= deadlineAtMs) throw new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
+    throw this.noConnection();
   }
 
   private noConnection(): FerryError {
@@ -133,6 +139,7 @@ export class Connection {
     const old = this.channel;
     this.channel = this.open();
     old.close();
+    this.sockets.destroy();
     this.state = State.IDLE;
     this.channel.getConnectivityState(true);
     this.observe(this.channel);

@@ -8,7 +8,7 @@ export interface DescriptorIndex {
   findSymbol(symbol: string): DescFile | undefined;
   findExtension(typeName: string, number: number): DescFile | undefined;
   extensionNumbers(typeName: string): number[];
-  /** A file and all that it imports, each as a serialized FileDescriptorProto, with its custom options. */
+  /** A file and all that it imports, each before its own imports, as a serialized FileDescriptorProto, with its custom options. */
   closureOf(file: DescFile): Uint8Array[];
 }
 
@@ -35,13 +35,19 @@ export function indexDescriptors(roots: readonly DescFile[]): DescriptorIndex {
     closureOf(file) {
       const known = closures.get(file);
       if (known !== undefined) return known;
-      const seen = new Set<DescFile>();
-      visit(file, (each) => !seen.has(each) && seen.add(each) !== undefined);
-      const serialized = [...seen].map((each) => toBinary(FileDescriptorProtoSchema, each.proto));
+      const ordered = importsFirst(file, new Set()).reverse();
+      const serialized = ordered.map((each) => toBinary(FileDescriptorProtoSchema, each.proto));
       closures.set(file, serialized);
       return serialized;
     },
   };
+}
+
+/** A file after all that it imports. */
+function importsFirst(file: DescFile, seen: Set<DescFile>): DescFile[] {
+  if (seen.has(file)) return [];
+  seen.add(file);
+  return [...file.dependencies.flatMap((dependency) => importsFirst(dependency, seen)), file];
 }
 
 /** Name of a file as in its contract: with the ending that descriptors leave out. */

@@ -1,5 +1,5 @@
 import type { EventEmitter } from "node:events";
-import type { IncomingHttpHeaders } from "node:http2";
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session } from "node:http2";
 import { Server, type ServerInterceptingCall } from "@grpc/grpc-js";
 import { asBuffer } from "../metadata.ts";
 import { serverCredentials, type TlsOptions } from "../tls.ts";
@@ -18,8 +18,8 @@ const KINDS = {
 const LONGEST_TIMEOUT_S = 86_400;
 const SECONDS_OF_UNIT: Readonly<Record<string, number>> = { H: 3_600, M: 60, S: 1 };
 
-/** The engine with all rpcs registered; each call is driven from a server interceptor, before any handler of the engine's. */
-export function createEngine(methods: readonly ServedMethod[], state: ServerState): Server {
+/** Each call is driven from a server interceptor, before any handler of the engine's. */
+function createServer(methods: readonly ServedMethod[], state: ServerState): Server {
   const byPath = new Map(methods.map((method) => [method.path, method]));
   const server = new Server({
     ...engineOptions(state.limits),
@@ -57,17 +57,49 @@ function engineOptions(limits: RpcServerLimits) {
   };
 }
 
-/** Resolves with the port that the engine listens on. */
-export async function bind(server: Server, host: string, port: number, tls: TlsOptions | undefined): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, serverCredentials(tls), (error, actual) => {
-      if (error === null) resolve(actual);
-      else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
-    });
-  });
-  for (const listener of listenersOf(server)) listener.prependListener("stream", limitTimeout);
-  return bound;
+export interface Engine {
+  /** Resolves with the port that it listens on. */
+  listen(host: string, port: number, tls: TlsOptions | undefined): Promise<number>;
+  /** Lets calls in flight end, refuses new ones, and cuts off what is left after the time. */
+  drain(timeoutMs: number): Promise<"drained" | "forced">;
+}
+
+/** The engine with all rpcs registered. */
+export function createEngine(methods: readonly ServedMethod[], state: ServerState): Engine {
+  const server = createServer(methods, state);
+  const sessions = new Set<ServerHttp2Session>();
+  return {
+    async listen(host, port, tls) {
+      const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+      const bound = await new Promise<number>((resolve, reject) => {
+        server.bindAsync(address, serverCredentials(tls), (error, actual) => {
+          if (error === null) resolve(actual);
+          else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }));
+        });
+      });
+      for (const listener of listenersOf(server)) {
+        listener.prependListener("stream", limitTimeout);
+        listener.on("session", (session: ServerHttp2Session) => {
+          sessions.add(session);
+          session.once("close", () => sessions.delete(session));
+        });
+      }
+      return bound;
+    },
+    drain: (timeoutMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          // Without channelz the engine forgets to close what it should: it counts connections for channelz only.
+          for (const session of sessions) session.destroy(undefined, constants.NGHTTP2_CANCEL);
+          resolve("forced");
+        }, timeoutMs);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve("drained");
+        });
+      }),
+  };
 }
 
 /** The engine's HTTP/2 servers, which it does not show. */
@@ -86,18 +118,4 @@ function limitTimeout(_stream: unknown, headers: IncomingHttpHeaders): void {
   const unit = SECONDS_OF_UNIT[text.slice(-1)];
   if (unit === undefined || Number(text.slice(0, -1)) * unit <= LONGEST_TIMEOUT_S) return;
   headers["grpc-timeout"] = `${LONGEST_TIMEOUT_S}S`;
-}
-
-/** Lets calls in flight end, refuses new ones, and cuts off what is left after the time. */
-export async function drain(server: Server, timeoutMs: number): Promise<"drained" | "forced"> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-      resolve("forced");
-    }, timeoutMs);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve("drained");
-    });
-  });
 }

@@ -16,7 +16,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import type { Build, Logger } from "@ferry/platform/telemetry";
 import type { TlsOptions } from "../tls.ts";
 import type { ServerState } from "./driven-call.ts";
-import { bind, createEngine, drain } from "./engine.ts";
+import { createEngine } from "./engine.ts";
 import { createHealth, type HealthRegistry } from "./health.ts";
 import { DEFAULT_LIMITS, type RpcServerLimits } from "./limits.ts";
 import { serveMethod } from "./method.ts";
@@ -93,7 +93,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       return port;
     },
     async start() {
-      port = await bind(engine, host, options.port, options.tls);
+      port = await engine.listen(host, options.port, options.tls);
       phase = "serving";
       logger.info({ service: options.service, host, port }, "rpc server listens");
     },
@@ -103,7 +103,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       phase = "stopping";
       if (!listened) return;
       health.changed();
-      const drained = drain(engine, limits.drainTimeoutMs);
+      const drained = engine.drain(limits.drainTimeoutMs);
       // Streams without a deadline would never end by themselves. Watchers of the health have been told by now.
       setImmediate(() => {
         for (const call of state.endless) call.fail(new FerryError("UNAVAILABLE", "the server is stopping"));
