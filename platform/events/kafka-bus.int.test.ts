@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import fs from "node:fs";
+import os from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { FerryError } from "@ferry/platform/errors";
+import { createKafkaBus, type ReceivedRecord } from "@ferry/platform/events";
+import { silentLogger } from "@ferry/platform/telemetry";
+import type * as KafkaJs from "kafkajs";
+import { startBroker } from "../../local/broker/server.ts";
+import { until } from "../../test/contract/bus.ts";
+import { openClient } from "./kafka-client.ts";
+import { watch } from "./kafka-watchdog.ts";
+
+type Broker = Awaited<ReturnType<typeof startBroker>>;
+
+const directory = fs.mkdtempSync(join(os.tmpdir(), "ferry-bus-"));
+let broker: Broker;
+let brokers: string[];
+
+before(async () => {
+  broker = await startBroker({ directory, port: 0 });
+  brokers = [`127.0.0.1:${broker.port}`];
+});
+after(async () => {
+  await broker.close();
+  fs.rmSync(directory, { recursive: true, force: true });
+});
+
+const open = (onFatal: (error: Error) => void = assert.fail) =>
+  createKafkaBus({ brokers, clientId: "test", logger: silentLogger, onFatal });
+const record = (topic: string, key: string) => ({ topic, key, value: Buffer.from(key), headers: { ce_id: key } });
+
+test("what a killed process had at hand comes to another member of its group", async () => {
+  const [group, topic] = ["killed", "test.killed"];
+  const bus = open();
+  await bus.publish([record(topic, "a"), record(topic, "b")]);
+  const child = spawn(process.execPath, [join(import.meta.dirname, "member.fixture.ts"), brokers[0]!, group, topic]);
+  const [output] = await once(child.stdout, "data");
+  assert.match(String(output), /took [12]/);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const taken: ReceivedRecord[] = [];
+  const subscription = await bus.subscribe({ group, topics: [topic], handle: async (set) => void taken.push(...set) });
+  await until(() => taken.length === 2, "both");
+  await subscription.stop();
+  await bus.close();
+  assert.deepEqual(taken.map(({ key }) => key).sort(), ["a", "b"]);
+});
+
+test("a broker that restarts loses nothing and doubles nothing for a bus that lives on", async () => {
+  const topic = "test.restart";
+  const bus = open();
+  const taken: string[] = [];
+  const subscription = await bus.subscribe({
+    ...{ group: "restart", topics: [topic] },
+    handle: async (set) => void taken.push(...set.map(({ key }) => key!)),
+  });
+  await bus.publish([record(topic, "before")]);
+  await until(() => taken.length === 1, "the one before");
+  const { port } = broker;
+  await broker.close();
+  const refused = bus.publish([record(topic, "while away")]);
+  await assert.rejects(refused, (error: FerryError) => error.reason === "UNAVAILABLE" && error.retryable);
+  broker = await startBroker({ directory, port });
+  await until(async () => {
+    try {
+      await bus.publish([record(topic, "after")]);
+      return true;
+    } catch {
+      return false;
+    }
+  }, "the broker takes messages again");
+  await until(() => taken.includes("after"), "the one after");
+  await until(() => subscription.unready() === undefined, "a member again");
+  await subscription.stop();
+  await bus.close();
+  assert.deepEqual(
+    taken.filter((key) => key !== "while away"),
+    ["before", "after"],
+  );
+});
+
+test("subscribing waits for a broker that is away", async () => {
+  const { port } = broker;
+  await broker.close();
+  const bus = open();
+  const taken: string[] = [];
+  const subscribing = bus.subscribe({
+    ...{ group: "waits", topics: ["test.waits"] },
+    handle: async (set) => void taken.push(...set.map(({ key }) => key!)),
+  });
+  broker = await startBroker({ directory, port });
+  const subscription = await subscribing;
+  await bus.publish([record("test.waits", "x")]);
+  await until(() => taken.length === 1, "the message");
+  await subscription.stop();
+  await bus.close();
+});
+
+test("a bus that closes gives up waiting for a broker that is away", async () => {
+  const bus = createKafkaBus({
+    brokers: ["127.0.0.1:1"],
+    clientId: "test",
+    logger: silentLogger,
+    onFatal: assert.fail,
+  });
+  const subscribing = bus.subscribe({ group: "never", topics: ["test.never"], handle: async () => {} });
+  const refused = assert.rejects(subscribing, FerryError);
+  await bus.close();
+  await refused;
+});
+
+test("messages larger together than one request may be are published in order", async () => {
+  const topic = "test.large";
+  const bus = open();
+  const value = Buffer.alloc(200_000, "x");
+  const keys = Array.from({ length: 20 }, (_, index) => `k-${index}`);
+  await bus.publish(keys.map((number) => ({ topic, key: "same", value, headers: { number } })));
+  const taken: string[] = [];
+  const subscription = await bus.subscribe({
+    ...{ group: "large", topics: [topic] },
+    handle: async (set) => void taken.push(...set.map(({ headers }) => headers.number!)),
+  });
+  await until(() => taken.length === keys.length, "all");
+  await subscription.stop();
+  await bus.close();
+  assert.deepEqual(taken, keys);
+});
+
+test("a handler that takes longer than the session is not taken for dead", async () => {
+  const topic = "test.slow";
+  const bus = createKafkaBus({
+    brokers,
+    clientId: "slow",
+    logger: silentLogger,
+    onFatal: assert.fail,
+    sessionTimeoutMs: 1_500,
+  });
+  let calls = 0;
+  const slow = Promise.withResolvers<void>();
+  setTimeout(slow.resolve, 4_000);
+  const subscription = await bus.subscribe({
+    ...{ group: "slow", topics: [topic] },
+    async handle() {
+      calls++;
+      await slow.promise;
+    },
+  });
+  await bus.publish([record(topic, "one")]);
+  await slow.promise;
+  await bus.publish([record(topic, "two")]);
+  await until(() => calls === 2, "the second");
+  assert.equal(subscription.unready(), undefined);
+  await subscription.stop();
+  await bus.close();
+});
+
+test("a consumer that ends for good is fatal", async () => {
+  const topic = "test.fatal";
+  const { Kafka, CompressionTypes, CompressionCodecs } = (await import("kafkajs")).default;
+  const snappy = CompressionCodecs[CompressionTypes.Snappy];
+  const fatal = Promise.withResolvers<Error>();
+  const bus = open(fatal.resolve);
+  const subscription = await bus.subscribe({ group: "fatal", topics: [topic], handle: async () => {} });
+  // A batch in a compression that this client cannot read: no retry can help.
+  const codec = { compress: async (encoder: { buffer: Buffer }) => encoder.buffer, decompress: assert.fail };
+  CompressionCodecs[CompressionTypes.Snappy] = () => codec;
+  const producer = new Kafka({ brokers, logLevel: 0 }).producer();
+  await producer.connect();
+  await producer.send({ topic, messages: [{ value: "x" }], compression: CompressionTypes.Snappy });
+  await producer.disconnect();
+  CompressionCodecs[CompressionTypes.Snappy] = snappy;
+  const error = await fatal.promise;
+  assert.match(error.message, /consumer fatal crashed/);
+  assert.match(subscription.unready() ?? "", /not in the consumer group/);
+  await bus.close();
+});
+
+test("the watchdog calls a stall when messages wait and nothing moves, and only then", async () => {
+  const topic = "test.stall";
+  const bus = open();
+  await bus.publish([record(topic, "waits")]);
+  const kafka: KafkaJs.Kafka = openClient({ brokers, clientId: "watchdog", logger: silentLogger });
+  const stopping = new AbortController();
+  const watching = (group: string, assigned: Record<string, number[]> | undefined) => {
+    const stalled = Promise.withResolvers<Error>();
+    watch({
+      ...{ kafka, group, topics: [topic], logger: silentLogger, stopping: stopping.signal, stallMs: 100, lookMs: 20 },
+      assigned: () => assigned,
+      onStall: stalled.resolve,
+    });
+    return stalled.promise;
+  };
+  const subscription = await bus.subscribe({ group: "moves", topics: [topic], handle: async () => {} });
+  const none = watching("moves", { [topic]: [0, 1, 2] });
+  const elsewhere = watching("sleeps", { [topic]: [] });
+  const error = await watching("sleeps", { [topic]: [0, 1, 2] });
+  assert.match(error.message, /sleeps: 1 messages wait and nothing moved for 100 ms/);
+  assert.equal(await Promise.race([none, elsewhere, Promise.resolve("quiet")]), "quiet");
+  stopping.abort();
+  await subscription.stop();
+  await bus.close();
+});
