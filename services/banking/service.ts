@@ -1,6 +1,8 @@
-import type { Component, Service, ServiceParts } from "@ferry/platform/lifecycle";
+import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
+import { createAnswerExpired } from "./app/answer-expired.ts";
 import { createMakeCalls } from "./app/make-calls.ts";
 import { toReply } from "./app/replies.ts";
+import { createSweeper } from "./app/sweeper.ts";
 import { createBankClient } from "./clients/bank-client.ts";
 import { createBankingCommands } from "./consumers/banking-commands.ts";
 import { bankingRoutes } from "./rpc/banking-routes.ts";
@@ -8,8 +10,8 @@ import * as store from "./store/call-store.ts";
 
 export const migrations = [store.bankingMigrations];
 
-/** How often calls are looked for that an instance that is gone left pending. */
-const TAKE_OVER_EVERY_MS = 2_000;
+/** How often leases are kept, and calls are looked for that an instance that is gone left pending. */
+const SWEEP_EVERY_MS = 2_000;
 /** A lease outlives a call by this, for its turn in the queue and the record of its outcome. */
 const LEASE_MARGIN_MS = 3_000;
 
@@ -35,27 +37,28 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
       logger.warn({ error: String(error) }, "an outcome could not be recorded; the call is made again"),
   });
 
-  let timer: NodeJS.Timeout | undefined;
-  const sweeper: Component = {
-    name: "pending-calls",
-    async start() {
-      timer = setInterval(() => {
-        calls.takeOver().then(
-          (count) => count > 0 && logger.info({ count }, "took over pending calls"),
-          (error) => logger.warn({ error: String(error) }, "pending calls could not be read"),
-        );
-      }, TAKE_OVER_EVERY_MS);
-    },
-    async stop() {
-      clearInterval(timer);
-      await calls.stop();
-      await bank.close();
-    },
-  };
-  const commands = createBankingCommands({ bus, database, outbox, admit: (set) => calls.admit(set) });
+  const sweeper = createSweeper({
+    sweep: () => calls.sweep(),
+    everyMs: SWEEP_EVERY_MS,
+    tookOver: (count) => logger.info({ count }, "took over pending calls"),
+    failed: (error) => logger.warn({ error: String(error) }, "pending calls could not be read"),
+  });
+  const commands = createBankingCommands({
+    bus,
+    admit: (set) => calls.admit(set),
+    answerExpired: createAnswerExpired({ database, outbox, store, toReply }),
+  });
   const routes = bankingRoutes({
     makeOne: (call) => calls.makeOne(call),
     list: (reference, limit) => store.listCalls(database, reference, limit),
   });
-  return { routes, components: [sweeper, commands] };
+  // Stopped from the last to the first: no call begins any more, the consumer leaves, calls under way end.
+  const outside = {
+    name: "bank",
+    async stop() {
+      await calls.whenIdle();
+      await bank.close();
+    },
+  };
+  return { routes, components: [outside, sweeper, commands, { name: "calls", stop: () => calls.close() }] };
 }

@@ -3,9 +3,11 @@ import { FerryError } from "@ferry/platform/errors";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import { type BankResponse, interpret, type Operation, type Outcome, unknownBank } from "../domain/call.ts";
 import type { BankCall, FinishedCall } from "./bank-call.ts";
+import { createCallQueue } from "./call-queue.ts";
 
 interface CallStore {
   insertCalls(tx: Transaction, calls: readonly BankCall[], leaseMs: number): Promise<Set<string>>;
+  renewLeases(tx: Transaction, ids: readonly string[], leaseMs: number): Promise<void>;
   takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<BankCall[]>;
   finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<string>>;
 }
@@ -24,9 +26,12 @@ export interface MakeCallsDeps {
   toReply(call: BankCall, outcome: Outcome): OutgoingMessage;
   /** Calls under way at once. Default 64. */
   concurrency?: number;
-  /** Calls that may wait for their turn before the consumer pauses. Default 2,000. */
+  /** Calls that may wait for their turn before the consumer pauses and callers by rpc are refused. Default 2,000. */
   maxQueued?: number;
-  /** How long a pending call belongs to the instance that took it, in milliseconds. Default 5,000; above the bank's time-out. */
+  /**
+   * How long a pending call belongs to the instance that took it, in milliseconds; each sweep renews
+   * it. Default 5,000; above the bank's time-out and the time between sweeps.
+   */
   leaseMs?: number;
   /** Hears of each call that was made. */
   made?(call: BankCall, startedAtMs: number, outcome: Outcome): void;
@@ -39,6 +44,8 @@ const DEFAULT_MAX_QUEUED = 2_000;
 const DEFAULT_LEASE_MS = 5_000;
 const TAKE_OVER_AT_ONCE = 200;
 
+const stopping = () => new FerryError("UNAVAILABLE", "the service is stopping", { retryAfterMs: 1_000 });
+
 /**
  * Makes calls to banks: records them, makes them with bounded concurrency, and records each outcome
  * together with its reply. The network is never inside a transaction. A slow account holds nobody
@@ -48,12 +55,9 @@ const TAKE_OVER_AT_ONCE = 200;
 export function createMakeCalls(deps: MakeCallsDeps) {
   const { database, outbox, store, banks, toReply, failed, made } = deps;
   const { concurrency = DEFAULT_CONCURRENCY, maxQueued = DEFAULT_MAX_QUEUED, leaseMs = DEFAULT_LEASE_MS } = deps;
-  const queue: BankCall[] = [];
-  const underWay = new Set<string>();
   const observers = new Map<string, (outcome: Outcome | FerryError) => void>();
-  let room: PromiseWithResolvers<void> | undefined;
-  let running = 0;
-  let stopped = false;
+  const queue = createCallQueue({ make, concurrency, maxQueued });
+  let closed = false;
 
   const outcomes: Batcher<FinishedCall, void> = createBatcher({
     run: (finished) =>
@@ -69,14 +73,14 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   });
 
   async function make(call: BankCall): Promise<void> {
-    const startedAtMs = Date.now();
-    const bank = banks.get(call.bankCode);
-    const outcome =
-      bank === undefined
-        ? unknownBank(call.bankCode)
-        : interpret(call.operation.kind, await bank.call(call.reference, call.operation));
-    made?.(call, startedAtMs, outcome);
     try {
+      const startedAtMs = Date.now();
+      const bank = banks.get(call.bankCode);
+      const outcome =
+        bank === undefined
+          ? unknownBank(call.bankCode)
+          : interpret(call.operation.kind, await bank.call(call.reference, call.operation));
+      made?.(call, startedAtMs, outcome);
       await outcomes.add({ call, outcome, durationMs: Date.now() - startedAtMs });
       observers.get(call.id)?.(outcome);
     } catch (error) {
@@ -85,29 +89,11 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     }
   }
 
-  function next(): void {
-    while (!stopped && running < concurrency && queue.length > 0) {
-      const call = queue.shift()!;
-      running++;
-      void make(call).finally(() => {
-        running--;
-        underWay.delete(call.id);
-        next();
-      });
-    }
-    if (queue.length < maxQueued) {
-      room?.resolve();
-      room = undefined;
-    }
-  }
-
-  function enqueue(calls: readonly BankCall[]): void {
-    for (const call of calls) {
-      if (underWay.has(call.id)) continue;
-      underWay.add(call.id);
-      queue.push(call);
-    }
-    next();
+  /** Records calls and sets those on their way that are new. What comes after the close is left to the next instance. */
+  async function record(calls: readonly BankCall[]): Promise<void> {
+    if (calls.length === 0) return;
+    const fresh = await database.transaction((tx) => store.insertCalls(tx, calls, closed ? 0 : leaseMs));
+    queue.add(calls.filter(({ id }) => fresh.has(id)));
   }
 
   return {
@@ -116,37 +102,57 @@ export function createMakeCalls(deps: MakeCallsDeps) {
      * for more. Calls that were recorded before are left out.
      */
     async admit(calls: readonly BankCall[]): Promise<void> {
-      const fresh = await database.transaction((tx) => store.insertCalls(tx, calls, leaseMs));
-      enqueue(calls.filter(({ id }) => fresh.has(id)));
-      if (queue.length < maxQueued) return;
-      room ??= Promise.withResolvers<void>();
-      await room.promise;
+      await record(calls);
+      await queue.whenRoom();
     },
 
-    /** Records one call, makes it and gives its outcome. @throws FerryError UNAVAILABLE when the outcome could not be recorded. */
+    /**
+     * Records one call, makes it and gives its outcome.
+     *
+     * @throws FerryError OVERLOADED when too many wait for their turn, UNAVAILABLE when the service stops
+     * or the outcome could not be recorded.
+     */
     async makeOne(call: BankCall): Promise<Outcome> {
+      if (closed) throw stopping();
+      if (queue.free() === 0)
+        throw new FerryError("OVERLOADED", "too many calls to banks wait for their turn", { retryAfterMs: 1_000 });
       const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+      promise.catch(() => {}); // Heard below, unless the record fails first.
       observers.set(call.id, (result) => (result instanceof FerryError ? reject(result) : resolve(result)));
       try {
-        await this.admit([call]);
+        await record([call]);
+        if (closed && !queue.heldIds().includes(call.id)) throw stopping();
         return await promise;
       } finally {
         observers.delete(call.id);
       }
     },
 
-    /** Takes over calls that an instance that is gone left pending. @returns how many. */
-    async takeOver(): Promise<number> {
-      const calls = await database.transaction((tx) => store.takeOverdueCalls(tx, TAKE_OVER_AT_ONCE, leaseMs));
-      enqueue(calls);
+    /**
+     * Keeps the leases of the calls held here, and takes over what an instance that is gone left pending.
+     *
+     * @returns how many were taken over.
+     */
+    async sweep(): Promise<number> {
+      const limit = Math.min(TAKE_OVER_AT_ONCE, queue.free());
+      const calls = await database.transaction(async (tx) => {
+        await store.renewLeases(tx, queue.heldIds(), leaseMs);
+        return limit === 0 || closed ? [] : store.takeOverdueCalls(tx, limit, leaseMs);
+      });
+      queue.add(calls);
       return calls.length;
     },
 
-    /** Makes no more calls, and waits for those under way. What was not made stays pending. */
-    async stop(): Promise<void> {
-      stopped = true;
-      room?.resolve();
-      while (running > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    /** Begins no more calls, lets go of whoever waits for room, and gives what was not begun to the next instance. */
+    async close(): Promise<void> {
+      closed = true;
+      const left = queue.close();
+      for (const { id } of left) observers.get(id)?.(stopping());
+      const ids = left.map(({ id }) => id);
+      if (ids.length > 0) await database.transaction((tx) => store.renewLeases(tx, ids, 0));
     },
+
+    /** Resolves when no call is under way. */
+    whenIdle: () => queue.whenIdle(),
   };
 }

@@ -44,7 +44,13 @@ const unknown = (detail: string): Outcome => ({
 
 function textOf(body: unknown, field: string): string {
   const value = typeof body === "object" && body !== null ? (body as Record<string, unknown>)[field] : undefined;
-  return typeof value === "string" ? value.slice(0, 200) : "";
+  // Neither PostgreSQL nor a reader of the log takes every character that a bank may send.
+  return typeof value === "string"
+    ? value
+        .slice(0, 200)
+        .toWellFormed()
+        .replaceAll(/\p{Cc}/gu, " ")
+    : "";
 }
 
 function interpretVerification(response: BankResponse): Outcome {
@@ -110,9 +116,22 @@ export function unknownBank(bankCode: string): Outcome {
   return refused("BANK_UNKNOWN", `there is no connection to bank ${bankCode}`);
 }
 
-/** The answer to a command that came after its expiry: nothing was sent. */
-export const expired: Outcome = {
-  kind: "unavailable",
-  failure: { code: "EXPIRED", message: "the command came after its expiry and was not carried out" },
-  detail: "expired",
-};
+/**
+ * The answer to a command that came after its expiry and is not carried out.
+ *
+ * @param paidBefore Whether a payment was recorded under the reference: then this command may be a
+ * repetition, and only asking the bank can tell what became of the first.
+ */
+export function expired(operation: Operation["kind"], paidBefore: boolean): Outcome {
+  const failure = { code: "EXPIRED", message: "the command came after its expiry and was not carried out" } as const;
+  switch (operation) {
+    case "verify":
+    case "inquire":
+      return { kind: "unavailable", failure, detail: "expired" };
+    case "send":
+    case "collect":
+      return paidBefore ? unknown("expired after an earlier command") : { kind: "refused", failure, detail: "expired" };
+    default:
+      return operation satisfies never;
+  }
+}

@@ -65,11 +65,30 @@ export async function insertCalls(tx: Transaction, calls: readonly BankCall[], l
   return new Set(rows.map(({ id }) => id));
 }
 
+/** Lets pending calls belong to this instance for another lease; 0 ms gives them to whoever comes. */
+export async function renewLeases(tx: Transaction, ids: readonly string[], leaseMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query(
+    `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2) WHERE id = ANY($1::text[]) AND outcome = 'pending'`,
+    [ids, leaseMs / 1_000],
+  );
+}
+
+/** The references of those given under which a payment, out or in, was recorded. */
+export async function findPaidReferences(from: Queryable, references: readonly string[]): Promise<Set<string>> {
+  const rows = await from.query<{ reference: string }>(
+    `SELECT DISTINCT reference FROM bank_call
+     WHERE reference = ANY($1::uuid[]) AND operation ->> 'kind' IN ('send', 'collect')`,
+    [references],
+  );
+  return new Set(rows.map(({ reference }) => reference));
+}
+
 /** Takes pending calls whose lease is over, for another lease. */
 export async function takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<BankCall[]> {
   const rows = await tx.query<Row>(
     `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2)
-     WHERE id IN (SELECT id FROM bank_call WHERE outcome = 'pending' AND lease_until < now()
+     WHERE id IN (SELECT id FROM bank_call WHERE outcome = 'pending' AND lease_until <= now()
        ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)
      RETURNING id, reference, bank_code, operation, reply_to, saga_id, saga_step, traceparent`,
     [limit, leaseMs / 1_000],

@@ -19,12 +19,13 @@ function stateFor({ status, steps }: Saga): TopUpState {
   return stateOf(status, new Set(done));
 }
 
-function eventOf(row: TopUpRow): OutgoingMessage | undefined {
+function eventOf(row: TopUpRow, traceparent: string | undefined): OutgoingMessage | undefined {
   const content = { topUpId: row.id, memberId: row.memberId, topUp: toTopUpMessage(row), version: row.version };
-  const id = `${row.id}:${row.version}`;
+  const facts = { id: `${row.id}:${row.version}`, traceparent };
   if (row.state === "COMPLETED")
-    return { id, schema: TopUpCompletedSchema, message: create(TopUpCompletedSchema, content) };
-  if (row.state === "FAILED") return { id, schema: TopUpFailedSchema, message: create(TopUpFailedSchema, content) };
+    return { ...facts, schema: TopUpCompletedSchema, message: create(TopUpCompletedSchema, content) };
+  if (row.state === "FAILED")
+    return { ...facts, schema: TopUpFailedSchema, message: create(TopUpFailedSchema, content) };
   return undefined;
 }
 
@@ -38,9 +39,10 @@ export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
     });
     if (moved.length === 0) return;
     const rows = await store.updateTopUps(tx, moved);
+    const traces = new Map(changes.map(({ after }) => [after.id, after.traceparent]));
     await outbox.add(
       tx,
-      rows.flatMap((row) => eventOf(row) ?? []),
+      rows.flatMap((row) => eventOf(row, traces.get(row.id)) ?? []),
     );
     const settled = rows.filter(({ state }) => END_STATES.includes(state) || state === "PARKED").map(({ id }) => id);
     tx.afterCommit(() => ended(settled));

@@ -3,7 +3,7 @@ import type { TopUpRequest, TopUpState } from "../domain/top-up.ts";
 /** A top-up that is about to be recorded. */
 export interface NewTopUp extends TopUpRequest {
   id: string;
-  /** SHA-256 of the request as it was decoded: tells a replay from a key that is used again. */
+  /** SHA-256 of the request as it was decoded, UUIDs in lower case: tells a replay from a key that is used again. */
   requestHash: Uint8Array;
 }
 

@@ -25,12 +25,14 @@ export interface PaymentRoutesDeps {
   waiters: Waiters;
 }
 
-function newTopUpOf(request: CreateTopUpRequest, memberId: string, key: string): NewTopUp {
+function newTopUpOf(received: CreateTopUpRequest, memberId: string, key: string): NewTopUp {
+  // A UUID is the same in either case, so the request that is kept and compared has it in lower case.
+  const request = { ...received, accountId: received.accountId.toLowerCase() };
   return {
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
     requestHash: createHash("sha256").update(toBinary(CreateTopUpRequestSchema, request)).digest(),
     memberId,
-    accountId: request.accountId.toLowerCase(),
+    accountId: request.accountId,
     bankCode: request.bankAccount?.bankCode ?? "",
     accountNumber: request.bankAccount?.accountNumber ?? "",
     currency: request.amount?.currency ?? "",

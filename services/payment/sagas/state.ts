@@ -6,5 +6,6 @@ export interface TopUpSagaState extends Omit<TopUpRequest, "amountMinor"> {
 }
 
 export function sagaStateOf(request: TopUpRequest): TopUpSagaState {
-  return { ...request, amountMinor: request.amountMinor.toString() };
+  const { memberId, accountId, bankCode, accountNumber, currency, amountMinor } = request;
+  return { memberId, accountId, bankCode, accountNumber, currency, amountMinor: amountMinor.toString() };
 }

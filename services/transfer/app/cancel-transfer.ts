@@ -23,13 +23,20 @@ export interface CancelTransferDeps {
  * on its way or it has come to another end.
  */
 export function createCancelTransfer({ database, store, sagas }: CancelTransferDeps) {
+  async function getOwn(tx: Transaction, memberId: string, id: string): Promise<TransferRow> {
+    const transfer = (await store.findTransfers(tx, [id])).get(id);
+    if (transfer?.memberId !== memberId) throw new FerryError("NOT_FOUND", `no transfer ${id}`);
+    return transfer;
+  }
+
   return (memberId: string, id: string): Promise<void> =>
     database.transaction(async (tx) => {
-      const transfer = (await store.findTransfers(tx, [id])).get(id);
-      if (transfer?.memberId !== memberId) throw new FerryError("NOT_FOUND", `no transfer ${id}`);
+      await getOwn(tx, memberId, id);
       const result = await sagas.cancel(tx, id);
-      if (result === "canceling" || transfer.state === "CANCELED") return;
-      const why = result === "ended" ? "it has come to its end" : "its money is on its way";
+      if (result === "canceling") return;
+      const { state } = await getOwn(tx, memberId, id); // Again: it may have come to its end meanwhile.
+      if (state === "CANCELED") return;
+      const why = result === "ended" ? "it has come to its end" : "its money is on its way, or it has failed already";
       throw new FerryError("TRANSFER_NOT_CANCELABLE", `the transfer cannot be taken back: ${why}`);
     });
 }

@@ -2,7 +2,7 @@ import { type Batcher, createBatcher, type Database, type Queryable, type Transa
 import { FerryError } from "@ferry/platform/errors";
 import { type AccountFacts, checkRequest, type TransferFacts } from "../domain/transfer.ts";
 import { sagaStateOf, type TransferSagaState } from "../sagas/state.ts";
-import type { NewTransfer, TransferRow } from "./transfer-row.ts";
+import type { CreateTransfer, NewTransfer, TransferRow } from "./transfer-row.ts";
 
 interface TransferStore {
   findTransfers(from: Queryable, ids: readonly string[]): Promise<Map<string, TransferRow>>;
@@ -12,7 +12,7 @@ interface TransferStore {
 interface SagaBeginner {
   begin(
     tx: Transaction,
-    sagas: readonly { id: string; definition: string; state: TransferSagaState }[],
+    sagas: readonly { id: string; definition: string; state: TransferSagaState; traceparent: string | undefined }[],
   ): Promise<unknown>;
 }
 
@@ -38,6 +38,11 @@ export interface CreatedTransfer {
   replayed: boolean;
 }
 
+function sagaOf({ transfer, traceparent }: CreateTransfer) {
+  const definition = transfer.destination.kind === "bank" ? "send-money" : "move-money";
+  return { id: transfer.id, definition, state: sagaStateOf(transfer), traceparent };
+}
+
 /** Whether a recorded transfer came of the same request. @throws FerryError IDEMPOTENCY_KEY_REUSED when not. */
 function replayOf(recorded: TransferRow, request: NewTransfer): CreatedTransfer {
   if (Buffer.compare(recorded.requestHash, request.requestHash) !== 0)
@@ -52,7 +57,7 @@ function replayOf(recorded: TransferRow, request: NewTransfer): CreatedTransfer 
  * A key that was used before is answered from the record, before anything is checked: its transfer
  * is on its way, whatever became of the member since.
  */
-export function createCreateTransfer(deps: CreateTransferDeps): (request: NewTransfer) => Promise<CreatedTransfer> {
+export function createCreateTransfer(deps: CreateTransferDeps): (request: CreateTransfer) => Promise<CreatedTransfer> {
   const { database, store, sagas, members, accounts } = deps;
 
   const known: Batcher<string, TransferRow | undefined> = createBatcher({
@@ -63,25 +68,23 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: NewTra
   });
 
   // The same key twice in one set: the first is recorded, the second reads it.
-  const recorded: Batcher<NewTransfer, { transfer: TransferRow; fresh: boolean }> = createBatcher({
+  const recorded: Batcher<CreateTransfer, { transfer: TransferRow; fresh: boolean }> = createBatcher({
     run: (requests) =>
       database.transaction(async (tx) => {
-        const byId = new Map(requests.toReversed().map((request) => [request.id, request]));
-        const fresh = await store.insertTransfers(tx, [...byId.values()]);
-        const starting = [...byId.values()].filter(({ id }) => fresh.has(id));
-        await sagas.begin(
+        const byId = new Map(requests.toReversed().map((request) => [request.transfer.id, request]));
+        const ids = [...byId.keys()].sort(); // Two sets with the same keys insert them in one order: no deadlock.
+        const first = ids.map((id) => byId.get(id)!);
+        const fresh = await store.insertTransfers(
           tx,
-          starting.map((request) => ({
-            id: request.id,
-            definition: request.destination.kind === "bank" ? "send-money" : "move-money",
-            state: sagaStateOf(request),
-          })),
+          first.map(({ transfer }) => transfer),
         );
-        const rows = await store.findTransfers(tx, [...byId.keys()]);
+        await sagas.begin(tx, first.filter(({ transfer }) => fresh.has(transfer.id)).map(sagaOf));
+        const rows = await store.findTransfers(tx, ids);
         return requests.map((request) => {
-          const transfer = rows.get(request.id);
-          if (transfer === undefined) throw new Error(`transfer ${request.id} was recorded but cannot be read`);
-          return { transfer, fresh: fresh.has(request.id) && byId.get(request.id) === request };
+          const { id } = request.transfer;
+          const transfer = rows.get(id);
+          if (transfer === undefined) throw new Error(`transfer ${id} was recorded but cannot be read`);
+          return { transfer, fresh: fresh.has(id) && byId.get(id) === request };
         });
       }),
   });
@@ -97,10 +100,11 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: NewTra
   }
 
   return async (request) => {
-    const before = await known.add(request.id);
-    if (before !== undefined) return replayOf(before, request);
-    checkRequest(request, await factsFor(request));
+    const wanted = request.transfer;
+    const before = await known.add(wanted.id);
+    if (before !== undefined) return replayOf(before, wanted);
+    checkRequest(wanted, await factsFor(wanted));
     const { transfer, fresh } = await recorded.add(request);
-    return fresh ? { transfer, replayed: false } : replayOf(transfer, request);
+    return fresh ? { transfer, replayed: false } : replayOf(transfer, wanted);
   };
 }

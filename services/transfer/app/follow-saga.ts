@@ -33,9 +33,16 @@ function progressOf(saga: Saga) {
   return { status: saga.status, done, canceled: saga.failure?.code === "CANCELED_BY_MEMBER" };
 }
 
+/** A transfer stays where it was while it is undone: a hold that may never have been placed is taken back too. */
+function stateAfter({ before, after }: SagaChange): TransferState {
+  const turning = after.status === "undoing" && before.status !== "parked";
+  return stateOf(progressOf(turning ? before : after));
+}
+
 /** A failure belongs to the ends that are none, and to what waits for an operator; while it is undone it is not told yet. */
 function failureFor(state: TransferState, saga: Saga) {
-  return state === "FAILED" || state === "CANCELED" || state === "PARKED" ? saga.failure : undefined;
+  if (state === "PARKED") return saga.waiting.for === "operator" ? saga.waiting.reason : saga.failure;
+  return state === "FAILED" || state === "CANCELED" ? saga.failure : undefined;
 }
 
 function eventOf(row: TransferRow, saga: Saga): OutgoingMessage | undefined {
@@ -45,13 +52,13 @@ function eventOf(row: TransferRow, saga: Saga): OutgoingMessage | undefined {
     transfer: toTransferMessage(row, saga),
     version: row.version,
   };
-  const id = `${row.id}:${row.version}`;
+  const facts = { id: `${row.id}:${row.version}`, traceparent: saga.traceparent };
   if (row.state === "COMPLETED")
-    return { id, schema: TransferCompletedSchema, message: create(TransferCompletedSchema, content) };
+    return { ...facts, schema: TransferCompletedSchema, message: create(TransferCompletedSchema, content) };
   if (row.state === "FAILED")
-    return { id, schema: TransferFailedSchema, message: create(TransferFailedSchema, content) };
+    return { ...facts, schema: TransferFailedSchema, message: create(TransferFailedSchema, content) };
   if (row.state === "CANCELED")
-    return { id, schema: TransferCanceledSchema, message: create(TransferCanceledSchema, content) };
+    return { ...facts, schema: TransferCanceledSchema, message: create(TransferCanceledSchema, content) };
   return undefined;
 }
 
@@ -61,10 +68,10 @@ function eventOf(row: TransferRow, saga: Saga): OutgoingMessage | undefined {
  */
 export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
   return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
-    const moved = changes.flatMap(({ before, after }): TransferChange[] => {
-      const state = stateOf(progressOf(after));
-      if (state === stateOf(progressOf(before))) return [];
-      return [{ id: after.id, state, failure: failureFor(state, after) }];
+    const moved = changes.flatMap((change): TransferChange[] => {
+      const state = stateAfter(change);
+      if (state === stateOf(progressOf(change.before))) return [];
+      return [{ id: change.after.id, state, failure: failureFor(state, change.after) }];
     });
     if (moved.length === 0) return;
     const sagas = new Map(changes.map(({ after }) => [after.id, after]));

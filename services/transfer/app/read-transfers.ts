@@ -46,11 +46,11 @@ export interface ListRequest {
   pageToken: string;
 }
 
-/** What a cursor must look like before it may reach SQL: a time as PostgreSQL prints it, and a UUID. */
+/** What a cursor must look like before it may reach SQL: microseconds since 1970, up to the year 2286, and a UUID. */
 function positionOf(cursor: PageCursor | undefined): readonly [string, string] | undefined {
   if (cursor === undefined) return undefined;
   const [time = "", id = ""] = cursor;
-  if (/^[\d-]+ [\d:.]+[+-][\d:]+$/.test(time) && /^[0-9a-f-]{36}$/.test(id)) return [time, id];
+  if (/^\d{1,16}$/.test(time) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return [time, id];
   throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 
@@ -58,7 +58,8 @@ function positionOf(cursor: PageCursor | undefined): readonly [string, string] |
 export function createReadTransfers({ database, store, sagas }: ReadTransfersDeps) {
   const batcher = createBatcher<string, { row: TransferRow; saga: Saga | undefined } | undefined>({
     async run(ids) {
-      const [rows, found] = await Promise.all([store.findTransfers(database, ids), sagas.find(database, ids)]);
+      const rows = await store.findTransfers(database, ids);
+      const found = await sagas.find(database, ids); // Read after the rows: what has ended is never shown with a step that runs.
       return ids.map((id) => {
         const row = rows.get(id);
         return row === undefined ? undefined : { row, saga: found.get(id) };

@@ -3,8 +3,14 @@ import type { TransferRequest, TransferState } from "../domain/transfer.ts";
 /** A transfer that is about to be recorded. */
 export interface NewTransfer extends TransferRequest {
   id: string;
-  /** SHA-256 of the request as it was decoded: tells a replay from a key that is used again. */
+  /** SHA-256 of the request as it was decoded, UUIDs in lower case: tells a replay from a key that is used again. */
   requestHash: Uint8Array;
+}
+
+/** A request to record a transfer, with the trace that it came in: a set of many has many. */
+export interface CreateTransfer {
+  transfer: NewTransfer;
+  traceparent: string | undefined;
 }
 
 /** A transfer as it is recorded. */

@@ -12,9 +12,10 @@ import { nameUuid } from "@ferry/platform/db";
 import { invalidRequest } from "@ferry/platform/errors";
 import { idempotencyKeyOf, memberIdOf, waitMsOf } from "@ferry/platform/rpc";
 import type { Waiters } from "@ferry/platform/saga";
+import { currentContext } from "@ferry/platform/telemetry";
 import type { CreatedTransfer } from "../app/create-transfer.ts";
 import type { ListRequest } from "../app/read-transfers.ts";
-import type { NewTransfer } from "../app/transfer-row.ts";
+import type { CreateTransfer, NewTransfer } from "../app/transfer-row.ts";
 import { type Destination, END_STATES, type TransferState } from "../domain/transfer.ts";
 
 /** Names the UUIDs of transfers; made once, at random. */
@@ -22,16 +23,26 @@ const NAMESPACE = "5c1dd3f4-7c0b-4d0e-9d7f-0a5a3a0f6b11";
 const CREATE = "ferry.transfer.v1.TransferService/CreateTransfer";
 
 export interface TransferRoutesDeps {
-  create(request: NewTransfer): Promise<CreatedTransfer>;
+  create(request: CreateTransfer): Promise<CreatedTransfer>;
   get(memberId: string, id: string): Promise<Transfer>;
   list(request: ListRequest): Promise<{ transfers: Transfer[]; nextPageToken: string }>;
   cancel(memberId: string, id: string): Promise<void>;
   waiters: Waiters;
 }
 
+/** A UUID is the same in either case, so the request that is kept and compared has it in lower case. */
+function normalized(request: CreateTransferRequest): CreateTransferRequest {
+  const kind = request.destination?.kind;
+  const destination = request.destination && {
+    ...request.destination,
+    kind: kind?.case === "accountId" ? { ...kind, value: kind.value.toLowerCase() } : request.destination.kind,
+  };
+  return { ...request, sourceAccountId: request.sourceAccountId.toLowerCase(), destination };
+}
+
 function destinationOf({ destination }: CreateTransferRequest): Destination {
   const kind = destination?.kind;
-  if (kind?.case === "accountId") return { kind: "account", accountId: kind.value.toLowerCase() };
+  if (kind?.case === "accountId") return { kind: "account", accountId: kind.value };
   if (kind?.case === "bankAccount")
     return { kind: "bank", bankCode: kind.value.bankCode, accountNumber: kind.value.accountNumber };
   throw invalidRequest([{ field: "destination", description: "must be an account or a bank account" }]);
@@ -42,7 +53,7 @@ function newTransferOf(request: CreateTransferRequest, memberId: string, key: st
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
     requestHash: createHash("sha256").update(toBinary(CreateTransferRequestSchema, request)).digest(),
     memberId,
-    sourceAccountId: request.sourceAccountId.toLowerCase(),
+    sourceAccountId: request.sourceAccountId,
     destination: destinationOf(request),
     currency: request.amount?.currency ?? "",
     amountMinor: request.amount?.minorUnits ?? 0n,
@@ -57,12 +68,12 @@ export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter
 
   async function createTransfer(request: CreateTransferRequest, context: HandlerContext) {
     const memberId = memberIdOf(context);
-    const transfer = newTransferOf(request, memberId, idempotencyKeyOf(context));
+    const transfer = newTransferOf(normalized(request), memberId, idempotencyKeyOf(context));
     const waitMs = waitMsOf(context);
     // Registered before the commit, so that the end cannot slip through between the record and the wait.
     const waiting = waitMs > 0 ? waiters.wait(transfer.id, waitMs) : undefined;
     try {
-      const { transfer: row, replayed } = await create(transfer);
+      const { transfer: row, replayed } = await create({ transfer, traceparent: currentContext().traceparent });
       const over = END_STATES.includes(row.state) || row.state === "PARKED";
       if (waiting !== undefined && !over) await waiting.done;
       return { transfer: await get(memberId, row.id), replayed };

@@ -11,7 +11,8 @@ export interface TransferSagaState {
 }
 
 export function sagaStateOf(request: TransferRequest): TransferSagaState {
-  return { ...request, amountMinor: request.amountMinor.toString() };
+  const { memberId, sourceAccountId, destination, currency, amountMinor, memo } = request;
+  return { memberId, sourceAccountId, destination, currency, amountMinor: amountMinor.toString(), memo };
 }
 
 export function amountOf(state: TransferSagaState) {

@@ -51,9 +51,11 @@ function fromRow(row: Row): TransferRow {
   };
 }
 
+export const FIND_TRANSFERS = "SELECT * FROM transfer WHERE id = ANY($1::uuid[])";
+
 /** The transfers of those ids that exist. */
 export async function findTransfers(from: Queryable, ids: readonly string[]): Promise<Map<string, TransferRow>> {
-  const rows = await from.query<Row>("SELECT * FROM transfer WHERE id = ANY($1::uuid[])", [ids]);
+  const rows = await from.query<Row>(FIND_TRANSFERS, [ids]);
   return new Map(rows.map((row) => [row.id, fromRow(row)]));
 }
 
@@ -99,10 +101,18 @@ export async function updateTransfers(tx: Transaction, changes: readonly Transfe
   return rows.map(fromRow);
 }
 
+/** Later than any transfer: where the first page begins. Always there, so that one plan, by the index, serves every page. */
+const BEGINNING = ["9999999999999999", "ffffffff-ffff-ffff-ffff-ffffffffffff"] as const;
+
+export const LIST_TRANSFERS = `SELECT *, (extract(epoch FROM created_at) * 1000000)::bigint::text AS position FROM transfer
+  WHERE member_id = $1 AND ($2::text IS NULL OR state = $2)
+    AND (created_at, id) < ('epoch'::timestamptz + $3::bigint * interval '1 microsecond', $4::uuid)
+  ORDER BY created_at DESC, id DESC LIMIT $5`;
+
 /**
- * A member's transfers, newest first, one more than asked for when there are more.
+ * A member's transfers, newest first.
  *
- * @param after Creation time (text, as PostgreSQL prints it) and id of the last row of the page before.
+ * @param after Creation time (microseconds since 1970, digits) and id of the last row of the page before.
  */
 export async function listTransfers(
   from: Queryable,
@@ -113,13 +123,8 @@ export async function listTransfers(
     after: readonly [time: string, id: string] | undefined;
   },
 ): Promise<{ transfer: TransferRow; position: [time: string, id: string] }[]> {
-  const [time = null, id = null] = page.after ?? [];
-  const rows = await from.query<Row & { position: string }>(
-    `SELECT *, created_at::text AS position FROM transfer
-     WHERE member_id = $1 AND ($2::text IS NULL OR state = $2)
-       AND ($3::text IS NULL OR (created_at, id) < ($3::timestamptz, $4::uuid))
-     ORDER BY created_at DESC, id DESC LIMIT $5`,
-    [page.memberId, page.state ?? null, time, id, page.limit],
-  );
+  const [time, id] = page.after ?? BEGINNING;
+  const values = [page.memberId, page.state ?? null, time, id, page.limit];
+  const rows = await from.query<Row & { position: string }>(LIST_TRANSFERS, values);
   return rows.map((row) => ({ transfer: fromRow(row), position: [row.position, row.id] }));
 }
