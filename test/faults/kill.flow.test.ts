@@ -1,0 +1,81 @@
+// kill -9 in the middle of 200 transfers, of each process by itself and of everything at once: the
+// launcher restarts what died, every transfer that was promised ends, and the books hold.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { booksOf } from "../support/books.ts";
+import { EdgeCaller } from "../support/client.ts";
+import { makeParties, type Party, sendLoad, waitForEnds } from "../support/load.ts";
+import { Platform, waitFor } from "../support/platform.ts";
+
+const TRANSFERS = 200;
+const CALLERS = 32;
+const KILL_AT = 60;
+const VICTIMS = ["member", "ledger", "banking", "transfer", "payment", "edge", "broker", "bank", "postgres"];
+
+let platform: Platform;
+let edge: EdgeCaller;
+let parties: Party[];
+let completed = 0;
+
+before(async () => {
+  platform = await Platform.start();
+  edge = new EdgeCaller(platform.edge);
+  parties = await makeParties(edge, 8);
+});
+after(() => platform.stop());
+
+async function restartsOf(name: string): Promise<number> {
+  return platform.readUpFile().processes.find((process) => process.name === name)?.restarts ?? 0;
+}
+
+async function expectAllEnded(promised: Awaited<ReturnType<typeof sendLoad>>): Promise<void> {
+  const states = await waitForEnds(edge, promised);
+  assert.deepEqual([...states], [["TRANSFER_STATE_COMPLETED", TRANSFERS]]);
+  completed += TRANSFERS;
+  const { findings, figures } = await booksOf(platform);
+  assert.deepEqual(findings, []);
+  assert.equal(figures.completed, completed);
+}
+
+for (const victim of VICTIMS)
+  test(`kill -9 of ${victim}: it is restarted, all transfers complete, the books hold`, async (t) => {
+    const before = await restartsOf(victim);
+    let killedAfter = 0;
+    const promised = await sendLoad({
+      edge,
+      parties,
+      transfers: TRANSFERS,
+      callers: CALLERS,
+      waitSeconds: 0,
+      accepted(count) {
+        if (count !== KILL_AT) return;
+        platform.kill9(victim);
+        killedAfter = count;
+      },
+    });
+    assert.equal(killedAfter, KILL_AT, "the fault did not bite");
+    await waitFor(`${victim} to be restarted`, async () => (await restartsOf(victim)) > before || undefined);
+    const startedAt = Date.now();
+    await expectAllEnded(promised);
+    t.diagnostic(`all ended ${Date.now() - startedAt} ms after the last was accepted`);
+  });
+
+test("kill -9 of everything at once, and a new start: all transfers complete, the books hold", async () => {
+  let killed: Promise<void> | undefined;
+  let again: Promise<void> | undefined;
+  const promised = await sendLoad({
+    edge,
+    parties,
+    transfers: TRANSFERS,
+    callers: CALLERS,
+    waitSeconds: 0,
+    accepted(count) {
+      if (count !== KILL_AT) return;
+      killed = platform.killAll();
+      again = killed.then(() => platform.startAgain());
+    },
+  });
+  assert.notEqual(killed, undefined, "the fault did not bite");
+  await again;
+  await expectAllEnded(promised);
+});

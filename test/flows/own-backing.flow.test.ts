@@ -1,0 +1,42 @@
+// The same flows on an Apache Kafka and a PostgreSQL of one's own, named by the environment.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { availableBrokers } from "../contract/kafka/brokers.ts";
+import { booksOf } from "../support/books.ts";
+import { EdgeCaller } from "../support/client.ts";
+import { makeParties, sendLoad, waitForEnds } from "../support/load.ts";
+import { Platform } from "../support/platform.ts";
+
+const TRANSFERS = 200;
+
+const apacheKafka = availableBrokers().find(({ name }) => name === "apache-kafka");
+const skip = apacheKafka === undefined ? "no Apache Kafka here (FERRY_TEST_KAFKA=1 with Java and Maven)" : false;
+
+let kafka: { brokers: string; stop(): Promise<void> } | undefined;
+let platform: Platform | undefined;
+
+before(async () => {
+  if (apacheKafka === undefined) return;
+  kafka = await apacheKafka.start();
+  const databaseUrl = process.env.FERRY_TEST_DATABASE_URL ?? "";
+  platform = await Platform.start({
+    environment: { KAFKA_BROKERS: kafka.brokers, DATABASE_URL: databaseUrl },
+    firstTransfer: true,
+  });
+});
+after(async () => {
+  await platform?.stop();
+  await kafka?.stop();
+});
+
+test("with KAFKA_BROKERS and DATABASE_URL the same transfers pass, and the books hold", { skip }, async () => {
+  assert.ok(platform !== undefined);
+  const names = platform.readUpFile().processes.map(({ name }) => name);
+  assert.equal(names.includes("broker") || names.includes("postgres"), false);
+  assert.match(platform.output.join("\n"), /First transfer .* COMPLETED/);
+  const edge = new EdgeCaller(platform.edge);
+  const parties = await makeParties(edge, 4);
+  const promised = await sendLoad({ edge, parties, transfers: TRANSFERS, callers: 32, waitSeconds: 20 });
+  assert.deepEqual([...(await waitForEnds(edge, promised))], [["TRANSFER_STATE_COMPLETED", TRANSFERS]]);
+  assert.deepEqual((await booksOf(platform)).findings, []);
+});
