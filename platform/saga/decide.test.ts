@@ -1,3 +1,4 @@
+// Over 300 lines because each step, before, at and after the pivot, has a test for each way it can fail.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FerryError } from "@ferry/platform/errors";

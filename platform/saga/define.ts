@@ -22,6 +22,7 @@ export function exchange<State, Request extends DescMessage, Reply extends DescM
   };
 }
 
+/** What a step says beside its name. */
 export interface StepOptions<State> {
   ask: Exchange<State>;
   undo?: Exchange<State>;
@@ -31,10 +32,12 @@ export interface StepOptions<State> {
   retries?: number | "until-done";
 }
 
+/** A step that is undone when a later one fails, or, after the pivot, retried until it is done. */
 export function step<State>(name: string, options: StepOptions<State>): Step<State> {
   return { kind: "step", name, timeoutMs: DEFAULT_TIMEOUT_MS, retries: DEFAULT_RETRIES, ...options };
 }
 
+/** What the pivot says beside its name. */
 export interface PivotOptions<State> {
   ask: Exchange<State>;
   /** Without it the same command is sent again when its outcome is not known: it must be idempotent by its reference. */

@@ -1,3 +1,4 @@
+// Over 300 lines because all of it stands on one engine, one database and one recording outbox.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as pauseMs } from "node:timers/promises";
