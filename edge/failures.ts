@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { FerryError, fromUnknown, invalidRequest } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { FastifyReply } from "fastify";
-import { failureHeaders, failureText, JSON_TYPE } from "./envelope.ts";
+import { failureHeaders, failureText, JSON_TYPE, type Meta } from "./envelope.ts";
 import { factsOf, type RequestFacts } from "./request-facts.ts";
 import { BadField } from "./transcoding/index.ts";
 
@@ -35,8 +35,7 @@ export function toFailure(thrown: unknown): FerryError {
 export function sendFailure(reply: FastifyReply, facts: RequestFacts, thrown: unknown, logger: Logger): FastifyReply {
   const error = toFailure(thrown);
   const { requestId, traceId } = facts;
-  if (error.entry.httpStatus >= 500)
-    logger.warn({ requestId, traceId, reason: error.reason, cause: causeOf(error) }, "a request failed");
+  logFailure(error, { requestId, traceId }, logger);
   return reply
     .code(error.entry.httpStatus)
     .headers({ ...failureHeaders(error), "x-request-id": requestId })
@@ -44,8 +43,13 @@ export function sendFailure(reply: FastifyReply, facts: RequestFacts, thrown: un
     .send(failureText(error, { requestId, traceId }));
 }
 
-function causeOf({ cause, message }: FerryError): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause ?? message);
+/** Defects of ours are told in full; what is away in a word; what was shed not at all, since logging would add to the load. */
+function logFailure({ reason, entry, cause, message }: FerryError, ids: Meta, logger: Logger): void {
+  if (entry.httpStatus < 500 || reason === "OVERLOADED") return;
+  const told = cause instanceof Error ? cause.message : String(cause ?? message);
+  if (reason !== "INTERNAL") logger.warn({ ...ids, reason, cause: told }, "a request failed");
+  else
+    logger.error({ ...ids, cause: told, stack: cause instanceof Error ? cause.stack : undefined }, "a request failed");
 }
 
 /** What Node tells of bytes that are no HTTP. */

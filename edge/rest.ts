@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { authorize } from "./access.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { methodNotAllowed, unsupportedMediaType } from "./failures.ts";
+import { withJsonNames } from "./field-names.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { InFlight } from "./in-flight.ts";
 import { PLAIN_PATHS } from "./plain-routes.ts";
@@ -116,7 +117,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeM
     signal,
   });
   const response = await call.catch((error) => {
-    throw signal?.aborted ? signal.reason : error;
+    throw signal?.aborted ? signal.reason : withJsonNames(error, route.rpc.input);
   });
 
   const told = status.statusOf(response);

@@ -6,6 +6,7 @@ import { PaymentService, TopUpState } from "@ferry/gen/ferry/payment/v1/payment_
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { TransferService, TransferState } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import {
+  type AuthorityState,
   createAuthenticator,
   createAuthorityState,
   createTokenSigner,
@@ -13,7 +14,7 @@ import {
   type Role,
 } from "@ferry/platform/auth";
 import { silentLogger } from "@ferry/platform/telemetry";
-import { transportBackend } from "../backends.ts";
+import { type Backend, transportBackend } from "../backends.ts";
 import type { EdgeLimits } from "../config.ts";
 import { buildEdge, type EdgeOptions } from "../server.ts";
 
@@ -29,6 +30,8 @@ export interface SeenCall {
 export interface HarnessOptions {
   limits?: Partial<EdgeLimits>;
   options?: Partial<EdgeOptions>;
+  /** Backends instead of those in memory. */
+  backendsOf?: (authority: AuthorityState) => Promise<readonly Backend[]>;
   /** Answers instead of the usual ones, by rpc: "CreateTransfer". */
   answers?: Record<string, (request: never, context: HandlerContext) => unknown>;
 }
@@ -52,7 +55,7 @@ const ANSWERS: Record<string, unknown> = {
 };
 
 /** An edge in memory, before backends that answer over Connect's own in-memory transport, with tokens that are real. */
-export async function createHarness({ limits, options, answers = {} }: HarnessOptions = {}) {
+export async function createHarness({ limits, options, backendsOf, answers = {} }: HarnessOptions = {}) {
   const seen: SeenCall[] = [];
   const services = [MemberService, LedgerService, TransferService, PaymentService, ParkedSagaService, BuildService];
   const routes = (router: ConnectRouter) => {
@@ -69,13 +72,14 @@ export async function createHarness({ limits, options, answers = {} }: HarnessOp
     }
   };
   const transport = createRouterTransport(routes);
-  const backends = ["member", "ledger", "transfer", "payment"].map((name) => transportBackend(name, transport));
+  const inMemory = ["member", "ledger", "transfer", "payment"].map((name) => transportBackend(name, transport));
 
   const { privateKeyPem, publicKeyPem } = generateKeyPair();
   const signer = createTokenSigner({ kid: "k1", privateKeyPem });
   const authority = createAuthorityState();
   const change = { suspendedMemberIds: [], reinstatedMemberIds: [], revokedSessionIds: [] };
   authority.apply({ ...change, snapshot: true, keys: [{ kid: "k1", publicKeyPem }] });
+  const backends = (await backendsOf?.(authority)) ?? inMemory;
   const authenticator = createAuthenticator({ audience: "edge", authority, trustedServices: new Map() });
 
   const edge = await buildEdge({

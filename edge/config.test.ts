@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "@ferry/platform/config";
+import { readEdgeConfig } from "./config.ts";
+
+const KEYS = { FERRY_SERVICE_KEY_FILE: "edge.pem", FERRY_SERVICE_TRUST_FILE: "services.json" };
+
+test("local mode knows where everything is and limits nobody; production limits by default and wants addresses", () => {
+  const local = readEdgeConfig({ ...KEYS, FERRY_PORT_OFFSET: "100" });
+  assert.deepEqual([local.port, local.ledgerUrl], [8180, "http://127.0.0.1:9202"]);
+  assert.deepEqual([local.rateRead, local.rateWrite, local.rateLogin, local.corsOrigins], [0, 0, 0, []]);
+  const urls = Object.fromEntries(
+    ["MEMBER", "LEDGER", "TRANSFER", "PAYMENT"].map((name) => [`FERRY_${name}_URL`, `https://${name}.example`]),
+  );
+  const production = readEdgeConfig({ ...KEYS, ...urls, FERRY_ENV: "production", FERRY_RATE_READ: "0" });
+  assert.deepEqual([production.rateRead, production.rateWrite, production.rateLogin], [0, 120, 10]);
+});
+
+test("every bad variable is named at once", () => {
+  const bad = { FERRY_ENV: "production", FERRY_RATE_WRITE: "many", FERRY_CORS_ORIGINS: "https://a.example/path" };
+  assert.throws(
+    () => readEdgeConfig(bad),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      for (const name of ["FERRY_RATE_WRITE", "FERRY_CORS_ORIGINS", "FERRY_LEDGER_URL", "FERRY_SERVICE_KEY_FILE"])
+        assert.ok(
+          error.problems.some((problem) => problem.startsWith(name)),
+          name,
+        );
+      return true;
+    },
+  );
+});
