@@ -10,7 +10,7 @@ import { type CallOptions, type Client, createClient, type Interceptor, type Tra
 import type { ServiceIdentity } from "@ferry/platform/auth";
 import type { Logger } from "@ferry/platform/telemetry";
 import { type MessageInit, toHeaders } from "../metadata.ts";
-import { channelCredentials, type TlsOptions } from "../tls.ts";
+import { channelSecurity, type TlsOptions } from "../tls.ts";
 import { Caller, type CallSettings } from "./caller.ts";
 import { cancelable } from "./cancelable.ts";
 import { Connection } from "./connection.ts";
@@ -52,15 +52,16 @@ const callers = new WeakMap<RpcChannel, Caller>();
 export function openChannel(options: ChannelOptions): RpcChannel {
   const { audience, identity, logger, connectTimeoutMs = 1_000, renewAfterMs = 10_000 } = options;
   const maxMessageBytes = options.maxMessageBytes ?? 4 * 1_024 * 1_024;
-  const { target, secure } = parseUrl(options.url);
+  const { target, host, secure } = parseUrl(options.url);
+  const security = channelSecurity(options.tls ?? (secure ? {} : undefined), host);
   const connection = new Connection({
     target,
     audience,
     logger,
     connectTimeoutMs,
     renewAfterMs,
-    credentials: channelCredentials(options.tls ?? (secure ? {} : undefined)),
-    engine: engineOptions(maxMessageBytes),
+    credentials: security.credentials,
+    engine: { ...engineOptions(maxMessageBytes), ...security.options },
   });
   const caller = new Caller({ connection, audience, identity, maxMessageBytes });
   const channel: RpcChannel = {
@@ -112,11 +113,11 @@ export async function callUnary<M extends DescMethodUnary>(
   };
 }
 
-function parseUrl(url: string): { target: string; secure: boolean } {
+function parseUrl(url: string): { target: string; host: string; secure: boolean } {
   const { protocol, hostname, port } = new URL(url.includes("://") ? url : `http://${url}`);
   if (protocol !== "http:" && protocol !== "https:") throw new Error(`${url}: a channel needs http or https`);
   const secure = protocol === "https:";
-  return { target: `dns:${hostname}:${port || (secure ? 443 : 80)}`, secure };
+  return { host: hostname, target: `dns:${hostname}:${port || (secure ? 443 : 80)}`, secure };
 }
 
 function engineOptions(maxMessageBytes: number) {

@@ -1,5 +1,6 @@
 import type { DescFile } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "@ferry/gen/google/rpc/error_details_pb.ts";
 import * as v1 from "@ferry/gen/grpc/reflection/v1/reflection_pb.ts";
 import * as v1alpha from "@ferry/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { type DescriptorIndex, indexDescriptors } from "./descriptors.ts";
@@ -18,7 +19,8 @@ export function reflectionRoutes(files: readonly DescFile[]): (router: ConnectRo
   const roots = [
     ...new Set([...files, v1.file_grpc_reflection_v1_reflection, v1alpha.file_grpc_reflection_v1alpha_reflection]),
   ];
-  const index = indexDescriptors(roots);
+  // Tools ask for the details of an error by their type; no contract imports them.
+  const index = indexDescriptors([...roots, file_google_rpc_error_details]);
   const service = roots.flatMap((file) => file.services.map(({ typeName }) => ({ name: typeName })));
   return (router) => {
     router.service(v1.ServerReflection, {

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+import { type TestContext, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { EchoRequestSchema } from "./testing/echo-service.ts";
+import { serveEcho } from "./testing/harness.ts";
+
+// What clients in other languages send, and what broken ones do, frame by frame.
+
+const request = Buffer.from(toBinary(EchoRequestSchema, create(EchoRequestSchema, { text: "frame" })));
+
+function frame(body: Buffer, compressed = false): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(compressed ? 1 : 0, 0);
+  head.writeUInt32BE(body.length, 1);
+  return Buffer.concat([head, body]);
+}
+
+/** Sends one request and resolves with the headers and trailers of the answer together. */
+async function send(context: TestContext, port: number, headers: OutgoingHttpHeaders, ...frames: Buffer[]) {
+  const session = connect(`http://127.0.0.1:${port}`);
+  context.after(() => session.close());
+  const stream = session.request({
+    ...{ ":method": "POST", ":path": "/ferry.test.v1.EchoService/Echo", te: "trailers" },
+    ...{ "content-type": "application/grpc", ...headers },
+  });
+  const answer: IncomingHttpHeaders = {};
+  stream.on("response", (received) => Object.assign(answer, received));
+  stream.on("trailers", (received) => Object.assign(answer, received));
+  const ended = new Promise((resolve, reject) => stream.on("close", resolve).on("error", reject));
+  stream.resume();
+  stream.end(Buffer.concat(frames));
+  await ended;
+  return { status: Number(answer["grpc-status"]), http: answer[":status"], message: answer["grpc-message"] };
+}
+
+const [OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED] = [0, 3, 8, 12];
+
+test("requests may be compressed with gzip, and an encoding that nobody knows is refused as unimplemented", async (context) => {
+  const { port } = await serveEcho(context, { echo: ({ text }) => ({ text }) });
+  const status = async (...args: [OutgoingHttpHeaders, ...Buffer[]]) => (await send(context, port, ...args)).status;
+  assert.equal(await status({}, frame(request)), OK);
+  assert.equal(await status({ "grpc-encoding": "gzip" }, frame(gzipSync(request), true)), OK);
+  assert.equal(await status({ "grpc-encoding": "gzip" }, frame(request)), OK, "a message may stay as it is");
+  assert.equal(await status({ "grpc-encoding": "rot13" }, frame(request, true)), UNIMPLEMENTED);
+});
+
+test("a small message that unpacks to a large one is refused", async (context) => {
+  const { port } = await serveEcho(context, { echo: ({ text }) => ({ text }) });
+  const bomb = gzipSync(Buffer.alloc(16 * 1_024 * 1_024));
+  const { status } = await send(context, port, { "grpc-encoding": "gzip" }, frame(bomb, true));
+  assert.equal(status, RESOURCE_EXHAUSTED);
+});
+
+test("what is not the message of the contract, or not one message, is refused", async (context) => {
+  const { port } = await serveEcho(context, { echo: ({ text }) => ({ text }) });
+  const broken = await send(context, port, {}, frame(Buffer.from([0x0a, 0xff])));
+  assert.deepEqual(
+    [broken.status, broken.message],
+    [INVALID_ARGUMENT, encodeURI("the request is not a ferry.test.v1.EchoRequest")],
+  );
+  assert.equal((await send(context, port, {})).status, UNIMPLEMENTED);
+  assert.equal((await send(context, port, {}, frame(request), frame(request))).status, UNIMPLEMENTED);
+  assert.equal((await send(context, port, { "content-type": "application/json" }, frame(request))).http, 415);
+  const unknown = await send(context, port, { ":path": "/ferry.test.v1.EchoService/Missing" }, frame(request));
+  assert.equal(unknown.status, UNIMPLEMENTED);
+});
+
+test("an absurd deadline is shortened to the contract's", async (context) => {
+  const { port } = await serveEcho(context, {
+    echo: (_, { timeoutMs }) => {
+      assert.ok((timeoutMs() ?? Infinity) <= 1_500);
+      return {};
+    },
+  });
+  for (const timeout of ["99999999H", "99999999M", "99999999S"])
+    assert.equal((await send(context, port, { "grpc-timeout": timeout }, frame(request))).status, OK, timeout);
+});
