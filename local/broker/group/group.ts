@@ -122,8 +122,7 @@ export class Group {
     member.connection = connection;
     clearTimeout(member.grace);
     member.grace = undefined;
-    if (member.session === undefined) this.#armSession(member);
-    else member.session.refresh();
+    this.#armSession(member);
   }
 
   close(): void {

@@ -15,6 +15,8 @@ interface Response {
 /** A client that sends exactly what a test wants, and sees exactly what the broker answers. For tests. */
 export class RawClient {
   readonly socket: net.Socket;
+  /** Correlation ids of the responses, in the order of their arrival. */
+  readonly answered: number[] = [];
   readonly #frames = new FrameReader(1 << 26);
   readonly #waiting: ((response: Response) => void)[] = [];
   #correlationId = 0;
@@ -26,7 +28,9 @@ export class RawClient {
       this.#frames.push(chunk);
       for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
         const body = new Reader(frame);
-        this.#waiting.shift()?.({ correlationId: body.int32(), body });
+        const correlationId = body.int32();
+        this.answered.push(correlationId);
+        this.#waiting.shift()?.({ correlationId, body });
       }
     });
   }
