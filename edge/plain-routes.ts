@@ -38,18 +38,24 @@ export function addPlainRoutes(app: FastifyInstance, options: PlainRouteOptions)
     return { status: reasons.length === 0 ? "ok" : "unready", reasons };
   });
 
+  let told: { untilMs: number; services: Promise<object> } | undefined;
   app.get("/version", async () => {
+    if (told === undefined || told.untilMs < Date.now())
+      told = { untilMs: Date.now() + VERSION_TIMEOUT_MS, services: buildsOf(backends, logger) };
     const { version, commit, buildTime } = build;
-    const asked = await Promise.all(
-      backends.map(async (backend) => [backend.name, await buildOfBackend(backend, logger)]),
-    );
-    return { version, commit, buildTime, services: Object.fromEntries(asked) };
+    return { version, commit, buildTime, services: await told.services };
   });
 
   app.get("/.well-known/jwks.json", async (_request, reply) => {
     reply.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
     return toJwks(authority.keys());
   });
+}
+
+/** Asks all services at once; the answer is shared for a moment, since anybody may ask and each question is several calls. */
+async function buildsOf(backends: readonly Backend[], logger: Logger): Promise<object> {
+  const asked = backends.map(async (backend) => [backend.name, await buildOfBackend(backend, logger)] as const);
+  return Object.fromEntries(await Promise.all(asked));
 }
 
 async function buildOfBackend(backend: Backend, logger: Logger) {

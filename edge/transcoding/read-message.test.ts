@@ -118,6 +118,14 @@ test("limits of the whole numbers are taken exactly", () => {
   assert.ok(equals(everything, message, create(everything, expected as never)));
 });
 
+test("numbers that JSON has no form for come as texts", () => {
+  const { aDouble, aFloat } = read(everything, '{"aDouble":"NaN","aFloat":"-Infinity"}') as unknown as Record<
+    string,
+    number
+  >;
+  assert.deepEqual([aDouble, aFloat], [Number.NaN, -Infinity]);
+});
+
 test("unknown fields, two members of a oneof and fields that the path gives are refused by name", () => {
   const field = (text: string, taken?: string[]) => {
     try {

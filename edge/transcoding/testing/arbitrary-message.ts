@@ -29,9 +29,9 @@ function scalarOf(scalar: ScalarType): fc.Arbitrary<unknown> {
     case ScalarType.SFIXED64:
       return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
     case ScalarType.FLOAT:
-      return fc.float().map((value) => value + 0);
+      return fc.float({ noNaN: true }).map((value) => value + 0);
     case ScalarType.DOUBLE:
-      return fc.double().map((value) => value + 0);
+      return fc.double({ noNaN: true }).map((value) => value + 0);
   }
 }
 
