@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BankResponse, interpret, type Operation } from "./call.ts";
+import { type BankResponse, expired, interpret, type Operation } from "./call.ts";
 
 const answered = (status: number, body?: unknown): BankResponse => ({ kind: "answered", status, body });
 const lost: BankResponse = { kind: "lost", detail: "no answer within 2000 ms" };
@@ -41,3 +41,21 @@ for (const [operation, what, response, kind, code] of cases)
     assert.equal(outcome.kind, kind);
     assert.equal(outcome.failure?.code, code);
   });
+
+test("what a bank says can be recorded and read, whatever characters it sends", () => {
+  const reason = `\u0000\ud800${"x".repeat(198)}\ud83d\ude00`;
+  const { failure } = interpret("send", answered(200, { status: "refused", reason }));
+  assert.equal(failure?.message, `the bank refused the payment:  \ufffd${"x".repeat(198)}`);
+});
+
+test("expired: a question was not asked; a payment was not made, unless an earlier command may have made it", () => {
+  for (const operation of ["verify", "inquire"] as const)
+    assert.deepEqual(
+      [expired(operation, true).kind, expired(operation, true).failure?.code],
+      ["unavailable", "EXPIRED"],
+    );
+  for (const operation of ["send", "collect"] as const) {
+    assert.deepEqual([expired(operation, false).kind, expired(operation, false).failure?.code], ["refused", "EXPIRED"]);
+    assert.equal(expired(operation, true).kind, "unknown");
+  }
+});

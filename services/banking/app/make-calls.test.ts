@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Database, Transaction } from "@ferry/platform/db";
+import type { FerryError } from "@ferry/platform/errors";
+import type { OutgoingMessage } from "@ferry/platform/outbox";
+import type { BankResponse } from "../domain/call.ts";
+import type { BankCall, FinishedCall } from "./bank-call.ts";
+import { createMakeCalls } from "./make-calls.ts";
+import { toReply } from "./replies.ts";
+
+const route = { replyTo: "ferry.transfer.replies.v1", sagaId: "s", sagaStep: "verify" };
+const callOf = (id: string): BankCall => ({
+  ...{ id, reference: id, bankCode: "081", route, traceparent: undefined },
+  operation: { kind: "verify", accountNumber: "1" },
+});
+
+/** Calls over a record in memory that can be away, and a bank that answers when the test says so. */
+function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
+  const pending = new Map<string, BankCall>();
+  const finished: FinishedCall[] = [];
+  const replies: OutgoingMessage[] = [];
+  const failures: unknown[] = [];
+  const answers: ((response: BankResponse) => void)[] = [];
+  const state = { away: false, overdue: [] as BankCall[] };
+  const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
+  const calls = createMakeCalls({
+    database,
+    concurrency,
+    maxQueued,
+    toReply,
+    outbox: { add: async (_tx, messages) => void replies.push(...messages), acknowledgedBelow: async () => 0n },
+    store: {
+      async insertCalls(_tx, inserted) {
+        const fresh = inserted.filter(({ id }) => !pending.has(id));
+        for (const call of fresh) pending.set(call.id, call);
+        return new Set(fresh.map(({ id }) => id));
+      },
+      renewLeases: async () => {},
+      takeOverdueCalls: async (_tx, limit) => state.overdue.splice(0, limit),
+      async finishCalls(_tx, set) {
+        if (state.away) throw new Error("away");
+        finished.push(...set);
+        return new Set(set.map(({ call }) => call.id).filter((id) => pending.delete(id)));
+      },
+    },
+    banks: new Map([["081", { call: () => new Promise<BankResponse>((resolve) => answers.push(resolve)) }]]),
+    failed: (error) => failures.push(error),
+  });
+  const soon = async (holds: () => boolean) => {
+    for (let round = 0; !holds(); round++) {
+      assert.ok(round < 1_000, "it never came to hold");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  const answer = async () => {
+    await soon(() => answers.length > 0);
+    answers.shift()?.({ kind: "answered", status: 200, body: { status: "ok" } });
+  };
+  return { calls, state, pending, finished, replies, failures, answers, answer, soon };
+}
+
+const because = (reason: string) => (error: FerryError) => error.reason === reason;
+
+test("the consumer waits while the queue is full, and callers by rpc are refused before anything is recorded", async () => {
+  const { calls, pending, answer, soon } = createCalls({ maxQueued: 1 });
+  let admitted = false;
+  const admitting = calls.admit([callOf("a"), callOf("b")]).then(() => {
+    admitted = true;
+  });
+  await soon(() => pending.size === 2);
+  await assert.rejects(calls.makeOne(callOf("c")), because("OVERLOADED"));
+  assert.deepEqual([...pending.keys(), admitted], ["a", "b", false]);
+  await answer();
+  await admitting;
+  const one = calls.makeOne(callOf("c"));
+  await answer();
+  await answer();
+  assert.equal((await one).kind, "done");
+});
+
+test("an outcome that cannot be recorded is no reply; the call is made again once it is taken over", async () => {
+  const { calls, state, pending, replies, failures, answer, soon } = createCalls();
+  state.away = true;
+  const one = calls.makeOne(callOf("a"));
+  const refused = assert.rejects(one, because("UNAVAILABLE"));
+  await answer();
+  await refused;
+  assert.deepEqual([failures.length, replies.length, [...pending.keys()]], [1, 0, ["a"]]);
+
+  state.away = false;
+  state.overdue = [callOf("a")];
+  assert.equal(await calls.sweep(), 1);
+  await answer();
+  await soon(() => replies.length === 1);
+  assert.equal(pending.size, 0);
+});
+
+test("a call has one outcome and one reply, also when two instances have made it", async () => {
+  const { calls, pending, finished, replies, answer, soon } = createCalls();
+  await calls.admit([callOf("a")]);
+  pending.delete("a"); // The other one was quicker.
+  await answer();
+  await soon(() => finished.length === 1);
+  await calls.whenIdle();
+  assert.equal(replies.length, 0);
+});
+
+test("a full queue takes nothing over, and after the close nothing is begun", async () => {
+  const { calls, state, pending, answer, answers, soon } = createCalls({ maxQueued: 1 });
+  const admitting = calls.admit([callOf("a"), callOf("b")]);
+  await soon(() => pending.size === 2);
+  state.overdue = [callOf("d")];
+  assert.equal(await calls.sweep(), 0);
+  await calls.close();
+  await admitting;
+  await assert.rejects(calls.makeOne(callOf("e")), because("UNAVAILABLE"));
+  assert.equal(await calls.sweep(), 0);
+  await answer();
+  await calls.whenIdle();
+  assert.deepEqual([answers.length, [...pending.keys()], state.overdue.length], [0, ["b"], 1]);
+});
