@@ -126,3 +126,55 @@ test("calls beyond what the server takes at once are refused, and health still a
   assert.equal(entered, 2);
   assert.equal(await reasonOf(client.once({})), "OK");
 });
+
+test("however calls end, their places are free again, and nothing is left that nobody handles", async (context) => {
+  const lines: Line[] = [];
+  const pause = (signal: AbortSignal) =>
+    new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  const { port } = await serveEcho(
+    context,
+    {
+      async echo({ number }, { signal }) {
+        if (number % 4 === 1) throw new FerryError("NOT_FOUND", "nothing");
+        if (number % 4 >= 2) await pause(signal);
+        return {};
+      },
+      async *chat(requests, { signal }) {
+        for await (const { number } of requests) {
+          if (number === 1) throw new FerryError("NOT_FOUND", "nothing");
+          if (number >= 2) await pause(signal);
+          yield {};
+        }
+      },
+    },
+    { limits: { maxInFlight: 8 }, logger: keepingLogger(lines) },
+  );
+  const client = echoClient(context, port);
+  async function* one(number: number) {
+    yield { number };
+  }
+  async function call(number: number) {
+    const aborter = new AbortController();
+    const options = { signal: aborter.signal, timeoutMs: number % 4 === 3 ? 15 : 900 };
+    if (number % 4 === 2) setTimeout(() => aborter.abort(new FerryError("CANCELED", "enough")), 5);
+    return number % 8 < 4
+      ? reasonOf(client.echo({ number }, options))
+      : reasonOf(client.chat(one(number % 4), options));
+  }
+  const reasons = new Map<string, number>();
+  for (let round = 0; round < 20; round++)
+    for (const reason of await Promise.all(Array.from({ length: 8 }, (_, index) => call(index))))
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  reasons.delete("OVERLOADED");
+  assert.deepEqual([...reasons.keys()].sort(), ["CANCELED", "DEADLINE_EXCEEDED", "NOT_FOUND", "OK"]);
+  let free = "";
+  while (free !== "OK")
+    free =
+      (await Promise.all(Array.from({ length: 8 }, () => reasonOf(client.echo({}))))).find(
+        (reason) => reason !== "OK",
+      ) ?? "OK";
+  assert.deepEqual(
+    lines.filter(({ level }) => level === "error"),
+    [],
+  );
+});

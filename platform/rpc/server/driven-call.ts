@@ -22,7 +22,7 @@ export interface ServerState {
   limits: RpcServerLimits;
   /** Calls whose handler has not ended yet, health and reflection aside. */
   inFlight: number;
-  /** Calls without a deadline, which a drain has to end by itself. */
+  /** Calls that have no deadline by their contract, which a drain has to end by itself. */
   readonly endless: Set<DrivenCall>;
 }
 
@@ -103,11 +103,11 @@ export class DrivenCall {
     this.wake();
   }
 
-  /** Ends the call with an error, unless it is over. */
+  /** Ends the call with an error. When it is over already, what nobody expected is still written to the log. */
   fail(thrown: unknown): void {
-    if (this.over) return;
     const error = toFerryError(thrown);
     this.log(error);
+    if (this.over) return;
     const status = toWireStatus(error);
     try {
       const trailer = this.context?.writtenTrailer;
@@ -137,8 +137,8 @@ export class DrivenCall {
     const facts = admit(method.policy, metadata, server.authenticator);
     const deadlineAtMs = this.armDeadline(facts);
     this.context = new CallContext(method.spec.method, metadata, this.engine.getHost(), facts, deadlineAtMs);
-    if (deadlineAtMs === Infinity) server.endless.add(this);
-    else this.work.deadlineAtMs = deadlineAtMs;
+    if (method.policy.deadlineMs === 0) server.endless.add(this);
+    if (deadlineAtMs !== Infinity) this.work.deadlineAtMs = deadlineAtMs;
   }
 
   /** The caller's deadline where it has a sensible one, else the contract's. The engine keeps time for the caller's. */
