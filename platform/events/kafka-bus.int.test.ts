@@ -158,6 +158,34 @@ test("a handler that takes longer than the session is not taken for dead", async
   await bus.close();
 });
 
+test("a member whose handler waits for something does not hold up those who join", async () => {
+  const [group, topic] = ["joins", "test.joins"];
+  const bus = open();
+  let tries = 0;
+  const waiting = await bus.subscribe({
+    ...{ group, topics: [topic] },
+    async handle() {
+      tries++;
+      throw new FerryError("UNAVAILABLE", "for a long time");
+    },
+  });
+  const keys = Array.from({ length: 30 }, (_, index) => `k-${index}`);
+  await bus.publish(keys.map((key) => record(topic, key)));
+  await until(() => tries >= 4, "pauses that are longer than a heartbeat");
+  const taken = new Set<string>();
+  const joining = await bus.subscribe({
+    ...{ group, topics: [topic] },
+    async handle(set) {
+      for (const { key } of set) taken.add(key!);
+    },
+  });
+  await until(() => taken.size > 0, "a share of the messages");
+  await waiting.stop();
+  await until(() => taken.size === keys.length, "all of them");
+  await joining.stop();
+  await bus.close();
+});
+
 test("a consumer that ends for good is fatal", async () => {
   const topic = "test.fatal";
   const { Kafka, CompressionTypes, CompressionCodecs } = (await import("kafkajs")).default;

@@ -1,3 +1,4 @@
+// Above the usual length: the rules of the relay hold together, and their tests share one set-up.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -273,6 +274,22 @@ test("a commit whose answer was lost is published from the table", async () => {
   await until(() => keys().length === 1, "the message");
   await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
   assert.deepEqual(keys(), ["committed"]);
+});
+
+test("a database that was restored on another server goes on: its mark is from the future there", async () => {
+  const before = make();
+  await send(before, "published");
+  await send(before, "not-published");
+  const [first] = await database.query<{ seq: bigint }>("SELECT min(seq) AS seq FROM outbox");
+  await database.query("UPDATE outbox SET xid = '900000000000'");
+  await database.query("UPDATE outbox_mark SET xid = '900000000000', seq = $1", [first!.seq]);
+  const outbox = await relaying();
+  await send(make(), "later");
+  await until(() => keys().length >= 2, "both");
+  const xid = await database.transaction(xidOf);
+  await send(outbox, "end");
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark is of this server");
+  assert.deepEqual(keys().sort(), ["end", "later", "not-published"]);
 });
 
 test("a time to live begins when the message is handed to the broker", async () => {

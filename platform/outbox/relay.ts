@@ -5,7 +5,16 @@ import type { Bus } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { Memory, Parcel } from "./memory.ts";
 import { type StoredMessage, toRecord } from "./message.ts";
-import { type OutboxRow, type Place, readHorizon, readMark, readRows, readTransactions, writeMark } from "./store.ts";
+import {
+  beginAnew,
+  type OutboxRow,
+  type Place,
+  readHorizon,
+  readMark,
+  readRows,
+  readTransactions,
+  writeMark,
+} from "./store.ts";
 
 export interface RelayOptions {
   session: Session;
@@ -68,9 +77,18 @@ export class Relay {
 
   /** Begins to take parcels: from here on the end of each transaction is heard by this relay. */
   async prepare(): Promise<void> {
-    const { session } = this.#options;
-    this.#mark = this.#cursor = this.#writtenMark = await readMark(session);
-    this.#leftUpTo = max(this.#leftUpTo, (await readHorizon(session)).next);
+    const { session, logger } = this.#options;
+    const { next } = await readHorizon(session);
+    let mark = await readMark(session);
+    if (mark.xid > next) {
+      logger.warn(
+        { mark: String(mark.xid), next: String(next) },
+        "database was moved to another server: outbox begins anew",
+      );
+      mark = await beginAnew(session, mark);
+    }
+    this.#mark = this.#cursor = this.#writtenMark = mark;
+    this.#leftUpTo = max(this.#leftUpTo, next);
   }
 
   /** Takes the messages of a committed transaction of this process. */

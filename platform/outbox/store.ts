@@ -75,6 +75,21 @@ export async function writeMark(db: Queryable, { xid, seq }: Place): Promise<voi
   await db.query("UPDATE outbox_mark SET xid = $1::text::xid8, seq = $2", [String(xid), seq]);
 }
 
+/**
+ * Makes the outbox of a database that came from another server, by dump and restore, usable here: the
+ * transaction ids of that server say nothing on this one. What was not published moves to the present.
+ */
+export async function beginAnew(db: Queryable, mark: Place): Promise<Place> {
+  await db.query(
+    `WITH moved AS (
+       UPDATE outbox SET xid = pg_current_xact_id() WHERE (xid, seq) > ($1::text::xid8, $2::bigint)
+     )
+     UPDATE outbox_mark SET xid = '0', seq = 0`,
+    [String(mark.xid), mark.seq],
+  );
+  return { xid: 0n, seq: 0n };
+}
+
 function toRow({ xid, seq, topic, key, headers, payload, ttl_ms, created_at }: RawRow): OutboxRow {
   const createdAtMs = created_at.getTime();
   return { xid: BigInt(xid), seq, topic, key, headers, payload, ttlMs: ttl_ms, createdAtMs };
