@@ -24,6 +24,8 @@ export type AuthorityChange = Pick<
 export interface MutableAuthorityState extends AuthorityState {
   /** @throws KeyError when a key is not for ES256; the state is then as before. */
   apply(change: AuthorityChange): void;
+  /** All that is known, as the change that would bring another state to it. */
+  snapshot(): AuthorityChange;
 }
 
 /** After this no access token of an ended session is good any more, and the session is forgotten. */
@@ -61,6 +63,13 @@ export function createAuthorityState(now: () => number = Date.now): MutableAutho
     isSuspended: (memberId) => suspended.has(memberId),
     isRevoked: (sessionId) => revokedUntil.has(sessionId),
     unready: () => (known ? undefined : "the state of the authority is not known yet"),
+    snapshot: () => ({
+      snapshot: true,
+      keys: [...pems].map(([kid, publicKeyPem]) => ({ kid, publicKeyPem })),
+      suspendedMemberIds: [...suspended],
+      reinstatedMemberIds: [],
+      revokedSessionIds: [...revokedUntil.keys()],
+    }),
     apply(change) {
       if (change.snapshot || change.keys.length > 0) replaceKeys(change.keys);
       if (change.snapshot) {

@@ -1,0 +1,54 @@
+import { type Database, newUuid, type Queryable, type Transaction } from "@ferry/platform/db";
+import { FerryError } from "@ferry/platform/errors";
+import { type Member, normalizeEmail, type Role } from "../domain/member.ts";
+
+interface MemberStore {
+  lockByEmail(tx: Transaction, email: string): Promise<Member | undefined>;
+  saveOperator(tx: Transaction, id: string, passwordHash: string): Promise<void>;
+  insert(
+    db: Queryable,
+    member: { id: string; email: string; displayName: string; passwordHash: string; role: Role },
+  ): Promise<Member>;
+}
+
+export interface MakeOperatorDeps {
+  database: Database;
+  members: MemberStore;
+  sessions: { revokeAllOf(tx: Transaction, memberId: string, now: Date): Promise<string[]> };
+  passwords: { hash(password: string): Promise<string> };
+  /** Tells the running replicas to look at everything anew, when the transaction commits. */
+  notifyAll(tx: Transaction): Promise<void>;
+}
+
+export interface MadeOperator {
+  kind: "created" | "promoted" | "renewed";
+  id: string;
+}
+
+/**
+ * Makes an operator: a new member, or one who is there already. In both cases the password is the given one, and
+ * open sessions end, so that nobody who knew an old password becomes an operator by it.
+ *
+ * @param displayName For a new member.
+ * @throws FerryError MEMBER_SUSPENDED.
+ */
+export function createMakeOperator({ database, members, sessions, passwords, notifyAll }: MakeOperatorDeps) {
+  return async (wanted: { email: string; displayName: string; password: string }): Promise<MadeOperator> => {
+    const email = normalizeEmail(wanted.email);
+    const passwordHash = await passwords.hash(wanted.password);
+    return database.transaction(async (tx) => {
+      const found = await members.lockByEmail(tx, email);
+      if (found === undefined) {
+        const { displayName } = wanted;
+        const made = await members.insert(tx, { id: newUuid(), email, displayName, passwordHash, role: "operator" });
+        return { kind: "created", id: made.id };
+      }
+      if (found.state === "suspended")
+        throw new FerryError("MEMBER_SUSPENDED", `${email} is suspended: another operator must reinstate them first`);
+      await members.saveOperator(tx, found.id, passwordHash);
+      await sessions.revokeAllOf(tx, found.id, new Date());
+      await notifyAll(tx);
+      return { kind: found.role === "operator" ? "renewed" : "promoted", id: found.id };
+    });
+  };
+}
