@@ -151,8 +151,9 @@ function createDirectory() {
     suspended,
     members: createClient(MemberService, transport),
     ledger: createClient(ledger.LedgerService, transport),
-    openAccount(ownerId: string, { currency = "EUR", state = ledger.AccountState.OPEN } = {}): string {
+    openAccount(ownerId: string, { currency = "EUR", closed = false } = {}): string {
       const id = newUuid();
+      const state = closed ? ledger.AccountState.CLOSED : ledger.AccountState.OPEN;
       accounts.set(id, { ownerId, currency, state });
       return id;
     },

@@ -67,9 +67,9 @@ test("a settle that is refused waits for an operator, who may go on without it",
 });
 
 test("an undo that is refused is parked with why; the end keeps the first cause", async () => {
-  transfers.others.play({ send: ["BANK_REFUSED"], release: ["HOLD_SETTLED"] });
+  transfers.others.play({ send: ["BANK_REFUSED"], release: ["HOLD_RELEASED"] });
   const { transfer } = await transfers.create(memberId, { sourceAccountId });
-  assert.deepEqual([transfer?.state, transfer?.failure?.code], [PARKED, "HOLD_SETTLED"]);
+  assert.deepEqual([transfer?.state, transfer?.failure?.code], [PARKED, "HOLD_RELEASED"]);
   transfers.others.play({});
   await transfers.operators.resumeSaga({ sagaId: transfer!.id, reason }, asOperator);
   const failed = await transfers.reached(memberId, transfer!.id, FAILED);
