@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { Client } from "@connectrpc/connect";
+import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
+import { createAuthenticator, createServiceIdentity, generateKeyPair, trustedServicesJson } from "@ferry/platform/auth";
+import { type Database, openDatabase } from "@ferry/platform/db";
+import type { FerryError, Reason } from "@ferry/platform/errors";
+import { createMemoryBus, type ReceivedRecord } from "@ferry/platform/events";
+import type { Component } from "@ferry/platform/lifecycle";
+import { createOutbox } from "@ferry/platform/outbox";
+import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
+import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { createMakeOperator } from "./app/make-operator.ts";
+import { createMemberService } from "./service.ts";
+import { memberStore } from "./store/member-store.ts";
+import { notify } from "./store/notices.ts";
+import { createPasswordHasher } from "./store/password-hash.ts";
+import { sessionStore } from "./store/session-store.ts";
+
+export const PASSWORD = "correct horse";
+
+const transferKeys = generateKeyPair();
+const identity = createServiceIdentity({ name: "transfer", privateKeyPem: transferKeys.privateKeyPem });
+const config = { keySecret: randomBytes(32), rotateAfterMs: 86_400_000 };
+
+/** The one service that may call: transfer. */
+export const trustedServices = trustedServicesJson(new Map([["transfer", transferKeys.privateKeyPem]]));
+
+/** Two replicas of member on one migrated database, behind their real rpc servers, with an operator. */
+export type MemberPlatform = Awaited<ReturnType<typeof startMembers>>;
+
+export async function startMembers(url: string) {
+  const bus = createMemoryBus();
+  const parts: Component[] = [];
+  const replicas = await Promise.all([startReplica(url, bus, parts), startReplica(url, bus, parts)]);
+  const [{ address, database }, second] = replicas;
+  const channelTo = (to: string, caller?: typeof identity) =>
+    openChannel({ url: to, audience: "member", identity: caller, logger });
+  const [anonymous, transfer] = [channelTo(address), channelTo(address, identity)];
+  const otherReplica = channelTo(second.address, identity);
+  const member = createRpcClient(MemberService, anonymous);
+
+  const events: ReceivedRecord[] = [];
+  const handle = async (set: readonly ReceivedRecord[]) => void events.push(...set);
+  await bus.subscribe({ group: "test", topics: ["ferry.member.events.v1"], handle });
+  const makeOperator = operatorMaker(database);
+  const people = createPeople(member);
+  await makeOperator({ email: "Boss@example.com", displayName: "Boss", password: PASSWORD });
+  const operatorAuthorization = (await people.logIn("boss@example.com")).authorization;
+  return {
+    ...people,
+    ...{ database, member, anonymous, transfer, otherReplica, events, makeOperator, operatorAuthorization },
+    async stop() {
+      for (const channel of [anonymous, transfer, otherReplica] satisfies RpcChannel[]) channel.close();
+      for (const part of parts.reverse()) await part.stop?.();
+      await bus.close();
+    },
+  };
+}
+
+async function startReplica(url: string, bus: ReturnType<typeof createMemoryBus>, parts: Component[]) {
+  const database = openDatabase({ url });
+  const outbox = createOutbox({ database, bus, source: "ferry/member", logger });
+  const service = createMemberService({ database, outbox, logger, config });
+  const { authority } = service;
+  const server = createRpcServer({
+    service: "member",
+    port: 0,
+    routes: service.routes,
+    authenticator: createAuthenticator({ audience: "member", authority, trustedServices }),
+    logger,
+    build: { service: "member", version: "0", commit: "none", buildTime: "none" },
+  });
+  const pool: Component = { name: "pool", stop: () => database.close() };
+  for (const part of [pool, outbox, authority, server, ...service.components]) {
+    await part.start?.();
+    parts.push(part);
+  }
+  return { address: `http://127.0.0.1:${server.port}`, database };
+}
+
+const operatorMaker = (database: Database) =>
+  createMakeOperator({
+    database,
+    members: memberStore,
+    sessions: sessionStore,
+    passwords: createPasswordHasher(),
+    notifyAll: (tx) => notify(tx, { kind: "all" }),
+  });
+
+function createPeople(member: Client<typeof MemberService>) {
+  let count = 0;
+  async function logIn(email: string, password = PASSWORD) {
+    const tokens = await member.createSession({ email, password });
+    return { ...tokens, authorization: `Bearer ${tokens.accessToken}` };
+  }
+  return {
+    logIn,
+    /** Signs a new person up, and logs them in. */
+    async signUp() {
+      const email = `person${++count}@example.com`;
+      const created = await member.createMember({ email, password: PASSWORD, displayName: "A Person" });
+      return { id: created.member!.id, email, ...(await logIn(email)) };
+    },
+  };
+}
+
+export const bearer = (authorization: string) => ({ headers: { authorization } });
+
+export async function refusedWith(reason: Reason, call: () => Promise<unknown>): Promise<FerryError> {
+  let caught: FerryError | undefined;
+  await assert.rejects(call, (error: FerryError) => {
+    caught = error;
+    assert.equal(error.reason, reason, error.message);
+    return true;
+  });
+  return caught!;
+}
+
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, "the condition did not come true");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
