@@ -23,7 +23,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { consume, createMemoryBus, type Envelope, type MemoryBus, writeHeaders } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/rpc";
-import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { silentLogger as logger, newTraceparent } from "@ferry/platform/telemetry";
 import { createTransferService, migrations } from "./service.ts";
 
 /** For tests: what a database needs to become transfer's. */
@@ -217,7 +217,7 @@ export async function startTransfers({ url, parkAfterMs = 60_000 }: { url: strin
     create(
       memberId: string,
       request: TransferInit,
-      { key = newUuid(), waitSeconds = 10 }: { key?: string; waitSeconds?: number } = {},
+      { key = newUuid(), waitSeconds = 10, traceparent = newTraceparent() } = {},
     ) {
       const bankAccount = { bankCode: "081", accountNumber: "20000001" };
       const whole = create(CreateTransferRequestSchema, {
@@ -226,7 +226,7 @@ export async function startTransfers({ url, parkAfterMs = 60_000 }: { url: strin
         ...request,
       });
       const prefer: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
-      return client.createTransfer(whole, as(memberId, { "idempotency-key": key, ...prefer }));
+      return client.createTransfer(whole, as(memberId, { "idempotency-key": key, traceparent, ...prefer }));
     },
     /** Waits until a transfer is in a state. */
     reached: (memberId: string, transferId: string, state: TransferState) =>

@@ -29,7 +29,7 @@ after(async () => {
 
 const { COMPLETED, FAILED } = TransferState;
 const [PENDING, DONE, STEP_FAILED, UNDONE] = [StepState.PENDING, StepState.DONE, StepState.FAILED, StepState.UNDONE];
-const uuidOf = (traceparent: string | undefined) => traceparent?.slice(3, 35);
+const traceIdOf = (traceparent: string | undefined) => traceparent?.slice(3, 35);
 
 test("to a bank: step by step to the end, and an event says so", async () => {
   transfers.others.play({});
@@ -65,7 +65,7 @@ test("to a bank: step by step to the end, and an event says so", async () => {
   );
   for (const command of commands) {
     assert.deepEqual([command.sagaId, command.replyTo], [transfer.id, "ferry.transfer.replies.v1"]);
-    assert.equal(uuidOf(command.traceparent), uuidOf(traceparent));
+    assert.equal(traceIdOf(command.traceparent), traceIdOf(traceparent));
   }
   const hold = commands[1]!.message as PlaceHoldRequest;
   assert.deepEqual([hold.transferId, hold.payerMemberId, hold.destinationAccountId], [transfer.id, memberId, ""]);
@@ -79,7 +79,7 @@ test("to a bank: step by step to the end, and an event says so", async () => {
   assert.deepEqual([event.transferId, event.memberId, event.version], [transfer.id, memberId, 5n]);
   assert.deepEqual([event.transfer?.state, event.transfer?.steps.length], [COMPLETED, 4]);
   assert.equal(headers.ce_id, `${transfer.id}:5`);
-  assert.equal(uuidOf(headers.traceparent), uuidOf(traceparent));
+  assert.equal(traceIdOf(headers.traceparent), traceIdOf(traceparent));
 });
 
 test("within the platform: no bank is asked", async () => {
@@ -99,6 +99,17 @@ test("within the platform: no bank is asked", async () => {
   const [hold, settle] = transfers.others.envelopesFor(transfer.id);
   assert.equal((hold!.message as PlaceHoldRequest).destinationAccountId, target);
   assert.deepEqual((settle!.message as SettleHoldRequest).destination, { case: "destinationAccountId", value: target });
+});
+
+test("transfers that are recorded together keep each its own trace", async () => {
+  transfers.others.play({});
+  const traces = Array.from({ length: 8 }, () => newTraceparent());
+  const made = await Promise.all(
+    traces.map((traceparent) => transfers.create(memberId, { sourceAccountId }, { traceparent })),
+  );
+  for (const [index, { transfer }] of made.entries())
+    for (const { traceparent } of transfers.others.envelopesFor(transfer!.id))
+      assert.equal(traceIdOf(traceparent), traceIdOf(traces[index]));
 });
 
 interface Case {
