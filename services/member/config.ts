@@ -1,4 +1,6 @@
-import { type Environment, loadConfig, wholeNumber } from "@ferry/platform/config";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Environment, loadConfig, shifted, wholeNumber } from "@ferry/platform/config";
 import { serviceVariables } from "@ferry/platform/lifecycle";
 import { z } from "zod";
 
@@ -36,13 +38,29 @@ export function readConfig(environment: Environment = process.env) {
   return loadConfig(memberVariables, environment);
 }
 
+/**
+ * Member's database of the platform that runs on this machine, for commands that a person types: the launcher keeps
+ * the role's password in the data folder, where only its owner may read it.
+ */
+function localDatabaseUrl(env: Environment): string {
+  let password = "";
+  try {
+    password = readFileSync(join(env.FERRY_DATA_DIR || ".ferry", "postgres", "password"), "utf8").trim();
+  } catch {
+    // Not started here yet, or another's: PostgreSQL then says what is missing.
+  }
+  return `postgres://ferry:${password}@127.0.0.1:${shifted(5433)(env)}/ferry_member`;
+}
+
+const commandDatabaseUrl = { ...shared.databaseUrl, localFallback: localDatabaseUrl };
+
 /** What a command on the server needs that works on the database alone. @throws ConfigError. */
 export function readDatabaseConfig(environment: Environment = process.env) {
-  return loadConfig({ databaseUrl: shared.databaseUrl }, environment);
+  return loadConfig({ databaseUrl: commandDatabaseUrl }, environment);
 }
 
 /** What a command needs that makes keys. @throws ConfigError. */
 export function readKeyConfig(environment: Environment = process.env) {
   const { keySecret, rotateAfterMs } = memberVariables;
-  return loadConfig({ databaseUrl: shared.databaseUrl, keySecret, rotateAfterMs }, environment);
+  return loadConfig({ databaseUrl: commandDatabaseUrl, keySecret, rotateAfterMs }, environment);
 }

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { type Database, migrate, openDatabase } from "@ferry/platform/db";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
+import { readDatabaseConfig } from "./config.ts";
 import { memberStore } from "./store/member-store.ts";
 import { memberMigrations } from "./store/migrations.ts";
 import { createPasswordHasher } from "./store/password-hash.ts";
@@ -50,7 +53,7 @@ test("what is wrong is said in words, with the help, and ends with code 1", asyn
     [[], made.url, /--email is "": must be an email address/],
     [["--email", "nobody"], made.url, /must be an email address/],
     [["--emial", "a@example.com"], made.url, /--emial/],
-    [["--email", "a@example.com"], empty.url, /start the platform once/],
+    [["--email", "a@example.com"], empty.url, /not member's database.*start the platform once/],
     [["--email", "a@example.com"], "postgres://ferry@127.0.0.1:1/x", /PostgreSQL does not answer/],
     [["--email", "a@example.com"], "http://x", /DATABASE_URL/],
   ];
@@ -62,4 +65,15 @@ test("what is wrong is said in words, with the help, and ends with code 1", asyn
       return true;
     });
   assert.match((await operator(["--help"])).stdout, /Makes an operator/);
+});
+
+test("without DATABASE_URL it finds the database of the platform that runs here, password included", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ferry-operator-"));
+  const env = { FERRY_DATA_DIR: folder, FERRY_PORT_OFFSET: "100" };
+  assert.equal(readDatabaseConfig(env).databaseUrl, "postgres://ferry:@127.0.0.1:5533/ferry_member");
+  await mkdir(join(folder, "postgres"));
+  await writeFile(join(folder, "postgres", "password"), "s3cret\n");
+  assert.equal(readDatabaseConfig(env).databaseUrl, "postgres://ferry:s3cret@127.0.0.1:5533/ferry_member");
+  assert.throws(() => readDatabaseConfig({ ...env, FERRY_ENV: "production" }), /DATABASE_URL is missing/);
+  await rm(folder, { recursive: true });
 });

@@ -15,8 +15,8 @@ const HELP = `npm run operator -- --email <email> [--name <display name>]
 Makes an operator, or makes one of a member who is there already, and prints a new password, once.
 Who is there already keeps their name; their old password and their open sessions end.
 
-The database is member's: DATABASE_URL, or in local mode postgres://ferry@127.0.0.1:5433/ferry_member
-(its port shifted by FERRY_PORT_OFFSET).
+The database is member's: DATABASE_URL, or in local mode that of the platform which npm start brought up
+here (ferry_member on 127.0.0.1:5433; FERRY_DATA_DIR and FERRY_PORT_OFFSET as for npm start).
 `;
 const PASSWORD_BYTES = 18;
 const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,189}$/;
@@ -32,7 +32,9 @@ function explain(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (error instanceof FerryError || error instanceof ConfigError) return error.message;
   if (code === "42P01" || code === "3D000")
-    return "member's database is not there yet, or empty: start the platform once (npm start)";
+    return "that is not member's database (ferry_member), or it is empty: start the platform once (npm start), or set DATABASE_URL";
+  if (code === "28P01" || /password must be a/.test(String(error)))
+    return "PostgreSQL takes no log-in without its password: run this where npm start was run, or set DATABASE_URL";
   if (code === "ECONNREFUSED")
     return "PostgreSQL does not answer there: start the platform (npm start), or set DATABASE_URL";
   return String(error);
