@@ -12,6 +12,8 @@ export const migrations = [store.bankingMigrations];
 
 /** How often leases are kept, and calls are looked for that an instance that is gone left pending. */
 const SWEEP_EVERY_MS = 2_000;
+/** How long a stop waits for answers of the bank. */
+const STOP_PATIENCE_MS = 5_000;
 /** A lease outlives a call by this, for its turn in the queue and the record of its outcome. */
 const LEASE_MARGIN_MS = 3_000;
 
@@ -56,7 +58,9 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
   const outside = {
     name: "bank",
     async stop() {
+      const patience = setTimeout(() => void bank.close(), STOP_PATIENCE_MS); // What is cut off is recorded as unknown.
       await calls.whenIdle();
+      clearTimeout(patience);
       await bank.close();
     },
   };

@@ -7,7 +7,7 @@ import { createCreateTopUp } from "./app/create-top-up.ts";
 import { createFollowSaga } from "./app/follow-saga.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
-import { END_STATES } from "./domain/top-up.ts";
+import { isAtRest } from "./domain/top-up.ts";
 import { paymentRoutes } from "./rpc/payment-routes.ts";
 import { topUp } from "./sagas/top-up.ts";
 import * as store from "./store/top-up-store.ts";
@@ -26,9 +26,7 @@ export function createPaymentService(parts: PaymentParts): Service {
   const waiters = createWaiters({
     async findEnded(ids) {
       const rows = await store.findTopUps(database, ids);
-      return [...rows.values()]
-        .filter(({ state }) => END_STATES.includes(state) || state === "PARKED")
-        .map(({ id }) => id);
+      return [...rows.values()].filter(({ state }) => isAtRest(state)).map(({ id }) => id);
     },
   });
   const sagas = createSagaEngine({

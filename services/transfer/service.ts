@@ -9,7 +9,7 @@ import { createFollowSaga } from "./app/follow-saga.ts";
 import { createReadTransfers } from "./app/read-transfers.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
-import { END_STATES } from "./domain/transfer.ts";
+import { isAtRest } from "./domain/transfer.ts";
 import { transferRoutes } from "./rpc/transfer-routes.ts";
 import { moveMoney, sendMoney } from "./sagas/send-money.ts";
 import * as store from "./store/transfer-store.ts";
@@ -28,9 +28,7 @@ export function createTransferService(parts: TransferParts): Service {
   const waiters = createWaiters({
     async findEnded(ids) {
       const rows = await store.findTransfers(database, ids);
-      return [...rows.values()]
-        .filter(({ state }) => END_STATES.includes(state) || state === "PARKED")
-        .map(({ id }) => id);
+      return [...rows.values()].filter(({ state }) => isAtRest(state)).map(({ id }) => id);
     },
   });
   const sagas = createSagaEngine({

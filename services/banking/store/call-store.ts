@@ -69,59 +69,59 @@ export async function insertCalls(tx: Transaction, calls: readonly BankCall[], l
 export async function renewLeases(tx: Transaction, ids: readonly string[], leaseMs: number): Promise<void> {
   if (ids.length === 0) return;
   await tx.query(
-    `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2) WHERE id = ANY($1::text[]) AND outcome = 'pending'`,
+    `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2) WHERE id = ANY($1::text[]) AND duration_ms IS NULL`,
     [ids, leaseMs / 1_000],
   );
 }
 
+export const FIND_PAID_REFERENCES = `SELECT DISTINCT reference FROM bank_call
+  WHERE reference = ANY($1::uuid[]) AND operation ->> 'kind' IN ('send', 'collect')`;
+
 /** The references of those given under which a payment, out or in, was recorded. */
 export async function findPaidReferences(from: Queryable, references: readonly string[]): Promise<Set<string>> {
-  const rows = await from.query<{ reference: string }>(
-    `SELECT DISTINCT reference FROM bank_call
-     WHERE reference = ANY($1::uuid[]) AND operation ->> 'kind' IN ('send', 'collect')`,
-    [references],
-  );
+  const rows = await from.query<{ reference: string }>(FIND_PAID_REFERENCES, [references]);
   return new Set(rows.map(({ reference }) => reference));
 }
 
+export const TAKE_OVERDUE_CALLS = `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2)
+  WHERE id IN (SELECT id FROM bank_call WHERE outcome = 'pending' AND lease_until <= now()
+    ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)
+  RETURNING id, reference, bank_code, operation, reply_to, saga_id, saga_step, traceparent`;
+
 /** Takes pending calls whose lease is over, for another lease. */
 export async function takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<BankCall[]> {
-  const rows = await tx.query<Row>(
-    `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2)
-     WHERE id IN (SELECT id FROM bank_call WHERE outcome = 'pending' AND lease_until <= now()
-       ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)
-     RETURNING id, reference, bank_code, operation, reply_to, saga_id, saga_step, traceparent`,
-    [limit, leaseMs / 1_000],
-  );
+  const rows = await tx.query<Row>(TAKE_OVERDUE_CALLS, [limit, leaseMs / 1_000]);
   return rows.map(fromRow);
 }
+
+/** A pending call has no duration yet. Asked in this way, since asking for its outcome would lead the planner to the index of all pending calls. */
+export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failure_code = done.code,
+    failure_message = done.message, detail = done.detail, duration_ms = done.duration_ms
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
+    AS done (id, outcome, code, message, detail, duration_ms)
+  WHERE bank_call.id = done.id AND bank_call.duration_ms IS NULL RETURNING bank_call.id`;
 
 /** Writes outcomes; gives the ids of the calls that were still pending: a call has one outcome. */
 export async function finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<string>> {
   const column = <T>(pick: (call: FinishedCall) => T) => finished.map(pick);
-  const rows = await tx.query<{ id: string }>(
-    `UPDATE bank_call SET outcome = done.outcome, failure_code = done.code, failure_message = done.message, detail = done.detail,
-       duration_ms = done.duration_ms
-     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
-       AS done (id, outcome, code, message, detail, duration_ms)
-     WHERE bank_call.id = done.id AND bank_call.outcome = 'pending' RETURNING bank_call.id`,
-    [
-      column(({ call }) => call.id),
-      column(({ outcome }) => outcome.kind),
-      column(({ outcome }) => outcome.failure?.code ?? null),
-      column(({ outcome }) => outcome.failure?.message ?? null),
-      column(({ outcome }) => outcome.detail.slice(0, 500).replaceAll("\0", "")),
-      column(({ durationMs }) => durationMs),
-    ],
-  );
+  const rows = await tx.query<{ id: string }>(FINISH_CALLS, [
+    column(({ call }) => call.id),
+    column(({ outcome }) => outcome.kind),
+    column(({ outcome }) => outcome.failure?.code ?? null),
+    column(({ outcome }) => outcome.failure?.message ?? null),
+    column(({ outcome }) => outcome.detail.slice(0, 500).replaceAll("\0", "")),
+    column(({ durationMs }) => durationMs),
+  ]);
   return new Set(rows.map(({ id }) => id));
 }
+
+export const LIST_CALLS = "SELECT * FROM bank_call WHERE reference = $1 ORDER BY started_at, id LIMIT $2";
 
 /** Every call of one reference, oldest first. */
 export async function listCalls(from: Queryable, reference: string, limit: number): Promise<RecordedCall[]> {
   const rows = await from.query<
     Row & { outcome: RecordedCall["outcome"]; detail: string; started_at: Date; duration_ms: number | null }
-  >("SELECT * FROM bank_call WHERE reference = $1 ORDER BY started_at, id LIMIT $2", [reference, limit]);
+  >(LIST_CALLS, [reference, limit]);
   return rows.map((row) => ({
     id: row.id,
     reference: row.reference,

@@ -3,7 +3,7 @@ import { TopUpCompletedSchema, TopUpFailedSchema } from "@ferry/gen/ferry/paymen
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";
-import { END_STATES, stateOf, type TopUpState } from "../domain/top-up.ts";
+import { isAtRest, stateOf, type TopUpState } from "../domain/top-up.ts";
 import { toTopUpMessage } from "./top-up-message.ts";
 import type { TopUpChange, TopUpRow } from "./top-up-row.ts";
 
@@ -44,7 +44,7 @@ export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
       tx,
       rows.flatMap((row) => eventOf(row, traces.get(row.id)) ?? []),
     );
-    const settled = rows.filter(({ state }) => END_STATES.includes(state) || state === "PARKED").map(({ id }) => id);
+    const settled = rows.filter(({ state }) => isAtRest(state)).map(({ id }) => id);
     tx.afterCommit(() => ended(settled));
   };
 }

@@ -2,8 +2,12 @@ import { FerryError } from "@ferry/platform/errors";
 
 export type TopUpState = "ACCEPTED" | "COLLECTED" | "COMPLETED" | "FAILED" | "PARKED";
 
-/** States that a top-up never leaves. */
-export const END_STATES: readonly TopUpState[] = ["COMPLETED", "FAILED"];
+const STATES_AT_REST: ReadonlySet<TopUpState> = new Set(["COMPLETED", "FAILED", "PARKED"]);
+
+/** Whether a top-up stays as it is unless an operator acts: nobody waits for more. */
+export function isAtRest(state: TopUpState): boolean {
+  return STATES_AT_REST.has(state);
+}
 
 export interface TopUpRequest {
   memberId: string;

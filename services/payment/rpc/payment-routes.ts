@@ -13,7 +13,7 @@ import type { Waiters } from "@ferry/platform/saga";
 import type { CreatedTopUp } from "../app/create-top-up.ts";
 import { toTopUpMessage } from "../app/top-up-message.ts";
 import type { NewTopUp, TopUpRow } from "../app/top-up-row.ts";
-import { END_STATES } from "../domain/top-up.ts";
+import { isAtRest } from "../domain/top-up.ts";
 
 /** Names the UUIDs of top-ups; made once, at random. */
 const NAMESPACE = "f0a52f86-5bc7-4b3a-a4c7-7f1d3d0c9e52";
@@ -55,7 +55,7 @@ export function paymentRoutes({ create, find, waiters }: PaymentRoutesDeps): (ro
     const waiting = waitMs > 0 ? waiters.wait(topUp.id, waitMs) : undefined;
     try {
       const { topUp: row, replayed } = await create(topUp);
-      const over = END_STATES.includes(row.state) || row.state === "PARKED";
+      const over = isAtRest(row.state);
       if (waiting === undefined || over) return { topUp: toTopUpMessage(row), replayed };
       await waiting.done;
       return { topUp: toTopUpMessage(await get(memberId, row.id)), replayed };

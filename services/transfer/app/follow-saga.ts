@@ -7,7 +7,7 @@ import {
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";
-import { END_STATES, stateOf, type TransferState } from "../domain/transfer.ts";
+import { isAtRest, stateOf, type TransferState } from "../domain/transfer.ts";
 import { toTransferMessage } from "./transfer-message.ts";
 import type { TransferChange, TransferRow } from "./transfer-row.ts";
 
@@ -81,7 +81,7 @@ export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
       return saga === undefined ? [] : (eventOf(row, saga) ?? []);
     });
     await outbox.add(tx, events);
-    const settled = rows.filter(({ state }) => END_STATES.includes(state) || state === "PARKED").map(({ id }) => id);
+    const settled = rows.filter(({ state }) => isAtRest(state)).map(({ id }) => id);
     tx.afterCommit(() => ended(settled));
   };
 }

@@ -7,8 +7,12 @@ export type Destination =
 
 export type TransferState = "ACCEPTED" | "VERIFIED" | "HELD" | "SENT" | "COMPLETED" | "FAILED" | "CANCELED" | "PARKED";
 
-/** States that a transfer never leaves. */
-export const END_STATES: readonly TransferState[] = ["COMPLETED", "FAILED", "CANCELED"];
+const STATES_AT_REST: ReadonlySet<TransferState> = new Set(["COMPLETED", "FAILED", "CANCELED", "PARKED"]);
+
+/** Whether a transfer stays as it is unless an operator acts: nobody waits for more. */
+export function isAtRest(state: TransferState): boolean {
+  return STATES_AT_REST.has(state);
+}
 
 export interface TransferRequest {
   memberId: string;

@@ -16,7 +16,7 @@ import { currentContext } from "@ferry/platform/telemetry";
 import type { CreatedTransfer } from "../app/create-transfer.ts";
 import type { ListRequest } from "../app/read-transfers.ts";
 import type { CreateTransfer, NewTransfer } from "../app/transfer-row.ts";
-import { type Destination, END_STATES, type TransferState } from "../domain/transfer.ts";
+import { type Destination, isAtRest, type TransferState } from "../domain/transfer.ts";
 
 /** Names the UUIDs of transfers; made once, at random. */
 const NAMESPACE = "5c1dd3f4-7c0b-4d0e-9d7f-0a5a3a0f6b11";
@@ -74,7 +74,7 @@ export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter
     const waiting = waitMs > 0 ? waiters.wait(transfer.id, waitMs) : undefined;
     try {
       const { transfer: row, replayed } = await create({ transfer, traceparent: currentContext().traceparent });
-      const over = END_STATES.includes(row.state) || row.state === "PARKED";
+      const over = isAtRest(row.state);
       if (waiting !== undefined && !over) await waiting.done;
       return { transfer: await get(memberId, row.id), replayed };
     } finally {

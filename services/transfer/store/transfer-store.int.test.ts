@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { type Database, newUuid, openDatabase } from "@ferry/platform/db";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { transferTemplate } from "../transfer.fixture.ts";
-import { FIND_TRANSFERS, LIST_TRANSFERS, listTransfers } from "./transfer-store.ts";
+import { FIND_TRANSFERS, LIST_TRANSFERS, listTransfers, UPDATE_TRANSFERS } from "./transfer-store.ts";
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -45,6 +45,7 @@ async function planOf(sql: string, values: readonly string[], mode: (typeof MODE
 const last = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const queries: [what: string, sql: string, values: string[], index: RegExp][] = [
   ["by id", FIND_TRANSFERS, [`'{${newUuid()},${newUuid()}}'`], /transfer_pkey/],
+  ["changes", UPDATE_TRANSFERS, [`'{${newUuid()}}'`, "'{HELD}'", "'{NULL}'", "'{NULL}'"], /transfer_pkey/],
   ["the first page", LIST_TRANSFERS, [`'${memberId}'`, "NULL", "'9999999999999999'", `'${last}'`, "51"], /_by_member/],
   [
     "a page of one state",

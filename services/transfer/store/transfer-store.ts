@@ -84,20 +84,19 @@ export async function insertTransfers(tx: Transaction, transfers: readonly NewTr
   return new Set(rows.map(({ id }) => id));
 }
 
+export const UPDATE_TRANSFERS = `UPDATE transfer SET state = change.state, failure_code = change.code,
+    failure_message = change.message, version = version + 1, updated_at = now()
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS change (id, state, code, message)
+  WHERE transfer.id = change.id RETURNING transfer.*`;
+
 /** Writes new states, each with a version one higher, and gives the rows as they are now. */
 export async function updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<TransferRow[]> {
-  const rows = await tx.query<Row>(
-    `UPDATE transfer SET state = change.state, failure_code = change.code, failure_message = change.message,
-       version = version + 1, updated_at = now()
-     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS change (id, state, code, message)
-     WHERE transfer.id = change.id RETURNING transfer.*`,
-    [
-      changes.map(({ id }) => id),
-      changes.map(({ state }) => state),
-      changes.map(({ failure }) => failure?.code ?? null),
-      changes.map(({ failure }) => failure?.message ?? null),
-    ],
-  );
+  const rows = await tx.query<Row>(UPDATE_TRANSFERS, [
+    changes.map(({ id }) => id),
+    changes.map(({ state }) => state),
+    changes.map(({ failure }) => failure?.code ?? null),
+    changes.map(({ failure }) => failure?.message ?? null),
+  ]);
   return rows.map(fromRow);
 }
 
