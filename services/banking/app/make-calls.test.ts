@@ -20,6 +20,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
   const finished: FinishedCall[] = [];
   const replies: OutgoingMessage[] = [];
   const failures: unknown[] = [];
+  const renewed: [ids: readonly string[], leaseMs: number][] = [];
   const answers: ((response: BankResponse) => void)[] = [];
   const state = { away: false, overdue: [] as BankCall[] };
   const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
@@ -35,7 +36,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
         for (const call of fresh) pending.set(call.id, call);
         return new Set(fresh.map(({ id }) => id));
       },
-      renewLeases: async () => {},
+      renewLeases: async (_tx, ids, leaseMs) => void renewed.push([ids, leaseMs]),
       takeOverdueCalls: async (_tx, limit) => state.overdue.splice(0, limit),
       async finishCalls(_tx, set) {
         if (state.away) throw new Error("away");
@@ -56,7 +57,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
     await soon(() => answers.length > 0);
     answers.shift()?.({ kind: "answered", status: 200, body: { status: "ok" } });
   };
-  return { calls, state, pending, finished, replies, failures, answers, answer, soon };
+  return { calls, state, pending, finished, replies, failures, renewed, answers, answer, soon };
 }
 
 const because = (reason: string) => (error: FerryError) => error.reason === reason;
@@ -103,6 +104,21 @@ test("a call has one outcome and one reply, also when two instances have made it
   await soon(() => finished.length === 1);
   await calls.whenIdle();
   assert.equal(replies.length, 0);
+});
+
+test("leases of calls that wait or are under way are kept; at the close, those not begun are given up", async () => {
+  const { calls, renewed, answer } = createCalls();
+  await calls.admit([callOf("a"), callOf("b"), callOf("c")]);
+  await calls.sweep();
+  await calls.close();
+  await answer();
+  await calls.whenIdle();
+  await calls.sweep();
+  assert.deepEqual(renewed, [
+    [["a", "b", "c"], 5_000],
+    [["b", "c"], 0],
+    [[], 5_000],
+  ]);
 });
 
 test("a full queue takes nothing over, and after the close nothing is begun", async () => {
