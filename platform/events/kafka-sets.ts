@@ -117,9 +117,13 @@ export class Sets {
       lost = error;
       leaving.abort();
     });
-    const signal = AbortSignal.any([stopping, leaving.signal]);
+    const giveUp = () => leaving.abort();
+    stopping.addEventListener("abort", giveUp, { once: true });
+    if (stopping.aborted) giveUp();
     try {
-      const done = await handleSet(this.#nextSet(), { group, logger, publish, handle, signal, onPause: onMove });
+      const done = await handleSet(this.#nextSet(), {
+        ...{ group, logger, publish, handle, signal: leaving.signal, onPause: onMove },
+      });
       if (done) {
         for (const { payload, records, taken } of this.#waiting)
           if (taken > 0) payload.resolveOffset(String(records[taken - 1]!.offset));
@@ -130,6 +134,7 @@ export class Sets {
       return done;
     } finally {
       beats.stop();
+      stopping.removeEventListener("abort", giveUp);
     }
   }
 

@@ -241,7 +241,9 @@ export class Relay {
     for (let attempt = 0; messages.length > 0; attempt++) {
       try {
         const nowMs = Date.now();
-        await bus.publish(messages.map((message) => toRecord(message, nowMs)));
+        const published = bus.publish(messages.map((message) => toRecord(message, nowMs)));
+        // Who has to end does not wait for the broker: what it may still take comes again after the hand-over.
+        await orAborted(published, this.#ending.signal);
         break;
       } catch (error) {
         const { cause, message } = fromUnknown(error);
@@ -253,7 +255,19 @@ export class Relay {
       }
       if (this.#ending.signal.aborted) return false;
     }
-    return true;
+    return !this.#ending.signal.aborted;
+  }
+}
+
+/** Settles as the work does, or resolves when the signal comes first. Leaves nothing behind on the signal. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const resolve = () => aborted.resolve();
+  signal.addEventListener("abort", resolve, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", resolve);
   }
 }
 
