@@ -48,7 +48,7 @@ export interface ServiceOptions<Config extends ServiceConfig> {
   config: Config;
   /** The service's own; the outbox's come by themselves. */
   migrations: readonly Migrations[];
-  create(parts: ServiceParts<Config>): Service | Promise<Service>;
+  create(parts: ServiceParts<NoInfer<Config>>): Service | Promise<Service>;
 }
 
 /** Reads the TLS files that the configuration names; undefined when it names none. */
