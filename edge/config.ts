@@ -38,6 +38,11 @@ const shape = {
   host: { env: "FERRY_HOST", schema: z.string(), fallback: "127.0.0.1", help: "address that servers listen on" },
   memberUrl: urlVariable("FERRY_MEMBER_URL", 9101, "where the member service is"),
   ledgerUrl: urlVariable("FERRY_LEDGER_URL", 9102, "where the ledger service is"),
+  bankingUrl: urlVariable(
+    "FERRY_BANKING_URL",
+    9103,
+    "where the banking service is: for /version and /readyz, it has no routes",
+  ),
   transferUrl: urlVariable("FERRY_TRANSFER_URL", 9104, "where the transfer service is"),
   paymentUrl: urlVariable("FERRY_PAYMENT_URL", 9105, "where the payment service is"),
   corsOrigins: {

@@ -26,6 +26,7 @@ const channelTo = (audience: string, url: string, withIdentity = false): RpcChan
 const backends = Object.entries({
   member: config.memberUrl,
   ledger: config.ledgerUrl,
+  banking: config.bankingUrl,
   transfer: config.transferUrl,
   payment: config.paymentUrl,
 }).map(([name, url]) => {

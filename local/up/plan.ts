@@ -118,7 +118,11 @@ export function platformProcesses(config: UpConfig, keys: Keys): ProcessPlan[] {
 }
 
 /** Arguments that every process of ours is run with: small heaps, since all of them share one machine. */
-export const NODE_ARGUMENTS = ["--disable-warning=ExperimentalWarning", "--max-old-space-size=256"];
+export const NODE_ARGUMENTS = [
+  "--disable-warning=ExperimentalWarning",
+  "--max-old-space-size=256",
+  "--max-semi-space-size=8",
+];
 
 export function entryFile(plan: ProcessPlan): string {
   return join(repository, plan.entry);

@@ -193,9 +193,9 @@ async function checkTotals(
  * and the platform's books against the bank's.
  */
 export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
-  const breaches = await Promise.all(
-    BREACHES.map(async ([service, what, sql]) => finding(what, await sources.query<Described>(service, sql))),
-  );
+  const breaches: string[] = [];
+  for (const [service, what, sql] of BREACHES)
+    breaches.push(...finding(what, await sources.query<Described>(service, sql)));
   const transfers = await sources.query<Movement>(
     "transfer",
     "SELECT id, state, currency, amount_minor AS amount, destination_bank_code IS NOT NULL AS external FROM transfer",
@@ -216,7 +216,7 @@ export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
   const records = await sources.bankRecords();
   return {
     findings: [
-      ...breaches.flat(),
+      ...breaches,
       ...checkPostings(transfers, posted, new Set(holds.map(({ id }) => id))),
       ...checkPostings(topUps, booked, new Set()),
       ...checkBank("payment", transfers, records),

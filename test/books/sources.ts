@@ -54,7 +54,7 @@ export function openSources({ databaseUrl, bankUrl }: SourceAddresses): BooksSou
     },
     async bankRecords() {
       const all: BankRecord[] = [];
-      for (let after: number | null = 0; after !== null; ) {
+      for (let after: number | null = -1; after !== null; ) {
         const response: Response = await fetch(`${bankUrl}/v1/records?after=${after}&limit=10000`);
         if (!response.ok) throw new Error(`the bank answered ${response.status}`);
         const page = (await response.json()) as { records: BankRecord[]; next: number | null };
