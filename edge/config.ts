@@ -33,7 +33,7 @@ const limit = (env: string, fallback: number, min: number, max: number, help: st
   help,
 });
 
-const shape = {
+export const edgeVariables = {
   port: portVariable("FERRY_EDGE_PORT", 8080, "HTTP port of the edge; the process's own probes are 1,000 above"),
   host: { env: "FERRY_HOST", schema: z.string(), fallback: "127.0.0.1", help: "address that servers listen on" },
   memberUrl: urlVariable("FERRY_MEMBER_URL", 9101, "where the member service is"),
@@ -86,5 +86,5 @@ export type EdgeConfig = ReturnType<typeof readEdgeConfig>;
 
 /** @throws ConfigError that names every bad variable. */
 export function readEdgeConfig(environment: Environment = process.env) {
-  return loadConfig(shape, environment);
+  return loadConfig(edgeVariables, environment);
 }

@@ -6,7 +6,7 @@ import { z } from "zod";
 /** The folder that holds package.json. */
 export const repository = resolve(import.meta.dirname, "../..");
 
-const shape = {
+export const upVariables = {
   dataDirectory: {
     env: "FERRY_DATA_DIR",
     schema: z.string(),
@@ -78,13 +78,13 @@ export function readUpConfig(environment: Environment = process.env): UpConfig {
     throw new ConfigError([
       "FERRY_ENV is production: npm start is for one machine; deploy the processes by themselves",
     ]);
-  const config = loadConfig(shape, environment);
+  const config = loadConfig(upVariables, environment);
   return { ...config, dataDirectory: resolve(config.dataDirectory), environment };
 }
 
 /** One line a variable, for --help. */
 export function describeVariables(): string {
-  return Object.values(shape)
+  return Object.values(upVariables)
     .map(({ env, help }) => `  ${env.padEnd(20)} ${help}`)
     .join("\n");
 }

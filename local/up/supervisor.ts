@@ -34,6 +34,8 @@ interface Entry extends Supervised {
   child: ChildProcess | undefined;
   failures: number;
   timer: NodeJS.Timeout | undefined;
+  /** Resolved when the process, or one started in its place, prints that it is ready (see ProcessPlan.ready: "line"). */
+  readonly saidReady: PromiseWithResolvers<boolean>;
 }
 
 /** Opens a process's log for appending. A log that grew large makes room first; one older is kept. */
@@ -63,9 +65,19 @@ export class Supervisor {
   async start(plans: readonly ProcessPlan[]): Promise<void> {
     await Promise.all(
       plans.map((plan) => {
-        const entry: Entry = { plan, pid: undefined, restarts: 0, child: undefined, failures: 0, timer: undefined };
+        const saidReady = Promise.withResolvers<boolean>();
+        const entry: Entry = {
+          plan,
+          pid: undefined,
+          restarts: 0,
+          child: undefined,
+          failures: 0,
+          timer: undefined,
+          saidReady,
+        };
         this.#entries.push(entry);
-        return this.#whenReady(entry, this.#launch(entry));
+        this.#launch(entry);
+        return this.#whenReady(entry);
       }),
     );
   }
@@ -78,8 +90,7 @@ export class Supervisor {
       await Promise.all(this.#entries.filter(({ plan }) => plan.stage === stage).map((entry) => this.#end(entry)));
   }
 
-  /** @returns resolves true when the process says that it is ready (see ProcessPlan.ready: "line"). */
-  #launch(entry: Entry): Promise<boolean> {
+  #launch(entry: Entry): void {
     const { plan } = entry;
     const log = openLog(this.#options.logDirectory, plan.name);
     // A session of its own, so that Ctrl-C in a terminal reaches only the launcher, which stops all in order;
@@ -96,12 +107,9 @@ export class Supervisor {
     child.once("error", (error) => this.#options.say(`${plan.name} cannot be started: ${error.message}`));
     child.once("exit", (code, signal) => this.#ended(entry, Date.now() - startedAt, signal ?? `code ${code}`));
     this.#options.changed();
-    if (child.stdout === null) return Promise.resolve(true);
-    const lines = createInterface({ input: child.stdout });
-    return new Promise((resolve) => {
-      lines.on("line", (line) => {
-        if (line.includes('"ready":true')) resolve(true);
-      });
+    if (child.stdout === null) return;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (line.includes('"ready":true')) entry.saidReady.resolve(true);
     });
   }
 
@@ -119,20 +127,19 @@ export class Supervisor {
     this.#options.say(`${entry.plan.name} ended (${how}): starting it again in ${backoffMs} ms`);
     entry.timer = setTimeout(() => {
       entry.restarts++;
-      void this.#launch(entry);
+      this.#launch(entry);
     }, backoffMs);
     this.#options.changed();
   }
 
-  async #whenReady(entry: Entry, line: Promise<boolean>): Promise<void> {
-    const { plan } = entry;
+  async #whenReady({ plan, saidReady }: Entry): Promise<void> {
     const until = Date.now() + READY_TIMEOUT_MS;
     if (plan.ready.kind === "line") {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<boolean>((resolve) => {
         timer = setTimeout(resolve, READY_TIMEOUT_MS, false);
       });
-      const ready = await Promise.race([line, late]);
+      const ready = await Promise.race([saidReady.promise, late]);
       clearTimeout(timer);
       if (!ready) throw new Error(`${plan.name} was not ready within ${READY_TIMEOUT_MS} ms; see its log`);
       return;

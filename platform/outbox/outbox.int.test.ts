@@ -1,4 +1,4 @@
-// Above the usual length: the rules of the relay hold together, and their tests share one set-up.
+// Over 300 lines because the rules of the relay hold together, and their tests share one set-up.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";

@@ -44,7 +44,7 @@ export function readSources(): Source[] {
 }
 
 export const isTest = (path: string) =>
-  /\.test\.ts$/.test(path) || path.startsWith("test/") || path.startsWith("bench/");
+  /\.(test|fixture)\.ts$|\/testing\//.test(path) || path.startsWith("test/") || path.startsWith("bench/");
 
 /** A text with comments and the insides of strings blanked, line for line, so that rules about code do not trip over words. */
 export function codeOnly(text: string): string {

@@ -39,8 +39,9 @@ function identify(pid: number): string | undefined {
   try {
     const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
     // The command in brackets may hold blanks; the start time is the 20th field after it.
-    const start = fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")[19];
-    return `${pid} ${boot}/${start}`;
+    const fields = fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ");
+    if (fields[0] === "Z") return undefined; // It has ended, and only waits for its parent to notice.
+    return `${pid} ${boot}/${fields[19]}`;
   } catch {
     return `${pid}`;
   }
