@@ -1,4 +1,5 @@
 import { FerryError } from "@ferry/platform/errors";
+import { currentContext, runInContext, type WorkContext } from "@ferry/platform/telemetry";
 
 export interface BatcherOptions<Input, Output> {
   /** Answers a whole set, in its order. When it throws, every caller of the set gets the error. */
@@ -19,6 +20,7 @@ export interface Batcher<Input, Output> {
 
 interface Waiting<Input, Output> {
   input: Input;
+  context: WorkContext;
   resolve(output: Output): void;
   reject(error: unknown): void;
 }
@@ -49,7 +51,9 @@ export function createBatcher<Input, Output>(options: BatcherOptions<Input, Outp
       const set = waiting.slice(0, maxSize);
       waiting = waiting.slice(maxSize);
       running++;
-      void answer(set).finally(() => {
+      // In the trace of its first caller, but under nobody's deadline: it is the work of all of them.
+      const { requestId, traceparent } = set[0]!.context;
+      void runInContext({ requestId, traceparent }, () => answer(set)).finally(() => {
         running--;
         if (waiting.length > 0) flush();
       });
@@ -63,7 +67,7 @@ export function createBatcher<Input, Output>(options: BatcherOptions<Input, Outp
           new FerryError("OVERLOADED", "too many calls wait for their turn", { retryAfterMs: 1_000 }),
         );
       return new Promise<Output>((resolve, reject) => {
-        waiting.push({ input, resolve, reject });
+        waiting.push({ input, context: currentContext(), resolve, reject });
         if (waiting.length >= maxSize) flush();
         else timer ??= setTimeout(flush, maxDelayMs);
       });
