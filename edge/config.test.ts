@@ -10,7 +10,10 @@ test("local mode knows where everything is and limits nobody; production limits 
   assert.deepEqual([local.port, local.ledgerUrl], [8180, "http://127.0.0.1:9202"]);
   assert.deepEqual([local.rateRead, local.rateWrite, local.rateLogin, local.corsOrigins], [0, 0, 0, []]);
   const urls = Object.fromEntries(
-    ["MEMBER", "LEDGER", "TRANSFER", "PAYMENT"].map((name) => [`FERRY_${name}_URL`, `https://${name}.example`]),
+    ["MEMBER", "LEDGER", "BANKING", "TRANSFER", "PAYMENT"].map((name) => [
+      `FERRY_${name}_URL`,
+      `https://${name}.example`,
+    ]),
   );
   const production = readEdgeConfig({ ...KEYS, ...urls, FERRY_ENV: "production", FERRY_RATE_READ: "0" });
   assert.deepEqual([production.rateRead, production.rateWrite, production.rateLogin], [0, 120, 10]);

@@ -104,7 +104,8 @@ export class Connection {
       signal?.removeEventListener("abort", expire);
     }
     if (!this.isPending() || signal?.aborted === true) return;
-    if (Date.now() >= deadlineAtMs) throw new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
+    // By which limit it was, not by the clock: a timer may fire a moment early.
+    if (deadlineAtMs <= untilMs) throw new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
     throw this.noConnection();
   }
 
