@@ -9,8 +9,8 @@ import { type FirstTransfer, sendFirstTransfer } from "./up/first-transfer.ts";
 import { describeJourney, hopsOf } from "./up/journey.ts";
 import { prepareKeys } from "./up/keys.ts";
 import { nextSteps } from "./up/next-steps.ts";
-import { backingProcesses, platformProcesses, SERVICE_NAMES } from "./up/plan.ts";
-import { findBusyPorts } from "./up/ports.ts";
+import { backingProcesses, platformProcesses, portOf, SERVICE_NAMES } from "./up/plan.ts";
+import { expectFreePorts } from "./up/ports.ts";
 import { StateFile, type UpState } from "./up/state-file.ts";
 import { Supervisor } from "./up/supervisor.ts";
 
@@ -58,9 +58,13 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
       `Ferry is up already on ${config.dataDirectory} (process ${running}); stop it first, or set FERRY_DATA_DIR and FERRY_PORT_OFFSET for a second one.`,
     );
 
-  const keys = prepareKeys(config.dataDirectory, [...SERVICE_NAMES, "edge"]);
+  const keys = prepareKeys(
+    config.dataDirectory,
+    [...SERVICE_NAMES, "edge"],
+    config.environment.FERRY_MEMBER_KEY_SECRET,
+  );
   const backing = backingProcesses(config);
-  const edgeUrl = `http://127.0.0.1:${8080 + config.portOffset}`;
+  const edgeUrl = `http://127.0.0.1:${portOf(config, "edge")}`;
   const state: UpState = { pid: process.pid, edge: edgeUrl, startedAt: new Date(startedAt).toISOString() };
   const supervisor: Supervisor = new Supervisor({
     logDirectory: join(config.dataDirectory, "logs"),
@@ -82,30 +86,27 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stop(0));
 
   try {
-    const busy = await findBusyPorts(backing);
-    if (busy.length > 0)
-      refuse(`Busy ports: ${busy.join(", ")}. Free them, or set FERRY_PORT_OFFSET to shift all of Ferry's.`);
+    await expectFreePorts(backing);
     say(`Ferry: data in ${config.dataDirectory}`);
     await supervisor.start(backing);
     say(`  ${backing.map(({ name }) => name).join(", ") || "nothing local"} ready after ${since()} ms`);
     await prepareDatabases(config);
     const platform = platformProcesses(config, keys);
-    const busyToo = await findBusyPorts(platform);
-    if (busyToo.length > 0)
-      throw new Error(
-        `Busy ports: ${busyToo.join(", ")}. Free them, or set FERRY_PORT_OFFSET to shift all of Ferry's.`,
-      );
+    await expectFreePorts(platform);
     await supervisor.start(platform);
     if (stopping) return;
     state.readyMs = since();
     stateFile.write(state, supervisor.processes);
     say(`  ${platform.map(({ name }) => name).join(", ")} ready after ${state.readyMs} ms`);
-    if (options.firstTransfer) {
-      const transfer = await sendFirstTransfer(edgeUrl, config.dataDirectory);
-      state.firstTransferMs = since();
-      stateFile.write(state, supervisor.processes);
-      showFirstTransfer(transfer, config, supervisor, edgeUrl);
-    }
+    if (options.firstTransfer)
+      await sendFirstTransfer(edgeUrl, config.dataDirectory).then(
+        (transfer) => {
+          state.firstTransferMs = since();
+          stateFile.write(state, supervisor.processes);
+          showFirstTransfer(transfer, config, supervisor, edgeUrl);
+        },
+        (error: Error) => say(`The first transfer did not end well: ${error.message}`), // The platform itself is up.
+      );
     say(`Ferry is up: ${edgeUrl}`);
   } catch (error) {
     if (stopping) return;

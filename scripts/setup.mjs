@@ -19,7 +19,7 @@ if (Number(process.versions.node.split(".")[0]) < 20) {
 }
 if (installed !== wanted) {
   console.error("Installing packages (npm ci) …");
-  const run = spawnSync("npm", ["ci", "--loglevel=error"], {
+  const run = spawnSync("npm", ["ci", "--include=dev", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
     shell: process.platform === "win32",

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newTraceparent, traceIdOf } from "@ferry/platform/telemetry";
 import { EdgeClient } from "./client.ts";
@@ -37,7 +37,13 @@ async function logIn(edge: EdgeClient, file: string): Promise<Pick<Demo, "email"
     await edge.call("POST", "/v1/members", { email, password, displayName: "Demo" });
     writeFileSync(file, JSON.stringify({ email, password }), { mode: 0o600 });
   }
-  const session = await edge.call("POST", "/v1/sessions", { email, password });
+  const session = await edge.call("POST", "/v1/sessions", { email, password }, {}, [401]);
+  if (session.status === 401) {
+    // They signed up on another database than the one that is used now.
+    if (known === undefined) throw new Error("the member who just signed up cannot log in");
+    rmSync(file);
+    return logIn(edge, file);
+  }
   edge.useToken(String(session.data.accessToken));
   return { email, password };
 }

@@ -17,7 +17,8 @@ function readOrMake(file: string, make: () => string): string {
   return readFileSync(file, "utf8");
 }
 
-export function prepareKeys(dataDirectory: string, services: readonly string[]): Keys {
+/** @param givenSecret FERRY_MEMBER_KEY_SECRET, when the database is one that another folder's secret sealed keys in. */
+export function prepareKeys(dataDirectory: string, services: readonly string[], givenSecret: string | undefined): Keys {
   const folder = join(dataDirectory, "keys");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const fileOf = (service: string) => join(folder, `${service}.pem`);
@@ -27,6 +28,7 @@ export function prepareKeys(dataDirectory: string, services: readonly string[]):
   const trustFile = join(folder, "services.jwks.json");
   const publicKeys = new Map([...privateKeys].map(([service, pem]) => [service, createPublicKey(pem)]));
   writeFileSync(trustFile, JSON.stringify(toJwks(publicKeys), null, 2), { mode: 0o600 });
-  const memberSecret = readOrMake(join(folder, "member.secret"), () => randomBytes(32).toString("base64"));
+  const memberSecret =
+    givenSecret || readOrMake(join(folder, "member.secret"), () => randomBytes(32).toString("base64"));
   return { fileOf, trustFile, memberSecret };
 }

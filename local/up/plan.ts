@@ -34,22 +34,29 @@ const loopback = (port: number) => `127.0.0.1:${port}`;
 export function databaseOf(config: UpConfig, service: ServiceName): string {
   if (config.databaseUrl === "") {
     const directory = join(config.dataDirectory, "postgres");
-    return localPostgresUrl({ directory, port: PORTS.postgres + config.portOffset, database: `ferry_${service}` });
+    return localPostgresUrl({ directory, port: portOf(config, "postgres"), database: `ferry_${service}` });
   }
   const url = new URL(config.databaseUrl);
   url.pathname = `/ferry_${service}`;
   return url.href;
 }
 
+/** The port of a process: by its own variable, as FERRY_LEDGER_PORT, else the fixed one with the offset. */
+export function portOf(config: UpConfig, name: ServiceName | keyof typeof PORTS): number {
+  const variable = name === "bankControl" ? "FERRY_BANK_CONTROL_PORT" : `FERRY_${name.toUpperCase()}_PORT`;
+  const fixed = { ...SERVICE_PORTS, ...PORTS }[name] + config.portOffset;
+  return Number(config.environment[variable] || fixed);
+}
+
 /** What stands in for the outside on this machine; each is left out when the environment names one to use instead. */
 export function backingProcesses(config: UpConfig): ProcessPlan[] {
-  const { portOffset, dataDirectory } = config;
+  const { dataDirectory } = config;
   const local = (
     name: "postgres" | "broker" | "bank",
     environment: Record<string, string>,
     ...more: number[]
   ): ProcessPlan => {
-    const port = PORTS[name] + portOffset;
+    const port = portOf(config, name);
     const directory = join(dataDirectory, name);
     mkdirSync(directory, { recursive: true });
     const prefix = `FERRY_${name.toUpperCase()}`;
@@ -63,7 +70,7 @@ export function backingProcesses(config: UpConfig): ProcessPlan[] {
       stage: 0,
     };
   };
-  const control = PORTS.bankControl + portOffset;
+  const control = portOf(config, "bankControl");
   return [
     ...(config.databaseUrl === "" ? [local("postgres", {})] : []),
     ...(config.kafkaBrokers.length === 0 ? [local("broker", {})] : []),
@@ -73,21 +80,19 @@ export function backingProcesses(config: UpConfig): ProcessPlan[] {
 
 /** The platform itself: what production runs too. */
 export function platformProcesses(config: UpConfig, keys: Keys): ProcessPlan[] {
-  const { portOffset } = config;
-  const portOf = (name: ServiceName) => SERVICE_PORTS[name] + portOffset;
   const shared: Record<string, string> = {
-    FERRY_PORT_OFFSET: String(portOffset),
+    FERRY_PORT_OFFSET: String(config.portOffset),
     FERRY_COMMIT: config.commit,
     FERRY_BUILD_TIME: config.buildTime,
     FERRY_SERVICE_TRUST_FILE: keys.trustFile,
-    KAFKA_BROKERS: config.kafkaBrokers.join(",") || loopback(PORTS.broker + portOffset),
-    BANK_URL: config.bankUrl || `http://${loopback(PORTS.bank + portOffset)}`,
+    KAFKA_BROKERS: config.kafkaBrokers.join(",") || loopback(portOf(config, "broker")),
+    BANK_URL: config.bankUrl || `http://${loopback(portOf(config, "bank"))}`,
     ...Object.fromEntries(
-      SERVICE_NAMES.map((name) => [`FERRY_${name.toUpperCase()}_URL`, `http://${loopback(portOf(name))}`]),
+      SERVICE_NAMES.map((name) => [`FERRY_${name.toUpperCase()}_URL`, `http://${loopback(portOf(config, name))}`]),
     ),
   };
   const service = (name: ServiceName): ProcessPlan => {
-    const port = portOf(name);
+    const port = portOf(config, name);
     return {
       name,
       entry: `services/${name}/main.ts`,
@@ -104,7 +109,7 @@ export function platformProcesses(config: UpConfig, keys: Keys): ProcessPlan[] {
       stage: 1,
     };
   };
-  const edgePort = PORTS.edge + portOffset;
+  const edgePort = portOf(config, "edge");
   const edge: ProcessPlan = {
     name: "edge",
     entry: "edge/main.ts",

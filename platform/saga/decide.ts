@@ -201,6 +201,9 @@ function onOperator<State>(turn: Turn<State>, action: "resume" | "undo" | "skip"
         throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
       return turnBack(turn, reason, phaseOf(turn) === "pivot");
     case "skip": {
+      // What comes later stands on it: a payment without its hold would have no money behind it.
+      if (role !== "undo" && phaseOf(turn) === "before-pivot")
+        throw new FerryError("INVALID_REQUEST", "a step before the pivot can be resumed or undone, not skipped");
       const skipped = withRecord(turn, { status: "skipped", endedAtMs: at.nowMs });
       return role === "undo" ? undoFrom(skipped, saga.step - 1) : enterStep(skipped, saga.step + 1);
     }

@@ -30,7 +30,7 @@ else {
   const offset = Number(process.env.FERRY_PORT_OFFSET ?? 0);
   const sources = openSources({
     databaseUrl: values.database ?? process.env.DATABASE_URL ?? localDatabase(offset),
-    bankUrl: values.bank ?? `http://127.0.0.1:${9201 + offset}`,
+    bankUrl: values.bank ?? process.env.BANK_URL ?? `http://127.0.0.1:${9201 + offset}`,
   });
   const { findings, figures } = await checkBooks(sources);
   await sources.close();

@@ -98,6 +98,17 @@ const BREACHES: [service: "ledger" | "transfer" | "payment" | "banking", what: s
   ],
   [
     "payment",
+    "a top-up has no saga",
+    "SELECT id FROM top_up WHERE NOT EXISTS (SELECT FROM saga WHERE saga.id = top_up.id)",
+  ],
+  [
+    "payment",
+    "a saga has not ended",
+    "SELECT id, status AS detail FROM saga WHERE status NOT IN ('completed', 'undone', 'parked')",
+  ],
+  ["payment", "a reply came for no saga", "SELECT message_id AS id FROM saga_stray_reply"],
+  [
+    "payment",
     "a top-up failed without a reason",
     "SELECT id FROM top_up WHERE state = 'FAILED' AND failure_code IS NULL",
   ],
@@ -114,6 +125,8 @@ interface Movement {
   currency: string;
   amount: bigint;
   external: boolean;
+  /** At the bank; null within the platform. */
+  account: string | null;
 }
 
 interface Posted {
@@ -148,11 +161,13 @@ function checkBank(kind: BankRecord["kind"], movements: readonly Movement[], rec
   const byReference = Map.groupBy(done, ({ reference }) => reference);
   const external = movements.filter((movement) => movement.external);
   const known = new Set(external.map(({ id }) => id));
-  const wrong = external.filter(({ id, state, currency, amount }) => {
+  const wrong = external.filter(({ id, state, currency, amount, account }) => {
     const found = byReference.get(id) ?? [];
     if (state === "PARKED") return found.length > 1;
     if (state !== "COMPLETED") return found.length > 0;
-    return found.length !== 1 || found[0]?.currency !== currency || BigInt(found[0].minorUnits) !== amount;
+    const [record] = found;
+    if (record === undefined || found.length > 1) return true;
+    return record.currency !== currency || record.accountNumber !== account || BigInt(record.minorUnits) !== amount;
   });
   const unexplained = done.filter(({ reference }) => !known.has(reference));
   return [
@@ -189,8 +204,8 @@ async function checkTotals(
 }
 
 /**
- * Checks the books of a platform that has come to rest: invariants I1, I2, I4 and I6 of the design,
- * and the platform's books against the bank's.
+ * Checks the books of a platform that has come to rest: every transfer and top-up has
+ * ended, no account is below its limit, every posting has its counterpart (invariants I1, I4 and I6), and the platform's books against the bank's.
  */
 export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
   const breaches: string[] = [];
@@ -198,11 +213,11 @@ export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
     breaches.push(...finding(what, await sources.query<Described>(service, sql)));
   const transfers = await sources.query<Movement>(
     "transfer",
-    "SELECT id, state, currency, amount_minor AS amount, destination_bank_code IS NOT NULL AS external FROM transfer",
+    "SELECT id, state, currency, amount_minor AS amount, destination_bank_code IS NOT NULL AS external, destination_account_number AS account FROM transfer",
   );
   const topUps = await sources.query<Movement>(
     "payment",
-    "SELECT id, state, currency, amount_minor AS amount, true AS external FROM top_up",
+    "SELECT id, state, currency, amount_minor AS amount, true AS external, account_number AS account FROM top_up",
   );
   const posted = await sources.query<Posted>(
     "ledger",

@@ -11,12 +11,13 @@ const run = promisify(execFile);
 const has = (tool: string, ...args: string[]) => spawnSync(tool, args).error === undefined;
 const noGrpcurl = has("grpcurl", "-version") ? false : "grpcurl is not installed";
 const noKcat = has("kcat", "-V") ? false : "kcat is not installed";
-const SERVICES: [name: string, port: number, service: string][] = [
-  ["member", 9101, "ferry.member.v1.MemberService"],
-  ["ledger", 9102, "ferry.ledger.v1.LedgerService"],
-  ["banking", 9103, "ferry.banking.v1.BankingService"],
-  ["transfer", 9104, "ferry.transfer.v1.TransferService"],
-  ["payment", 9105, "ferry.payment.v1.PaymentService"],
+const ID = "01a1fcda-8a87-71df-9844-2ce93e0510b2";
+const SERVICES: [name: string, port: number, service: string, business: string, request: string][] = [
+  ["member", 9101, "ferry.member.v1.MemberService", "GetCurrentMember", "{}"],
+  ["ledger", 9102, "ferry.ledger.v1.LedgerService", "ListAccounts", "{}"],
+  ["banking", 9103, "ferry.banking.v1.BankingService", "ListBankCalls", `{"reference": "${ID}"}`],
+  ["transfer", 9104, "ferry.transfer.v1.TransferService", "ListTransfers", "{}"],
+  ["payment", 9105, "ferry.payment.v1.PaymentService", "GetTopUp", `{"top_up_id": "${ID}"}`],
 ];
 
 let platform: Platform;
@@ -32,7 +33,7 @@ after(() => platform.stop());
 
 const grpcurl = (...args: string[]) => run("grpcurl", ["-plaintext", ...args]);
 
-for (const [name, port, service] of SERVICES)
+for (const [name, port, service, business, request] of SERVICES)
   test(`grpcurl on ${name}: list, health, and no call without credentials`, { skip: noGrpcurl }, async () => {
     const address = platform.addressOf(port);
     const listed = (await grpcurl(address, "list")).stdout.split("\n");
@@ -40,6 +41,8 @@ for (const [name, port, service] of SERVICES)
       assert.ok(listed.includes(expected), expected);
     const health = await grpcurl("-d", JSON.stringify({ service }), address, "grpc.health.v1.Health/Check");
     assert.match(health.stdout, /"status": "SERVING"/);
+    const refused = (error: { stderr: string }) => /Code: Unauthenticated/.test(error.stderr);
+    await assert.rejects(grpcurl("-d", request, address, `${service}/${business}`), refused);
   });
 
 test("grpcurl describes a service with its http annotation, and calls it with a token", {

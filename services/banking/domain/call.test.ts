@@ -20,7 +20,13 @@ const cases: [operation: Operation["kind"], what: string, response: BankResponse
   ["send", "server error", answered(500), "unknown", "BANK_OUTCOME_UNKNOWN"],
   ["send", "broken JSON", answered(200, undefined), "unknown", "BANK_OUTCOME_UNKNOWN"],
   ["send", "a taken reference", answered(409, { message: "taken" }), "unknown", "BANK_OUTCOME_UNKNOWN"],
-  ["send", "a request that the bank cannot take", answered(400, { message: "bad amount" }), "refused", "BANK_REFUSED"],
+  [
+    "send",
+    "a request that the bank cannot take",
+    answered(400, { message: "bad amount" }),
+    "unknown",
+    "BANK_OUTCOME_UNKNOWN",
+  ],
   [
     "collect",
     "no mandate",

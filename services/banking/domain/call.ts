@@ -77,13 +77,8 @@ function interpretPayment(response: BankResponse): Outcome {
   if (response.kind !== "answered") return unknown(response.detail);
   const said = response.status === 200 ? readPayment(response.body) : undefined;
   if (said !== undefined) return said;
-  // What the bank found wrong with the request itself was not carried out; an answer like 409 says
-  // that the reference is taken, and whether by this payment only asking can tell.
-  if (response.status === 400 || response.status === 422)
-    return refused(
-      "BANK_REFUSED",
-      `the bank refused the request: ${textOf(response.body, "message") || response.status}`,
-    );
+  // Only the bank's own "refused" is a refusal. A 400 or a 409 may be said of a repetition while the
+  // first request was carried out: whether it was, only asking by the reference can tell.
   return unknown(`status ${response.status}`);
 }
 

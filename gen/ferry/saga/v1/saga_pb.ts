@@ -306,7 +306,8 @@ export const ParkedSagaService: GenService<{
   },
   /**
    * Goes on as if the step at which the saga stopped were done. The operator has made sure that
-   * it is. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN.
+   * it is. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN,
+   * INVALID_REQUEST before the pivot, where a step is resumed or undone instead.
    *
    * @generated from rpc ferry.saga.v1.ParkedSagaService.SkipSagaStep
    */
