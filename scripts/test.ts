@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from "node:path";
 import { type RunOptions, run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
+import { globalSetup, globalTeardown } from "../test/support/global-setup.ts";
 
 const HELP = `npm test                            static checks, then every test
 npm test -- --only unit             static checks, then the tests without I/O (x.test.ts)
@@ -105,8 +106,13 @@ async function runAll(files: readonly string[]): Promise<Outcome> {
   const flows = files.filter((path) => kindOf(path) === "flow");
   const others = files.filter((path) => kindOf(path) !== "flow");
   const outcomes: Outcome[] = [];
-  if (others.length > 0) outcomes.push(await runTests(others, AT_ONCE, TEST_TIMEOUT_MS));
-  if (flows.length > 0) outcomes.push(await runTests(flows, 1, FLOW_TIMEOUT_MS));
+  await globalSetup(); // One PostgreSQL for both: the processes of the tests inherit its address.
+  try {
+    if (others.length > 0) outcomes.push(await runTests(others, AT_ONCE, TEST_TIMEOUT_MS));
+    if (flows.length > 0) outcomes.push(await runTests(flows, 1, FLOW_TIMEOUT_MS));
+  } finally {
+    await globalTeardown();
+  }
   const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
   return {
     passed: sum(({ passed }) => passed),
@@ -119,13 +125,11 @@ async function runAll(files: readonly string[]): Promise<Outcome> {
 function runTests(files: readonly string[], concurrency: number, timeout: number): Promise<Outcome> {
   return new Promise((done, fail) => {
     const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
-    // The types of Node do not know the global set-up yet.
-    const options: RunOptions & { globalSetupPath: string } = {
+    const options: RunOptions = {
       files: [...files],
       concurrency,
       timeout,
       cwd: ROOT,
-      globalSetupPath: join(ROOT, "test", "support", "global-setup.ts"),
     };
     const stream = run(options);
     stream.on("test:summary", ({ file, counts }) => {

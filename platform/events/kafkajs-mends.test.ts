@@ -24,6 +24,7 @@ const Decoder = require("kafkajs/src/protocol/decoder.js") as new (
 
 const buffer = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 const text = fc.string({ unit: "binary", maxLength: 200 });
+const headerName = text.filter((name) => name !== "__proto__"); // Its own test is below.
 const headerValue = fc.oneof(text, buffer);
 const record: fc.Arbitrary<EncodableRecord> = fc.record(
   {
@@ -31,7 +32,7 @@ const record: fc.Arbitrary<EncodableRecord> = fc.record(
     timestampDelta: fc.oneof(fc.nat(300), fc.nat(2 ** 30), fc.integer({ min: -100_000, max: -1 })),
     key: fc.option(fc.oneof(text, buffer)),
     value: fc.option(fc.oneof(buffer, fc.uint8Array({ minLength: 8_000, maxLength: 20_000 }).map(Buffer.from))),
-    headers: fc.dictionary(text, fc.oneof(headerValue, fc.array(headerValue, { maxLength: 3 })), { maxKeys: 12 }),
+    headers: fc.dictionary(headerName, fc.oneof(headerValue, fc.array(headerValue, { maxLength: 3 })), { maxKeys: 12 }),
   },
   { requiredKeys: ["key", "value"] },
 );
@@ -83,20 +84,17 @@ test("messages are grouped as by kafkajs's own", () => {
   assert.deepEqual(groupByPartition(unknown), originalGroup(unknown));
 });
 
-test("the record codec is still worth its mend: at least twice as fast as kafkajs's own", () => {
-  const headers = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`header_${index}`, "x".repeat(36)]));
-  const one = { offsetDelta: 5, timestampDelta: 3, key: "k".repeat(36), value: Buffer.alloc(120), headers };
-  const time = (encode: typeof encodeRecord): number => {
-    let best = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 7; round++) {
-      const startedAtNs = process.hrtime.bigint();
-      for (let count = 0; count < 3_000; count++) encode(one);
-      best = Math.min(best, Number(process.hrtime.bigint() - startedAtNs));
-    }
-    return best;
-  };
-  const [own, mended] = [time(originalEncode), time(encodeRecord)];
-  assert.ok(own > 2 * mended, `kafkajs ${own} ns, mended ${mended} ns: the mend can go when a release has caught up`);
+test("the record codec was measured against this release; with another, measure again whether it is still worth it", () => {
+  const { version } = require("kafkajs/package.json") as { version: string };
+  assert.equal(version, "2.2.4");
+});
+
+test("a header named __proto__ is an ordinary name to nobody: it is left out, and changes no prototype", () => {
+  const headers = Object.fromEntries([["__proto__", "x"]]);
+  const body = new Decoder(originalEncode({ key: null, value: null, headers }).buffer).readVarIntBytes();
+  const got = decodeRecord(new Decoder(body), { firstOffset: "0", firstTimestamp: "0", magicByte: 2 } as BatchContext);
+  assert.deepEqual(Object.keys(got.headers), []);
+  assert.equal(({} as Record<string, unknown>).x, undefined);
 });
 
 /** Counts how often an idle request queue wakes up within 200 ms, in a process of its own. */

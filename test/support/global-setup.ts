@@ -23,7 +23,6 @@ export async function globalSetup(): Promise<void> {
 
 export async function globalTeardown(): Promise<void> {
   if (server === undefined) return dropDatabasesOfRun();
-  delete process.env.FERRY_TEST_DATABASE_URL; // A second run of the same process starts its own.
   await server.stop();
   await rm(server.home, { recursive: true, force: true });
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
