@@ -103,7 +103,8 @@ test("no order of happenings leads to a state that must not be", () => {
     if (hasEnded(run.saga)) ends++;
   });
   fc.assert(property, { numRuns: 2_000 });
-  assert.ok(ends > 200, `only ${ends} sagas came to an end`);
+  // Guards against a vacuous run: of 2,000 random orders about one in ten reaches an end.
+  assert.ok(ends > 100, `only ${ends} sagas came to an end`);
 });
 
 test("whatever happened, the saga ends once everything answers again", () => {
