@@ -102,9 +102,9 @@ test("no order of happenings leads to a state that must not be", () => {
     assert.equal(new Set(ids).size, ids.length, "an id was used twice");
     if (hasEnded(run.saga)) ends++;
   });
-  fc.assert(property, { numRuns: 2_000 });
-  // Guards against a vacuous run: of 2,000 random orders about one in ten reaches an end.
-  assert.ok(ends > 100, `only ${ends} sagas came to an end`);
+  fc.assert(property, { numRuns: 4_000 });
+  // Guards against a vacuous run: about one random order in ten reaches an end.
+  assert.ok(ends > 200, `only ${ends} sagas came to an end`);
 });
 
 test("whatever happened, the saga ends once everything answers again", () => {
