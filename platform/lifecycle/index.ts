@@ -1,4 +1,10 @@
 export { type ProbeOptions, startProbes } from "./probes.ts";
 export { type Component, type ProcessOptions, runProcess } from "./process.ts";
 export { readTls, runService, type Service, type ServiceOptions, type ServiceParts } from "./service.ts";
-export { authorityUrl, identityVariables, type ServiceConfig, serviceVariables } from "./service-config.ts";
+export {
+  authorityUrl,
+  identityVariables,
+  parkAfterVariable,
+  type ServiceConfig,
+  serviceVariables,
+} from "./service-config.ts";

@@ -69,6 +69,14 @@ export function serviceVariables(name: string, port: number) {
   } satisfies Record<string, Variable<unknown>>;
 }
 
+/** Of services that own sagas. */
+export const parkAfterVariable: Variable<number> = {
+  env: "FERRY_PARK_AFTER_MS",
+  schema: wholeNumber(1_000, 604_800_000),
+  fallback: (env) => (env.FERRY_ENV === "production" ? "86400000" : "30000"),
+  help: "how long a step is retried before its saga waits for an operator, in ms; default 24 h, 30 s in local mode",
+};
+
 /** Values of `serviceVariables`. */
 export interface ServiceConfig {
   port: number;
