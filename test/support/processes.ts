@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 export const hasProc = existsSync("/proc/self/smaps_rollup");
 
-interface ProcessStat {
+export interface ProcessStat {
   pid: number;
   parent: number;
   /** Processor time of the process and of its children that have ended, in ticks of 10 ms. */
@@ -25,11 +25,16 @@ function readStat(pid: number): ProcessStat | undefined {
   }
 }
 
-/** A process and all that descend from it. */
-export function treeOf(root: number): ProcessStat[] {
-  const all = readdirSync("/proc")
+/** Every process of the machine. */
+export function readProcesses(): ProcessStat[] {
+  return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)) ?? []);
+}
+
+/** A process and all that descend from it. */
+export function treeOf(root: number): ProcessStat[] {
+  const all = readProcesses();
   const children = Map.groupBy(all, ({ parent }) => parent);
   const tree = all.filter(({ pid }) => pid === root);
   for (let index = 0; index < tree.length; index++) tree.push(...(children.get(tree[index]!.pid) ?? []));
@@ -41,14 +46,17 @@ export function cpuMsOf(root: number): number {
   return treeOf(root).reduce((sum, { ticks }) => sum + ticks * 10, 0);
 }
 
+/** The proportional set size of one process in bytes: what it shares counts in parts. 0 when it has ended. */
+export function proportionalSizeOf(pid: number): number {
+  try {
+    const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
+    return Number(pss ?? 0) * 1_024;
+  } catch {
+    return 0;
+  }
+}
+
 /** Memory of a tree of processes: the sum of proportional set sizes, in bytes. */
 export function memoryOf(root: number): number {
-  return treeOf(root).reduce((sum, { pid }) => {
-    try {
-      const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
-      return sum + Number(pss ?? 0) * 1_024;
-    } catch {
-      return sum;
-    }
-  }, 0);
+  return treeOf(root).reduce((sum, { pid }) => sum + proportionalSizeOf(pid), 0);
 }
