@@ -2,5 +2,6 @@ export { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
 export { type DatabaseOptions, openDatabase } from "./database.ts";
 export { createDatabaseIfMissing, type Migrations, migrate } from "./migrate.ts";
 export { type PageCursor, readPageToken, writePageToken } from "./page-token.ts";
+export { textArray } from "./parameters.ts";
 export type { Database, Listening, Queryable, Session, Transaction } from "./types.ts";
 export { nameUuid, newUuid } from "./uuid.ts";
