@@ -1,11 +1,16 @@
-import type { StoredMessage } from "./message.ts";
+import type { Batch } from "./message.ts";
 
 /** The messages of one transaction. */
 export interface Parcel {
   xid: bigint;
-  messages: StoredMessage[];
+  /** One for each row that the transaction wrote. */
+  batches: Batch[];
   /** Undefined while the transaction is open. */
   committedAtMs?: number;
+}
+
+export function messagesIn(batches: readonly Batch[]): number {
+  return batches.reduce((sum, { messages }) => sum + messages.length, 0);
 }
 
 const MAX_QUEUED_MESSAGES = 10_000;
@@ -41,14 +46,14 @@ export class Memory {
   queue(parcel: Parcel): void {
     this.unacknowledged.add(parcel.xid);
     this.#queue.push(parcel);
-    this.#queued += parcel.messages.length;
+    this.#queued += messagesIn(parcel.batches);
   }
 
   /** The oldest parcels, whole, up to about so many messages. They stay until they are acknowledged. */
   peek(limit: number): Parcel[] {
     let count = 0;
-    const end = this.#queue.findIndex(({ messages }, index) => {
-      count += messages.length;
+    const end = this.#queue.findIndex(({ batches }, index) => {
+      count += messagesIn(batches);
       return index > 0 && count > limit;
     });
     return this.#queue.slice(0, end === -1 ? undefined : end);
@@ -57,8 +62,8 @@ export class Memory {
   /** Takes note that the broker has the parcels that were peeked. @param scannedBelow What the table is not read for any more. */
   acknowledge(parcels: readonly Parcel[], scannedBelow: bigint): void {
     this.#queue.splice(0, parcels.length);
-    for (const { xid, messages } of parcels) {
-      this.#queued -= messages.length;
+    for (const { xid, batches } of parcels) {
+      this.#queued -= messagesIn(batches);
       this.unacknowledged.delete(xid);
       if (xid >= scannedBelow) this.#acknowledged.add(xid);
     }

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { PlaceHoldRequestSchema, SettleHoldResponseSchema } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { OutboxBatchSchema } from "@ferry/gen/ferry/outbox/v1/outbox_pb.ts";
 import { type Database, migrate, openDatabase, type Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, type MemoryBus, type OutgoingRecord } from "@ferry/platform/events";
@@ -126,6 +127,25 @@ test("a committed message is published, with its headers", async () => {
   });
 });
 
+test("what is added in one turn is one row, in the order in which it was added; what comes later is another", async () => {
+  const outbox = await relaying();
+  await database.transaction(async (tx) => {
+    await Promise.all([outbox.add(tx, [reply("a"), reply("a")]), outbox.add(tx, [reply("a")])]);
+    await outbox.add(tx, [reply("a")]);
+  });
+  await until(() => keys().length === 4, "all four");
+  const rows = await database.query<{ batch: Buffer }>("SELECT batch FROM outbox ORDER BY xid, seq");
+  const written = rows.map(({ batch }) => fromBinary(OutboxBatchSchema, batch).messages.map(({ id }) => id));
+  assert.deepEqual(
+    written.map((ids) => ids.length),
+    [3, 1],
+  );
+  assert.deepEqual(
+    broker.bus.records(REPLIES).map(({ headers }) => headers.ce_id),
+    written.flat(),
+  );
+});
+
 test("a rolled back message is not published, and does not hold up the mark", async () => {
   const outbox = await relaying();
   let xid = 0n;
@@ -178,10 +198,10 @@ test("rows of another process come in the order of (xid, seq), the older one fir
   mayEnd.resolve();
   await older;
   await until(() => keys().length === 3, "all three");
-  const rows = await database.query<{ id: string }>("SELECT headers->>'ce_id' AS id FROM outbox ORDER BY xid, seq");
+  const rows = await database.query<{ batch: Buffer }>("SELECT batch FROM outbox ORDER BY xid, seq");
   assert.deepEqual(
     broker.bus.records(REPLIES).map(({ headers }) => headers.ce_id),
-    rows.map(({ id }) => id),
+    rows.flatMap(({ batch }) => fromBinary(OutboxBatchSchema, batch).messages.map(({ id }) => id)),
   );
 });
 

@@ -4,9 +4,9 @@ import type { Bus } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
 import { Memory, type Parcel } from "./memory.ts";
-import { toStored } from "./message.ts";
+import { type Batch, newBatch, toStored } from "./message.ts";
 import { Relay } from "./relay.ts";
-import { CHANNEL, deleteOld, insertRows, listen, notify, readMark, tryLock } from "./store.ts";
+import { CHANNEL, deleteOld, insertRow, listen, notify, readMark, tryLock } from "./store.ts";
 import type { Outbox, OutboxStats, OutgoingMessage } from "./types.ts";
 
 export interface OutboxOptions {
@@ -32,6 +32,7 @@ class PostgresOutbox implements Outbox, Component {
   readonly #origin = newUuid();
   readonly #memory = new Memory();
   readonly #parcels = new WeakMap<Transaction, Parcel>();
+  readonly #gathering = new WeakMap<Transaction, { batch: Batch; written: Promise<void> }>();
   readonly #stopping = new AbortController();
   #relay: Relay | undefined;
   #running: Promise<void> | undefined;
@@ -45,15 +46,27 @@ class PostgresOutbox implements Outbox, Component {
 
   async add(tx: Transaction, messages: readonly OutgoingMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    const time = new Date();
-    const stored = messages.map((message) => toStored(message, this.#options.source, time));
-    const xid = await insertRows(tx, this.#origin, stored);
+    const stored = messages.map(toStored);
+    let gathering = this.#gathering.get(tx);
+    if (gathering === undefined) {
+      const batch = newBatch(this.#options.source, new Date());
+      gathering = { batch, written: Promise.resolve().then(() => this.#write(tx, batch)) };
+      this.#gathering.set(tx, gathering);
+    }
+    gathering.batch.messages.push(...stored);
+    await gathering.written;
+  }
+
+  /** Writes what was added in one turn as one row. */
+  async #write(tx: Transaction, batch: Batch): Promise<void> {
+    this.#gathering.delete(tx);
+    const xid = await insertRow(tx, this.#origin, batch);
     const parcel = this.#parcels.get(tx);
     if (parcel !== undefined) {
-      parcel.messages.push(...stored);
+      parcel.batches.push(batch);
       return;
     }
-    const opened: Parcel = { xid, messages: stored };
+    const opened: Parcel = { xid, batches: [batch] };
     this.#parcels.set(tx, opened);
     this.#memory.open.add(xid);
     tx.afterCommit(() => this.#committed(opened));

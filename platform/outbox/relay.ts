@@ -3,8 +3,8 @@ import type { Session } from "@ferry/platform/db";
 import { fromUnknown } from "@ferry/platform/errors";
 import type { Bus } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
-import type { Memory, Parcel } from "./memory.ts";
-import { type StoredMessage, toRecord } from "./message.ts";
+import { type Memory, messagesIn, type Parcel } from "./memory.ts";
+import { type Batch, toRecords } from "./message.ts";
 import {
   beginAnew,
   type OutboxRow,
@@ -25,7 +25,9 @@ export interface RelayOptions {
   logger: Logger;
 }
 
-const BATCH_MESSAGES = 500;
+/** Messages that leave together from memory, about; and rows that are read at once from the table. */
+const PUBLISHED_AT_ONCE = 500;
+const ROWS_AT_ONCE = 100;
 /** The table is looked at so often while there is something to mark, and so often when all is quiet. */
 const ACTIVE_LOOK_MS = 500;
 const QUIET_LOOK_MS = 5_000;
@@ -142,7 +144,7 @@ export class Relay {
     const left = rows.find(({ xid }) => !this.#options.memory.knows(xid));
     const last = rows.at(-1);
     if (left !== undefined) this.#cursor = later(this.#cursor, { xid: left.xid, seq: left.seq - 1n });
-    else if (last !== undefined && rows.length === BATCH_MESSAGES) this.#cursor = last;
+    else if (last !== undefined && rows.length === ROWS_AT_ONCE) this.#cursor = last;
     else this.#cursor = later(this.#cursor, { xid: oldest, seq: 0n });
     await this.#moveMark();
   }
@@ -152,7 +154,7 @@ export class Relay {
     const { session, origin } = this.#options;
     const { oldest } = await readHorizon(session);
     const rows = await readRows(session, {
-      ...{ after: this.#cursor, below: oldest, notOf: origin, ownFrom: this.#ownFrom, limit: BATCH_MESSAGES },
+      ...{ after: this.#cursor, below: oldest, notOf: origin, ownFrom: this.#ownFrom, limit: ROWS_AT_ONCE },
     });
     return { oldest, rows };
   }
@@ -189,9 +191,8 @@ export class Relay {
 
   async #publishQueued(): Promise<void> {
     const { memory } = this.#options;
-    const parcels = memory.peek(BATCH_MESSAGES);
-    const messages = parcels.length === 1 ? parcels[0]!.messages : parcels.flatMap((parcel) => parcel.messages);
-    if (await this.#publish(messages)) memory.acknowledge(parcels, this.#cursor.xid);
+    const parcels = memory.peek(PUBLISHED_AT_ONCE);
+    if (await this.#publish(parcels.flatMap(({ batches }) => batches))) memory.acknowledge(parcels, this.#cursor.xid);
   }
 
   async #readTable(): Promise<void> {
@@ -199,10 +200,10 @@ export class Relay {
     this.#lookWanted = false;
     this.#lookedAtMs = Date.now();
     const { oldest, rows } = await this.#scan();
-    if (!(await this.#publish(rows.filter(({ xid }) => !memory.knows(xid))))) return;
+    if (!(await this.#publish(batchesOf(rows.filter(({ xid }) => !memory.knows(xid)))))) return;
     const last = rows.at(-1);
     if (last !== undefined) this.#youngest = max(this.#youngest, last.xid);
-    if (last !== undefined && rows.length === BATCH_MESSAGES) {
+    if (last !== undefined && rows.length === ROWS_AT_ONCE) {
       this.#cursor = last;
       this.#lookWanted = true;
     } else {
@@ -220,7 +221,7 @@ export class Relay {
     const { session, memory } = this.#options;
     const over = [...memory.doubtful].filter((xid) => xid < below);
     if (over.length === 0) return true;
-    if (!(await this.#publish(await readTransactions(session, over)))) return false;
+    if (!(await this.#publish(batchesOf(await readTransactions(session, over))))) return false;
     for (const xid of over) memory.doubtful.delete(xid);
     return true;
   }
@@ -236,18 +237,18 @@ export class Relay {
   }
 
   /** Publishes until the broker has it. @returns false when this relay has ended before. */
-  async #publish(messages: readonly StoredMessage[]): Promise<boolean> {
+  async #publish(batches: readonly Batch[]): Promise<boolean> {
     const { bus, logger } = this.#options;
-    for (let attempt = 0; messages.length > 0; attempt++) {
+    for (let attempt = 0; batches.length > 0; attempt++) {
       try {
         const nowMs = Date.now();
-        const published = bus.publish(messages.map((message) => toRecord(message, nowMs)));
+        const published = bus.publish(batches.flatMap((batch) => toRecords(batch, nowMs)));
         // Who has to end does not wait for the broker: what it may still take comes again after the hand-over.
         await orAborted(published, this.#ending.signal);
         break;
       } catch (error) {
         const { cause, message } = fromUnknown(error);
-        const fields = { attempt, messages: messages.length, error: message, cause: String(cause ?? "") };
+        const fields = { attempt, messages: messagesIn(batches), error: message, cause: String(cause ?? "") };
         logger.warn(fields, "outbox waits for the broker");
         const pauseMs =
           Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
@@ -257,6 +258,10 @@ export class Relay {
     }
     return !this.#ending.signal.aborted;
   }
+}
+
+function batchesOf(rows: readonly OutboxRow[]): Batch[] {
+  return rows.map(({ batch }) => batch);
 }
 
 /** Settles as the work does, or resolves when the signal comes first. Leaves nothing behind on the signal. */

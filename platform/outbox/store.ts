@@ -1,5 +1,7 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { OutboxBatchSchema } from "@ferry/gen/ferry/outbox/v1/outbox_pb.ts";
 import type { Queryable } from "@ferry/platform/db";
-import type { StoredMessage } from "./message.ts";
+import type { Batch } from "./message.ts";
 
 /** A place in the order of publication. (xid, 0) is before everything of that transaction. */
 export interface Place {
@@ -7,39 +9,31 @@ export interface Place {
   seq: bigint;
 }
 
-export interface OutboxRow extends StoredMessage, Place {
+/** What one transaction, or a part of it, has sent. */
+export interface OutboxRow extends Place {
+  batch: Batch;
   createdAtMs: number;
 }
 
-interface RawRow extends StoredMessage {
+interface RawRow {
   xid: string;
   seq: bigint;
+  batch: Buffer;
   created_at: Date;
-  ttl_ms: number | null;
 }
 
 export const CHANNEL = "ferry_outbox";
 /** Two numbers that nothing else of the platform locks. */
 const LOCK = [0x66657272, 1] as const;
-const COLUMNS = "xid::text, seq, topic, key, headers, payload, ttl_ms, created_at";
+const COLUMNS = "xid::text, seq, batch, created_at";
 
-const ADD = `
-  WITH added AS (
-    INSERT INTO outbox (origin, topic, key, headers, payload, ttl_ms)
-    SELECT $1::uuid, * FROM unnest($2::text[], $3::text[], $4::json[], $5::bytea[], $6::integer[])
-  )
-  SELECT pg_current_xact_id()::text AS xid`;
-
-/** Adds messages to the open transaction. @returns its id. */
-export async function insertRows(tx: Queryable, origin: string, messages: readonly StoredMessage[]): Promise<bigint> {
-  const [row] = await tx.query<{ xid: string }>(ADD, [
-    origin,
-    messages.map(({ topic }) => topic),
-    messages.map(({ key }) => key),
-    messages.map(({ headers }) => JSON.stringify(headers)),
-    messages.map(({ payload }) => Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)),
-    messages.map(({ ttlMs }) => ttlMs),
-  ]);
+/** Adds a row to the open transaction. @returns the transaction's id. */
+export async function insertRow(tx: Queryable, origin: string, batch: Batch): Promise<bigint> {
+  const { buffer, byteOffset, byteLength } = toBinary(OutboxBatchSchema, batch);
+  const [row] = await tx.query<{ xid: string }>(
+    "INSERT INTO outbox (origin, batch) VALUES ($1::uuid, $2::bytea) RETURNING xid::text",
+    [origin, Buffer.from(buffer, byteOffset, byteLength)],
+  );
   return BigInt(row!.xid);
 }
 
@@ -90,9 +84,8 @@ export async function beginAnew(db: Queryable, mark: Place): Promise<Place> {
   return { xid: 0n, seq: 0n };
 }
 
-function toRow({ xid, seq, topic, key, headers, payload, ttl_ms, created_at }: RawRow): OutboxRow {
-  const createdAtMs = created_at.getTime();
-  return { xid: BigInt(xid), seq, topic, key, headers, payload, ttlMs: ttl_ms, createdAtMs };
+function toRow({ xid, seq, batch, created_at }: RawRow): OutboxRow {
+  return { xid: BigInt(xid), seq, batch: fromBinary(OutboxBatchSchema, batch), createdAtMs: created_at.getTime() };
 }
 
 export interface Stretch {

@@ -1,18 +1,15 @@
 -- Up Migration
 
--- Messages that leave with the transaction that wrote them. They are published, and marked, in the
--- order of (xid, seq): by seq alone a row of a later transaction with a lower seq would be skipped.
+-- Messages that leave with the transaction that wrote them: a row holds all of one transaction. They
+-- are published, and marked, in the order of (xid, seq): by seq alone a row of a later transaction
+-- with a lower seq would be skipped.
 CREATE TABLE outbox (
   xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   seq bigint GENERATED ALWAYS AS IDENTITY,
   -- The process that wrote it: it publishes its own from memory, when it is the one that publishes.
   origin uuid NOT NULL,
-  topic text NOT NULL,
-  key text NOT NULL,
-  headers json NOT NULL,
-  payload bytea NOT NULL,
-  -- Becomes the header expires_at when the message is handed to the broker.
-  ttl_ms integer,
+  -- A ferry.outbox.v1.OutboxBatch.
+  batch bytea NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (xid, seq)
 );
