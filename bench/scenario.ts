@@ -80,6 +80,8 @@ export interface Measured {
   machine: MachineShare;
   load: LoadSecond[];
   samples: ProcessSample[];
+  /** When it was measured, in microseconds of the monotonic clock: where to look in a CPU profile. */
+  window?: { fromUs: number; toUs: number };
   /** What only this scenario has to tell, with units in the names, as { "share of mixed accounts": 0.93 }. */
   facts: Record<string, number | string | boolean>;
 }

@@ -1,4 +1,9 @@
 import type { Scenario } from "./scenario.ts";
 
 /** Every scenario in the order of a whole run. Each is imported when it is picked, so that --help costs nothing. */
-export const SCENARIOS: Record<string, () => Promise<Scenario>> = {};
+export const SCENARIOS: Record<string, () => Promise<Scenario>> = {
+  "bank-transfers": async () => (await import("./scenarios/bank-transfers.ts")).scenario,
+  "internal-transfers": async () => (await import("./scenarios/internal-transfers.ts")).scenario,
+  "hot-accounts": async () => (await import("./scenarios/hot-accounts.ts")).scenario,
+  "read-mix": async () => (await import("./scenarios/read-mix.ts")).scenario,
+};

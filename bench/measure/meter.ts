@@ -15,6 +15,8 @@ export interface Metered {
   totalCpuMs: number;
   machine: MachineShare;
   samples: ProcessSample[];
+  /** Microseconds of the monotonic clock, which V8's profiles use too. */
+  window: { fromUs: number; toUs: number };
 }
 
 export interface Meter {
@@ -22,9 +24,12 @@ export interface Meter {
   stop(): Metered;
 }
 
+const clockUs = () => Number(process.hrtime.bigint() / 1_000n);
+
 /** Measures CPU and memory of processes from now on, with a sample each second for the plots. */
 export function startMeter(roots: Roots): Meter {
   const startedAt = performance.now();
+  const fromUs = clockUs();
   const machineBefore = readMachineTicks();
   const cpuBefore = readCpuMs(roots);
   const samples: ProcessSample[] = [{ atSeconds: 0, cpuPercent: {}, memoryMiB: readMemoryMiB(roots) }];
@@ -55,6 +60,7 @@ export function startMeter(roots: Roots): Meter {
         totalCpuMs: sumOf(cpuMs),
         machine: machineBetween(machineBefore, readMachineTicks()),
         samples,
+        window: { fromUs, toUs: clockUs() },
       };
     },
   };

@@ -22,10 +22,14 @@ export interface RunningKafka {
   stop(): Promise<void>;
 }
 
+export interface RunningApacheKafka extends RunningKafka {
+  readonly pid: number;
+}
+
 export interface ApacheKafka {
   readonly version: string;
   /** Starts a server of one node with no data, on free ports of 127.0.0.1, and waits until groups can use it. */
-  start(): Promise<RunningKafka>;
+  start(): Promise<RunningApacheKafka>;
 }
 
 /** Why Apache Kafka cannot be had here, in a sentence, or undefined when it can. */
@@ -74,7 +78,7 @@ async function fetchLibraries(directory: string): Promise<void> {
   }
 }
 
-async function startKafka(): Promise<RunningKafka> {
+async function startKafka(): Promise<RunningApacheKafka> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ferry-apache-kafka-"));
   const [brokerPort, controllerPort] = await findFreePorts();
   const properties = path.join(directory, "server.properties");
@@ -112,7 +116,7 @@ async function startKafka(): Promise<RunningKafka> {
     await stop();
     throw new Error(`Apache Kafka did not start: ${String(error)}\n${said}`, { cause: error });
   }
-  return { brokers, stop };
+  return { brokers, pid: server.pid ?? 0, stop };
 }
 
 /** An open port is not ready: the server must know itself and be able to coordinate a group. */

@@ -1,0 +1,76 @@
+import { calibrate, calibrationOf } from "./measure/calibration.ts";
+import type { Roots } from "./measure/cpu.ts";
+import type { BenchOptions } from "./options.ts";
+import { type BenchPlatform, startBenchPlatform } from "./platform.ts";
+import type { Scenario, ScenarioReport } from "./scenario.ts";
+
+const DEFAULT_SECONDS = 20;
+
+export interface RunParts {
+  options: BenchOptions;
+  node: string;
+  commit: string;
+  log(line: string): void;
+  /** Variables for every platform, as the brokers to use. */
+  environment: Record<string, string>;
+  /** Processes that count for the platform but are not its launcher's. */
+  beside: Roots;
+  /** Told when a platform is up and when it must be ended, so that an interrupt ends it too. */
+  opened(platform: BenchPlatform): void;
+}
+
+/** Options as the report keeps them: those that were given or have a default. */
+function reportedOptions(options: BenchOptions, seconds: number): ScenarioReport["options"] {
+  const { warmUpSeconds, inFlight, rate, accounts, profile, kafka } = options;
+  return { seconds, warmUpSeconds, inFlight, accounts, profile, kafka, ...(rate === undefined ? {} : { rate }) };
+}
+
+/**
+ * Runs one scenario on a platform of its own, with the machine's speed taken before and after.
+ *
+ * @param ended told when the platform has stopped and before its data goes, with what it was.
+ */
+export async function runScenario(
+  scenario: Scenario,
+  parts: RunParts,
+  ended: (platform: BenchPlatform, report: ScenarioReport) => void,
+): Promise<ScenarioReport> {
+  const { options, log, node, commit } = parts;
+  const seconds = options.seconds ?? scenario.seconds ?? DEFAULT_SECONDS;
+  const startedAt = new Date().toISOString();
+  log(`${scenario.name}: ${scenario.summary}`);
+  const beforeMs = await calibrate();
+  let platform: BenchPlatform | undefined;
+  try {
+    const measured = await scenario.run({
+      options: { ...options, seconds },
+      log,
+      async startPlatform(environment = {}) {
+        if (platform !== undefined) throw new Error(`${scenario.name} started a second platform`);
+        platform = await startBenchPlatform({
+          environment: { ...parts.environment, ...environment },
+          beside: parts.beside,
+        });
+        parts.opened(platform);
+        return platform;
+      },
+    });
+    await platform?.platform.interrupt();
+    const afterMs = await calibrate();
+    const report: ScenarioReport = {
+      scenario: scenario.name,
+      summary: scenario.summary,
+      unit: scenario.unit,
+      startedAt,
+      ...measured,
+      calibration: calibrationOf(beforeMs, afterMs),
+      node,
+      commit,
+      options: reportedOptions(options, seconds),
+    };
+    if (platform !== undefined) ended(platform, report);
+    return report;
+  } finally {
+    await platform?.platform.stop();
+  }
+}
