@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { openAccounts } from "./accounts.ts";
 import { checkBooksOf } from "./books.ts";
 import { Driver } from "./driver/driver.ts";
-import type { DriverSetUp, LoadFigures, LoadPlan } from "./driver/protocol.ts";
+import type { DriverSetUp, LoadFigures, LoadPlan, Mix } from "./driver/protocol.ts";
 import { type Metered, startMeter } from "./measure/meter.ts";
 import type { BenchPlatform } from "./platform.ts";
 import { type ErrorKind, emptyMeasured, type LoadSecond, type Measured, type ScenarioContext } from "./scenario.ts";
@@ -27,6 +27,13 @@ export interface PhaseOptions {
   seconds: number;
   /** Shown with each line of progress. */
   name: string;
+}
+
+/** One part of a load whose rate changes. */
+export interface Stretch {
+  name: string;
+  ratePerSecond: number;
+  seconds: number;
 }
 
 const PROGRESS_EVERY_SECONDS = 5;
@@ -61,22 +68,40 @@ export class Load {
 
   /** Runs a load: warms up, measures, and waits for what is open. */
   async measure({ plan, warmUpSeconds, seconds, name }: PhaseOptions): Promise<Phase> {
-    let measuring = false;
-    this.#driver.onSecond = (second) => {
-      if (measuring && (second.second + 1) % PROGRESS_EVERY_SECONDS === 0) this.#log(describeSecond(name, second));
-    };
     this.#log(`  ${name}: warming up for ${warmUpSeconds} s, then measuring for ${seconds} s`);
     await this.#driver.start(plan);
     await pause(warmUpSeconds * 1_000);
     const warmUp = this.#add(await this.#driver.take());
+    const measured = await this.#meter(name, seconds);
+    return { ...measured, aside: [warmUp, this.#add(await this.#driver.stop())] };
+  }
+
+  /**
+   * Runs an open loop whose rate changes from one stretch to the next, without a pause between them.
+   *
+   * @returns one phase for each; what ended after the last one stands aside in that.
+   */
+  async measureStretches(mix: Mix, maxOpen: number, stretches: readonly Stretch[]): Promise<Phase[]> {
+    const phases: Phase[] = [];
+    for (const { name, ratePerSecond, seconds } of stretches) {
+      this.#log(`  ${name}: ${Math.round(ratePerSecond)} a second for ${seconds} s`);
+      if (phases.length > 0) await this.#driver.changeRate(ratePerSecond);
+      else await this.#driver.start({ mix, loop: { kind: "open", ratePerSecond, maxOpen } });
+      phases.push({ ...(await this.#meter(name, seconds)), aside: [] });
+    }
+    phases.at(-1)?.aside.push(this.#add(await this.#driver.stop()));
+    return phases;
+  }
+
+  async #meter(name: string, seconds: number): Promise<Pick<Phase, "figures" | "metered">> {
+    this.#driver.onSecond = (second) => {
+      if ((second.second + 1) % PROGRESS_EVERY_SECONDS === 0) this.#log(describeSecond(name, second));
+    };
     const meter = startMeter(this.platform.roots);
-    measuring = true;
     await pause(seconds * 1_000);
-    measuring = false;
+    this.#driver.onSecond = () => {};
     const figures = this.#add(await this.#driver.take());
-    const metered = meter.stop();
-    const rest = this.#add(await this.#driver.stop());
-    return { figures, metered, aside: [warmUp, rest] };
+    return { figures, metered: meter.stop() };
   }
 
   /** Counts transfers that came into the books in another way. */

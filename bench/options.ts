@@ -12,6 +12,8 @@ export interface BenchOptions {
   /** Transfers a second in the open loop, or undefined for the closed loop. */
   rate: number | undefined;
   accounts: number;
+  /** Transfers that the scenario `history` puts into the books. */
+  history: number;
   jsonFile: string | undefined;
   againstFile: string | undefined;
   profile: boolean;
@@ -35,6 +37,7 @@ export const HELP = `npm run bench [-- options]   measures Ferry: starts a fresh
   --in-flight N     transfers open at once (default 256)
   --rate N          open loop: N transfers a second, times measured from when each was due
   --accounts N      accounts that pay (default 256)
+  --history N       transfers that the scenario history puts into the books first (default 1000000)
   --json FILE       where the report goes; the page goes beside it (default: .ferry/bench/<time>-<scenario>.json)
   --against FILE    compare with an earlier report, CPU normalised by both calibrations
   --profile         write a CPU profile of every Node process, and print where its time goes
@@ -52,6 +55,7 @@ const flags = {
   "in-flight": { type: "string" },
   rate: { type: "string" },
   accounts: { type: "string" },
+  history: { type: "string" },
   json: { type: "string" },
   against: { type: "string" },
   profile: { type: "boolean" },
@@ -103,6 +107,7 @@ export function readArguments(args: readonly string[]): ParsedArguments {
         inFlight: readWhole("in-flight", values["in-flight"], 1, 4_000) ?? 256,
         rate: readNumber("rate", values.rate, 0.1, 100_000),
         accounts: readWhole("accounts", values.accounts, 16, 100_000) ?? 256,
+        history: readWhole("history", values.history, 1_000, 100_000_000) ?? 1_000_000,
         jsonFile: values.json,
         againstFile: values.against,
         profile: values.profile ?? false,

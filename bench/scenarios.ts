@@ -6,4 +6,8 @@ export const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   "internal-transfers": async () => (await import("./scenarios/internal-transfers.ts")).scenario,
   "hot-accounts": async () => (await import("./scenarios/hot-accounts.ts")).scenario,
   "read-mix": async () => (await import("./scenarios/read-mix.ts")).scenario,
+  history: async () => (await import("./scenarios/history.ts")).scenario,
+  overload: async () => (await import("./scenarios/overload.ts")).scenario,
+  steady: async () => (await import("./scenarios/steady.ts")).scenario,
+  idle: async () => (await import("./scenarios/idle.ts")).scenario,
 };

@@ -35,6 +35,11 @@ export class Driver {
     await this.#ask({ type: "start", plan });
   }
 
+  /** Gives an open loop another rate, from now on. */
+  async changeRate(ratePerSecond: number): Promise<void> {
+    await this.#ask({ type: "change-rate", ratePerSecond });
+  }
+
   /** The figures since the last time. */
   take(): Promise<LoadFigures> {
     return this.#figures({ type: "take" });

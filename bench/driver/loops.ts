@@ -13,6 +13,8 @@ const PAUSE_AFTER_FAILURE_MS = 100;
 const TICK_MS = 2;
 
 export interface LoadRun {
+  /** Only an open loop has a rate. */
+  changeRate(ratePerSecond: number): void;
   /** Sends no more. Resolves when nothing is open. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,9 @@ function runClosed(parts: LoopParts, inFlight: number): LoadRun {
   }
   const callers = Array.from({ length: inFlight }, call);
   return {
+    changeRate() {
+      throw new Error("a closed loop has no rate");
+    },
     async stop() {
       stopped = true;
       await Promise.all(callers);
@@ -67,7 +72,7 @@ function runClosed(parts: LoopParts, inFlight: number): LoadRun {
 
 function runOpen(parts: LoopParts, ratePerSecond: number, maxOpen: number): LoadRun {
   const runNext = createRunner(parts);
-  const schedule = createSchedule(performance.now(), ratePerSecond);
+  let schedule = createSchedule(performance.now(), ratePerSecond);
   const open = new Set<Promise<unknown>>();
   const timer = setInterval(() => {
     for (const dueMs of schedule.due(performance.now())) {
@@ -80,6 +85,9 @@ function runOpen(parts: LoopParts, ratePerSecond: number, maxOpen: number): Load
     }
   }, TICK_MS);
   return {
+    changeRate(changed) {
+      schedule = createSchedule(performance.now(), changed);
+    },
     async stop() {
       clearInterval(timer);
       await Promise.all(open);

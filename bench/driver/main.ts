@@ -60,6 +60,9 @@ async function carryOut(command: Command): Promise<Answer> {
     case "start":
       start(command.plan);
       return { type: "done" };
+    case "change-rate":
+      running?.run.changeRate(command.ratePerSecond);
+      return { type: "done" };
     case "take":
       return { type: "figures", figures: recorder.take() };
     case "stop":

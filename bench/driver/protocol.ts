@@ -54,6 +54,8 @@ export interface LoadFigures {
 export type Command =
   | { type: "set-up"; setUp: DriverSetUp }
   | { type: "start"; plan: LoadPlan }
+  /** Gives the open loop another rate, from now on. */
+  | { type: "change-rate"; ratePerSecond: number }
   /** Gives the figures since the last time, and starts new ones. */
   | { type: "take" }
   /** Sends no more, waits for what is open, and gives the figures. */

@@ -4,7 +4,7 @@ import type { BenchOptions } from "../options.ts";
 import type { Measured, Scenario, ScenarioContext, Unit } from "../scenario.ts";
 
 /** Requests that may be open in an open loop, before more count as not sent: four seconds of the aimed thousand. */
-const MAX_OPEN = 4_000;
+export const MAX_OPEN = 4_000;
 
 /** The loop that the options ask for: open with a rate, closed without. */
 export function loopOf({ rate, inFlight }: Pick<BenchOptions, "rate" | "inFlight">): LoadPlan["loop"] {
