@@ -94,10 +94,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     const client = await checkOut();
     const committed: (() => void)[] = [];
     const ended: (() => void)[] = [];
+    let over = false;
     const tx = {
       query: <Row>(text: string, values?: readonly unknown[]) => run<Row>(client, text, values),
       afterCommit: (hook: () => void) => void committed.push(hook),
-      afterEnd: (hook: () => void) => void ended.push(hook),
+      // A statement that nobody waited for, because another one failed, may be answered after the end.
+      afterEnd: (hook: () => void) => (over ? hook() : void ended.push(hook)),
     } as Transaction;
     let broken: Error | undefined;
     try {
@@ -115,6 +117,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       throw error;
     } finally {
       client.release(broken);
+      over = true;
       for (const hook of ended) hook();
     }
   }

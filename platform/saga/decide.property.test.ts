@@ -42,7 +42,7 @@ function createRun(parkAfterMs: number) {
     nowMs: 0,
     commands: [] as SagaCommand<ExampleState>[],
     saga: {
-      ...{ id: "s", definition: "send-money", version: 1, step: 0, attempts: 0, tries: 0, createdAtMs: 0 },
+      ...{ id: "s", definition: "send-money", version: 1, revision: 1, step: 0, attempts: 0, tries: 0, createdAtMs: 0 },
       ...{ tryingSinceMs: 0, status: "running", waiting: { for: "pause", role: "ask", dueAtMs: 0 } },
       state: { accountId: "a", amountMinor: 100n },
       steps: exampleSaga.steps.map(({ name }) => ({ name, status: "pending", attempts: 0 })),

@@ -13,7 +13,7 @@ const CANCEL: SagaInput = { kind: "cancel" };
 
 function newSaga(): Saga<ExampleState> {
   return {
-    ...{ id: "s", definition: "send-money", version: 1, step: 0, attempts: 0, tries: 0, createdAtMs: 0 },
+    ...{ id: "s", definition: "send-money", version: 1, revision: 1, step: 0, attempts: 0, tries: 0, createdAtMs: 0 },
     ...{ tryingSinceMs: 0, status: "running", waiting: { for: "pause", role: "ask", dueAtMs: 0 } },
     state: { accountId: "a", amountMinor: 100n },
     steps: exampleSaga.steps.map(({ name }) => ({ name, status: "pending", attempts: 0 })),

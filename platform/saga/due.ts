@@ -1,7 +1,8 @@
 import type { Database } from "@ferry/platform/db";
 import type { Outbox } from "@ferry/platform/outbox";
 import type { ProgressKeeper } from "./progress.ts";
-import { type DueSaga, findNextDueMs, lockDueSagas } from "./store.ts";
+import { dueAtMsOf } from "./saga.ts";
+import { findNextLookMs, type LookedAtSaga, lockSagasToLookAt, lookLater } from "./store.ts";
 import { deleteOldStrays } from "./strays.ts";
 
 const CHUNK = 200;
@@ -24,15 +25,22 @@ export function createDueRound({ database, outbox, progress, pollMs, now }: DueR
   async function takeOn(nowMs: number): Promise<number> {
     // Read before the rows are locked: it only grows, so a row never counts as sent when it was not.
     const acknowledgedBelow = await outbox.acknowledgedBelow();
-    const isSent = ({ saga, commandXid }: DueSaga) =>
+    const isSent = ({ saga, commandXid }: LookedAtSaga) =>
       saga.waiting.for !== "reply" || commandXid === undefined || commandXid < acknowledgedBelow;
     return database.transaction(async (tx) => {
-      const due = await lockDueSagas(tx, nowMs, CHUNK);
+      const lookedAt = await lockSagasToLookAt(tx, nowMs, CHUNK);
+      const isDue = ({ saga }: LookedAtSaga) => (dueAtMsOf(saga) ?? 0) <= nowMs;
+      const [due, early] = [lookedAt.filter(isDue), lookedAt.filter((each) => !isDue(each))];
+      if (early.length > 0)
+        await lookLater(
+          tx,
+          early.map(({ saga }) => saga),
+        );
       const decided = due.map((each) =>
         progress.decideOrPark(each.saga, { kind: isSent(each) ? "timed-out" : "not-sent-yet" }),
       );
       await progress.save(tx, decided);
-      return due.length;
+      return lookedAt.length;
     });
   }
 
@@ -43,8 +51,8 @@ export function createDueRound({ database, outbox, progress, pollMs, now }: DueR
     }
     for (;;) {
       const nowMs = now();
-      const nextDueMs = await findNextDueMs(database);
-      if (nextDueMs === undefined || nextDueMs > nowMs) return Math.min(nextDueMs ?? nowMs + pollMs, nowMs + pollMs);
+      const nextLookMs = await findNextLookMs(database);
+      if (nextLookMs === undefined || nextLookMs > nowMs) return Math.min(nextLookMs ?? nowMs + pollMs, nowMs + pollMs);
       if ((await takeOn(nowMs)) === 0) return nowMs + LOCKED_ELSEWHERE_MS;
     }
   };

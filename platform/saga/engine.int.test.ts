@@ -104,6 +104,40 @@ async function sagaOf(engine: SagaEngine, id: string): Promise<Saga> {
 const HELD = [answered("verify"), answered("placeHold")];
 const ALL = [...HELD, bankSaid("send", "done"), answered("settle")];
 
+describe("what a process remembers of its sagas", () => {
+  test("two instances that take turns with the same sagas each see what the other did", async () => {
+    const outbox = createRecordingOutbox();
+    const [one, other] = [createEngine(outbox), createEngine(outbox)];
+    const ids = await begin(one, 20);
+    for (const [index, each] of ALL.entries()) await reply(index % 2 === 0 ? other : one, ids, each);
+    for (const id of ids) assert.equal((await sagaOf(one, id)).status, "completed");
+    assert.equal(outbox.sent.length, 80);
+  });
+
+  test("a reply that is of no use to what is remembered is of use to what the saga is now", async () => {
+    const outbox = createRecordingOutbox();
+    const [one, other] = [createEngine(outbox), createEngine(outbox)];
+    const ids = await begin(one, 2);
+    await reply(other, ids, answered("verify")); // What the first remembers waits for this one still,
+    await reply(one, ids, answered("placeHold")); // and does not know what to do with the next.
+    assert.equal((await sagaOf(one, ids[0]!)).step, 2);
+  });
+
+  test("a set of which one saga has changed elsewhere is taken on whole, and once", async () => {
+    const outbox = createRecordingOutbox();
+    const [one, other] = [createEngine(outbox), createEngine(outbox)];
+    const ids = await begin(one, 5);
+    assert.equal(await database.transaction((tx) => other.cancel(tx, ids[2]!)), "canceling");
+    await reply(one, ids, answered("verify"));
+    const sagas = await Promise.all(ids.map((id) => sagaOf(one, id)));
+    assert.deepEqual(
+      sagas.map(({ status, step }) => [status, step]),
+      ids.map((_, index) => (index === 2 ? ["undone", 0] : ["running", 1])),
+    );
+    assert.equal(outbox.sent.length, 5 + 4);
+  });
+});
+
 describe("replies", () => {
   test("a set of sagas goes its way in sets, and its owner hears of each set in the transaction", async () => {
     const outbox = createRecordingOutbox();
@@ -211,6 +245,21 @@ describe("replies", () => {
 });
 
 describe("time", () => {
+  test("a saga that goes on is not written into the index of what must be looked at, until its first look has come", async () => {
+    const engine = createEngine(createRecordingOutbox());
+    const [id] = (await begin(engine)) as [string];
+    const lookAt = async () =>
+      (await database.query<{ look_at: Date | null }>("SELECT look_at FROM saga WHERE id = $1", [id]))[0]?.look_at;
+    const first = await lookAt();
+    await reply(engine, [id], ...HELD);
+    assert.deepEqual(await lookAt(), first);
+    await engine.start();
+    await until("it was looked at", async () => ((await lookAt()) ?? 0) > (first ?? 0));
+    await reply(engine, [id], bankSaid("send", "done"), answered("settle"));
+    assert.equal(await lookAt(), null);
+    assert.equal((await sagaOf(engine, id)).status, "completed");
+  });
+
   test("a command that the broker does not have is not timed out, however long that takes", async () => {
     const outbox = createRecordingOutbox();
     outbox.acknowledged = 0n;

@@ -8,6 +8,7 @@ import { currentContext, type Logger } from "@ferry/platform/telemetry";
 import { createAlarm } from "./alarm.ts";
 import type { SagaDefinition } from "./definition.ts";
 import { createDueRound } from "./due.ts";
+import { createKnownSagas } from "./known-sagas.ts";
 import type { Backoff } from "./moves.ts";
 import { createSagaOperators, type SagaOperators } from "./operators.ts";
 import { createProgress, type SagaChange } from "./progress.ts";
@@ -38,6 +39,7 @@ export interface SagaEngineOptions {
    * Hears of a set of sagas that moved on, in id order, inside the transaction that moves them: the
    * owner writes its own rows and events here. A saga that moved several times in one set comes
    * once, as before the first and after the last move. Not called for what `begin` begins.
+   * What it asks of the transaction in its first turn leaves together with the engine's own statements.
    */
   onChange?(tx: Transaction, changes: readonly SagaChange[]): Promise<void>;
   /** Pauses between tries. Default 200 ms, doubled up to 5 s, less up to half by chance. */
@@ -58,7 +60,9 @@ export interface BeginSaga {
   /** What the saga knows from the beginning: JSON's kinds of values and bigint. */
   state: unknown;
   /** Default: that of the work at hand. */
-  traceparent?: string;
+  traceparent?: string | undefined;
+  /** Unix time in milliseconds. Default: now. */
+  createdAtMs?: number;
 }
 
 /** What a request to cancel came to. */
@@ -102,20 +106,22 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
     wakeBy: (dueAtMs) => alarm.wakeBy(dueAtMs),
   });
   const alarm = createAlarm({ ring: createDueRound({ database, outbox, progress, pollMs, now }), pollMs, logger, now });
-  const handleReplies = createReplyHandler({ database, progress, registry, logger, now });
+  const known = createKnownSagas();
+  const handleReplies = createReplyHandler({ database, progress, known, registry, logger, now });
   const operators = createSagaOperators({ database, progress, now });
   let subscription: Subscription | undefined;
 
-  function newSaga({ id, definition: name, state, traceparent = currentContext().traceparent }: BeginSaga): Saga {
+  function newSaga({ id, definition: name, state, createdAtMs, ...given }: BeginSaga): Saga {
     const { version, steps } = registry.getNewest(name);
+    const { traceparent = currentContext().traceparent } = given;
     const nowMs = now();
     return {
-      ...{ id, definition: name, version, state, step: 0, attempts: 0, tries: 0 },
+      ...{ id, definition: name, version, revision: 1, state, step: 0, attempts: 0, tries: 0 },
       status: "running",
       tryingSinceMs: nowMs,
       waiting: { for: "pause", role: "ask", dueAtMs: nowMs },
       steps: steps.map((step) => ({ name: step.name, status: "pending", attempts: 0 })),
-      createdAtMs: nowMs,
+      createdAtMs: createdAtMs ?? nowMs,
       ...(traceparent === undefined ? {} : { traceparent }),
     };
   }
@@ -123,12 +129,10 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
   async function begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]> {
     if (requests.length === 0) return [];
     const begun = requests.map((request) => progress.decide(newSaga(request), { kind: "started" }));
-    await insertSagas(
-      tx,
-      begun.map(({ after }) => after),
-    );
-    await progress.send(tx, begun);
-    return begun.map(({ after }) => after);
+    const sagas = begun.map(({ after }) => after);
+    await Promise.all([insertSagas(tx, sagas), progress.send(tx, begun)]);
+    known.keepAfterCommit(tx, sagas);
+    return sagas;
   }
 
   async function cancel(tx: Transaction, id: string): Promise<CancelOutcome> {

@@ -86,33 +86,44 @@ export function createProgress(options: ProgressOptions) {
     }
   }
 
-  /** Writes what changed, once for a whole set, and lets the owner write beside it. */
-  async function save(tx: Transaction, progress: readonly Progress[]): Promise<void> {
+  /**
+   * Writes what changed, once for a whole set, and lets the owner write beside it. All statements leave
+   * together: none waits for another's result.
+   *
+   * @returns the sagas as they are once this is committed.
+   * @throws SagaChangedError when a saga that was not locked is not as it was known.
+   */
+  async function save(tx: Transaction, progress: readonly Progress[]): Promise<Saga[]> {
     const changed = progress
       .filter(({ before, after }) => before !== after)
-      .sort((a, b) => (a.after.id < b.after.id ? -1 : 1)); // in id order, as they were locked
-    if (changed.length === 0) return;
-    await updateSagas(
-      tx,
-      changed.map(({ after, messages }) => ({ saga: after, sent: messages.length > 0 })),
-    );
-    await send(tx, changed);
+      .map(({ before, after, messages }) => ({
+        ...{ before, messages, sent: messages.length > 0 },
+        after: { ...after, revision: before.revision + 1 },
+      }))
+      .sort((a, b) => (a.after.id < b.after.id ? -1 : 1)); // in id order, as they are locked
+    if (changed.length === 0) return [];
     // A clock that was started anew is nothing that a reader could see.
     const visible = changed.filter(
       ({ before, after }) => before.steps !== after.steps || before.status !== after.status,
     );
-    if (visible.length > 0) await options.onChange(tx, visible);
+    await Promise.all([
+      updateSagas(tx, changed),
+      visible.length > 0 ? options.onChange(tx, visible) : undefined,
+      send(tx, changed),
+    ]);
     for (const { before, after } of visible)
       if (after.waiting.for === "operator" && before.waiting.for !== "operator")
         logger.warn({ sagaId: after.id, step: stepNameOf(after), reason: after.waiting.reason.code }, "saga parked");
+    return changed.map(({ after }) => after);
   }
 
   /** Hands the commands to the outbox and sets the alarm for their answers. */
   async function send(tx: Transaction, progress: readonly Progress[]): Promise<void> {
+    let dueAtMs = Number.POSITIVE_INFINITY;
+    for (const { after } of progress) dueAtMs = Math.min(dueAtMs, dueAtMsOf(after) ?? dueAtMs);
+    if (Number.isFinite(dueAtMs)) tx.afterCommit(() => wakeBy(dueAtMs));
     const messages = progress.flatMap((each) => each.messages);
     if (messages.length > 0) await outbox.add(tx, messages);
-    const dueAtMs = Math.min(...progress.map(({ after }) => dueAtMsOf(after) ?? Number.POSITIVE_INFINITY));
-    if (Number.isFinite(dueAtMs)) tx.afterCommit(() => wakeBy(dueAtMs));
   }
 
   return { decide, decideOrPark, save, send };

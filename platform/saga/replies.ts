@@ -2,9 +2,11 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Database, Transaction } from "@ferry/platform/db";
 import type { Envelope } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
+import type { KnownSagas } from "./known-sagas.ts";
 import type { Progress, ProgressKeeper } from "./progress.ts";
 import type { Registry } from "./registry.ts";
-import { lockSagas } from "./store.ts";
+import type { Saga } from "./saga.ts";
+import { lockSagas, SagaChangedError } from "./store.ts";
 import { keepStrays } from "./strays.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -12,16 +14,21 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export interface ReplyHandlerOptions {
   database: Database;
   progress: ProgressKeeper;
+  known: KnownSagas;
   registry: Registry;
   logger: Logger;
   now(): number;
 }
 
-/** Makes the handler that takes a set of replies on: one lock, one update, one outbox write for all of them. */
-export function createReplyHandler({ database, progress, registry, logger, now }: ReplyHandlerOptions) {
-  async function handle(tx: Transaction, set: readonly Envelope<Message>[]): Promise<void> {
-    const ids = new Set(set.flatMap(({ sagaId }) => (sagaId !== undefined && UUID.test(sagaId) ? [sagaId] : [])));
-    const sagas = await lockSagas(tx, [...ids]);
+/**
+ * Makes the handler that takes a set of replies on, in one transaction.
+ *
+ * Sagas that this process has written last are taken from memory: the update says which revision it
+ * stands on. When one of them has changed meanwhile, or seems to have no use for its reply, nothing is
+ * written, and the whole set is done again with all of its sagas read and locked.
+ */
+export function createReplyHandler({ database, progress, known, registry, logger, now }: ReplyHandlerOptions) {
+  async function handle(tx: Transaction, set: readonly Envelope<Message>[], sagas: ReadonlyMap<string, Saga>) {
     const progressed = new Map<string, Progress>();
     const strays: Envelope<Message>[] = [];
     for (const envelope of set) {
@@ -29,7 +36,9 @@ export function createReplyHandler({ database, progress, registry, logger, now }
       if (saga === undefined) strays.push(envelope);
       else progressed.set(saga.id, withReply(progressed.get(saga.id) ?? unchanged(saga), envelope));
     }
-    await progress.save(tx, [...progressed.values()]);
+    for (const { before, after } of progressed.values())
+      if (before === after && known.find(before.id) === before) throw new SagaChangedError();
+    known.keepAfterCommit(tx, await progress.save(tx, [...progressed.values()]));
     if (strays.length === 0) return;
     await keepStrays(tx, strays, registry.replies, now());
     logger.warn({ count: strays.length, messageId: strays[0]?.id }, "replies for unknown sagas are kept aside");
@@ -41,11 +50,34 @@ export function createReplyHandler({ database, progress, registry, logger, now }
     return { before: sofar.before, after: next.after, messages: [...sofar.messages, ...next.messages] };
   }
 
+  /** The sagas of those ids: from memory as far as they are known, the others locked. */
+  async function sagasOf(tx: Transaction, ids: Iterable<string>): Promise<Map<string, Saga>> {
+    const sagas = new Map<string, Saga>();
+    const unknown: string[] = [];
+    for (const id of ids) {
+      const saga = known.find(id);
+      if (saga === undefined) unknown.push(id);
+      else sagas.set(id, saga);
+    }
+    if (unknown.length > 0) for (const [id, saga] of await lockSagas(tx, unknown)) sagas.set(id, saga);
+    return sagas;
+  }
+
   return async (set: readonly Envelope<Message>[]): Promise<void> => {
-    if (set.length > 0) await database.transaction((tx) => handle(tx, set));
+    if (set.length === 0) return;
+    const ids = new Set<string>();
+    for (const { sagaId } of set) if (sagaId !== undefined && UUID.test(sagaId)) ids.add(sagaId);
+    const attempt = () => database.transaction(async (tx) => handle(tx, set, await sagasOf(tx, ids)));
+    try {
+      await attempt();
+    } catch (error) {
+      if (!(error instanceof SagaChangedError)) throw error;
+      known.forget(ids);
+      await attempt();
+    }
   };
 }
 
-function unchanged(saga: Progress["before"]): Progress {
+function unchanged(saga: Saga): Progress {
   return { before: saga, after: saga, messages: [] };
 }

@@ -37,6 +37,8 @@ export interface Saga<State = unknown> {
   id: string;
   definition: string;
   version: number;
+  /** Rises by one with each change that is written. */
+  revision: number;
   status: SagaStatus;
   /** Index of the step at hand in the definition. */
   step: number;

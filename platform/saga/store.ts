@@ -1,88 +1,123 @@
-import type { Migrations, Queryable, Transaction } from "@ferry/platform/db";
-import type { SagaFailure } from "./definition.ts";
+import { type Migrations, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
 import { reviveJson, writeJson } from "./json.ts";
-import { dueAtMsOf, type Saga, type SagaStatus, type StepRecord, type Waiting } from "./saga.ts";
+import { dueAtMsOf, type Saga, type SagaStatus } from "./saga.ts";
 
 export const sagaMigrations: Migrations = { name: "saga", directory: `${import.meta.dirname}/migrations` };
+
+/** All of a saga that changes with its steps and that no statement asks for. */
+type Progress = Pick<Saga, "step" | "attempts" | "tries" | "tryingSinceMs" | "waiting" | "steps" | "failure">;
 
 interface SagaRow {
   id: string;
   definition: string;
   version: number;
+  revision: number;
   status: SagaStatus;
-  step: number;
-  attempts: number;
-  tries: number;
-  trying_since: Date;
-  waiting: Waiting;
   state: unknown;
-  steps: StepRecord[];
-  failure: SagaFailure | null;
+  progress: Progress;
   traceparent: string | null;
   created_at: Date;
   command_xid: string | null;
 }
 
-const COLUMNS = `id, definition, version, status, step, attempts, tries, trying_since, waiting, state, steps, failure,
-  traceparent, created_at, command_xid::text`;
+const COLUMNS =
+  "id, definition, version, revision, status, state, progress, traceparent, created_at, command_xid::text";
 
 function sagaOf(row: SagaRow): Saga {
-  const { id, definition, version, status, step, attempts, tries, waiting, steps } = row;
+  const { id, definition, version, revision, status, progress } = row;
   return {
-    ...{ id, definition, version, status, step, attempts, tries, waiting, steps },
-    tryingSinceMs: row.trying_since.getTime(),
+    ...{ id, definition, version, revision, status },
+    ...progress,
     state: reviveJson(row.state),
     createdAtMs: row.created_at.getTime(),
-    ...(row.failure === null ? {} : { failure: row.failure }),
     ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
   };
 }
 
-function timeOf(ms: number | undefined): string | undefined {
-  return ms === undefined ? undefined : new Date(ms).toISOString();
+function progressOf({ step, attempts, tries, tryingSinceMs, waiting, steps, failure }: Saga): string {
+  const progress: Progress = { step, attempts, tries, tryingSinceMs, waiting, steps };
+  if (failure !== undefined) progress.failure = failure;
+  return JSON.stringify(progress); // Without the bigints that a state may have.
 }
 
-/** A set of sagas as one JSON text: cheaper to make and to read than an array per column. */
-function rowsOf(sagas: readonly { saga: Saga; sent: boolean }[]): string {
-  const rows = sagas.map(({ saga, sent }) => ({
-    ...saga,
-    sent,
-    trying_since: timeOf(saga.tryingSinceMs),
-    created_at: timeOf(saga.createdAtMs),
-    due_at: timeOf(dueAtMsOf(saga)),
-    parked_at: saga.waiting.for === "operator" ? timeOf(saga.waiting.sinceMs) : undefined,
-  }));
-  return writeJson(rows);
+/** Unix times in seconds, as to_timestamp takes them. */
+function secondsOf(ms: number | undefined): number | null {
+  return ms === undefined ? null : ms / 1_000;
 }
 
-/** Inserts new sagas. Their ids are new; a duplicate fails the transaction. */
+function parkedAtMsOf({ waiting }: Saga): number | undefined {
+  return waiting.for === "operator" ? waiting.sinceMs : undefined;
+}
+
+const INSERT_SAGAS = `
+  INSERT INTO saga (id, definition, version, revision, status, state, progress, traceparent, look_at, command_xid,
+    created_at, updated_at)
+  SELECT id, definition, version, 1, status, state::json, progress::json, traceparent, to_timestamp(due),
+    pg_current_xact_id(), to_timestamp(created), to_timestamp(created)
+  FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::double precision[], $9::double precision[])
+    AS new (id, definition, version, status, state, progress, traceparent, due, created)`;
+
+/** Inserts new sagas, in their first revision. Their ids are new; a duplicate fails the transaction. */
 export async function insertSagas(tx: Transaction, sagas: readonly Saga[]): Promise<void> {
-  await tx.query(
-    `INSERT INTO saga (id, definition, version, status, step, attempts, tries, trying_since, waiting, state, steps,
-       traceparent, due_at, command_xid, created_at, updated_at)
-     SELECT id, definition, version, status, step, attempts, tries, trying_since, waiting, state, steps,
-       traceparent, due_at, pg_current_xact_id(), created_at, created_at
-     FROM jsonb_to_recordset($1::jsonb) AS new (id uuid, definition text, version integer, status text, step integer,
-       attempts integer, tries integer, trying_since timestamptz, waiting jsonb, state jsonb, steps jsonb,
-       traceparent text, due_at timestamptz, created_at timestamptz)`,
-    [rowsOf(sagas.map((saga) => ({ saga, sent: true })))],
-  );
+  await tx.query(INSERT_SAGAS, [
+    sagas.map(({ id }) => id),
+    sagas.map(({ definition }) => definition),
+    sagas.map(({ version }) => version),
+    sagas.map(({ status }) => status),
+    textArray(sagas.map(({ state }) => writeJson(state))),
+    textArray(sagas.map(progressOf)),
+    sagas.map(({ traceparent }) => traceparent),
+    sagas.map((saga) => secondsOf(dueAtMsOf(saga))),
+    sagas.map(({ createdAtMs }) => secondsOf(createdAtMs)),
+  ]);
 }
 
-/** Updates a set of locked sagas. `sent`: a command of this saga leaves with this transaction. */
-export async function updateSagas(tx: Transaction, sagas: readonly { saga: Saga; sent: boolean }[]): Promise<void> {
-  await tx.query(
-    `UPDATE saga SET status = new.status, step = new.step, attempts = new.attempts, tries = new.tries,
-       trying_since = new.trying_since, waiting = new.waiting, state = new.state, steps = new.steps,
-       failure = new.failure, due_at = new.due_at, parked_at = new.parked_at,
-       command_xid = CASE WHEN new.sent THEN pg_current_xact_id() ELSE saga.command_xid END,
-       updated_at = clock_timestamp()
-     FROM jsonb_to_recordset($1::jsonb) AS new (id uuid, status text, step integer, attempts integer, tries integer,
-       trying_since timestamptz, waiting jsonb, state jsonb, steps jsonb, failure jsonb, due_at timestamptz,
-       parked_at timestamptz, sent boolean)
-     WHERE saga.id = new.id`,
-    [rowsOf(sagas)],
-  );
+/** Somebody else has changed a saga since it was read. Nothing is written; who reads it anew may try again. */
+export class SagaChangedError extends Error {
+  constructor() {
+    super("a saga has changed since it was read");
+    this.name = "SagaChangedError";
+  }
+}
+
+/** A saga as it is to be written: `after` in the revision that follows on `before`. */
+export interface SagaUpdate {
+  before: Saga;
+  after: Saga;
+  /** A command of this saga leaves with this transaction. */
+  sent: boolean;
+}
+
+const UPDATE_SAGAS = `
+  UPDATE saga SET revision = new.revision, status = new.status, progress = new.progress::json,
+    state = coalesce(new.state::json, saga.state),
+    look_at = CASE WHEN new.due IS NULL THEN NULL ELSE least(saga.look_at, to_timestamp(new.due)) END,
+    parked_at = to_timestamp(new.parked),
+    command_xid = CASE WHEN new.sent THEN pg_current_xact_id() ELSE saga.command_xid END,
+    updated_at = clock_timestamp()
+  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::double precision[],
+    $7::double precision[], $8::boolean[]) AS new (id, revision, status, progress, state, due, parked, sent)
+  WHERE saga.id = new.id AND saga.revision = new.revision - 1
+  RETURNING 1`;
+
+/**
+ * Updates a set of sagas, in id order.
+ *
+ * @throws SagaChangedError when one of them is not as it was read: then the transaction must not be committed.
+ */
+export async function updateSagas(tx: Transaction, updates: readonly SagaUpdate[]): Promise<void> {
+  const written = await tx.query(UPDATE_SAGAS, [
+    updates.map(({ after }) => after.id),
+    updates.map(({ after }) => after.revision),
+    updates.map(({ after }) => after.status),
+    textArray(updates.map(({ after }) => progressOf(after))),
+    textArray(updates.map(({ before, after }) => (before.state === after.state ? null : writeJson(after.state)))),
+    updates.map(({ after }) => secondsOf(dueAtMsOf(after))),
+    updates.map(({ after }) => secondsOf(parkedAtMsOf(after))),
+    updates.map(({ sent }) => sent),
+  ]);
+  if (written.length !== updates.length) throw new SagaChangedError();
 }
 
 export async function findSagas(queryable: Queryable, ids: readonly string[]): Promise<Map<string, Saga>> {
@@ -99,16 +134,16 @@ export async function lockSagas(tx: Transaction, ids: readonly string[]): Promis
   return new Map(rows.map((row) => [row.id, sagaOf(row)]));
 }
 
-export interface DueSaga {
+export interface LookedAtSaga {
   saga: Saga;
   /** The transaction that its newest command left with. */
   commandXid: bigint | undefined;
 }
 
-/** Locks sagas that are due and that no other instance works on. */
-export async function lockDueSagas(tx: Transaction, nowMs: number, limit: number): Promise<DueSaga[]> {
+/** Locks sagas that must be looked at and that no other instance works on. What they wait for may be due, or later. */
+export async function lockSagasToLookAt(tx: Transaction, nowMs: number, limit: number): Promise<LookedAtSaga[]> {
   const rows = await tx.query<SagaRow>(
-    `SELECT ${COLUMNS} FROM saga WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED`,
+    `SELECT ${COLUMNS} FROM saga WHERE look_at <= $1 ORDER BY look_at LIMIT $2 FOR UPDATE SKIP LOCKED`,
     [new Date(nowMs), limit],
   );
   return rows.map((row) => ({
@@ -117,12 +152,21 @@ export async function lockDueSagas(tx: Transaction, nowMs: number, limit: number
   }));
 }
 
-/** When the next saga is due, Unix time in milliseconds. */
-export async function findNextDueMs(queryable: Queryable): Promise<number | undefined> {
-  const [row] = await queryable.query<{ due_at: Date | null }>(
-    "SELECT min(due_at) AS due_at FROM saga WHERE due_at IS NOT NULL",
+/** Writes when locked sagas must be looked at again: when what they wait for is due. */
+export async function lookLater(tx: Transaction, sagas: readonly Saga[]): Promise<void> {
+  await tx.query(
+    `UPDATE saga SET look_at = to_timestamp(new.due)
+     FROM unnest($1::uuid[], $2::double precision[]) AS new (id, due) WHERE saga.id = new.id`,
+    [sagas.map(({ id }) => id), sagas.map((saga) => secondsOf(dueAtMsOf(saga)))],
   );
-  return row?.due_at?.getTime();
+}
+
+/** When the next saga must be looked at, Unix time in milliseconds. */
+export async function findNextLookMs(queryable: Queryable): Promise<number | undefined> {
+  const [row] = await queryable.query<{ look_at: Date | null }>(
+    "SELECT min(look_at) AS look_at FROM saga WHERE look_at IS NOT NULL",
+  );
+  return row?.look_at?.getTime();
 }
 
 /** Where a page of parked sagas ended. */

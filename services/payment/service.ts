@@ -5,6 +5,7 @@ import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
 import { createSagaEngine, createWaiters, sagaMigrations } from "@ferry/platform/saga";
 import { createCreateTopUp } from "./app/create-top-up.ts";
 import { createFollowSaga } from "./app/follow-saga.ts";
+import type { TopUpRow } from "./app/top-up-row.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
 import { isAtRest } from "./domain/top-up.ts";
@@ -23,10 +24,10 @@ export type PaymentParts = Pick<ServiceParts<unknown>, "database" | "bus" | "out
 /** Owns the top-up: its record, its saga, and what its member sees of it. */
 export function createPaymentService(parts: PaymentParts): Service {
   const { database, bus, outbox, logger, config } = parts;
-  const waiters = createWaiters({
+  const waiters = createWaiters<TopUpRow>({
     async findEnded(ids) {
       const rows = await store.findTopUps(database, ids);
-      return [...rows.values()].filter(({ state }) => isAtRest(state)).map(({ id }) => id);
+      return [...rows].filter(([, { state }]) => isAtRest(state));
     },
   });
   const sagas = createSagaEngine({
@@ -38,7 +39,7 @@ export function createPaymentService(parts: PaymentParts): Service {
     replyTopic: "ferry.payment.replies.v1",
     group: "payment",
     parkAfterMs: config.parkAfterMs,
-    onChange: createFollowSaga({ store, outbox, ended: (ids) => waiters.ended(ids) }),
+    onChange: createFollowSaga({ store, outbox, ended: waiters.ended }),
   });
   const create = createCreateTopUp({
     database,

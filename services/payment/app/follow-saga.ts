@@ -10,8 +10,8 @@ import type { TopUpChange, TopUpRow } from "./top-up-row.ts";
 export interface FollowSagaDeps {
   store: { updateTopUps(tx: Transaction, changes: readonly TopUpChange[]): Promise<TopUpRow[]> };
   outbox: Outbox;
-  /** Wakes whoever waits for these top-ups; called after the commit. */
-  ended(ids: readonly string[]): void;
+  /** Wakes whoever waits for this top-up; called after the commit. */
+  ended(id: string, topUp: TopUpRow): void;
 }
 
 function stateFor({ status, steps }: Saga): TopUpState {
@@ -44,7 +44,8 @@ export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
       tx,
       rows.flatMap((row) => eventOf(row, traces.get(row.id)) ?? []),
     );
-    const settled = rows.filter(({ state }) => isAtRest(state)).map(({ id }) => id);
-    tx.afterCommit(() => ended(settled));
+    tx.afterCommit(() => {
+      for (const row of rows) if (isAtRest(row.state)) ended(row.id, row);
+    });
   };
 }

@@ -22,7 +22,7 @@ const CREATE = "ferry.payment.v1.PaymentService/CreateTopUp";
 export interface PaymentRoutesDeps {
   create(request: NewTopUp): Promise<CreatedTopUp>;
   find(id: string): Promise<TopUpRow | undefined>;
-  waiters: Waiters;
+  waiters: Waiters<TopUpRow>;
 }
 
 function newTopUpOf(received: CreateTopUpRequest, memberId: string, key: string): NewTopUp {
@@ -57,8 +57,7 @@ export function paymentRoutes({ create, find, waiters }: PaymentRoutesDeps): (ro
       const { topUp: row, replayed } = await create(topUp);
       const over = isAtRest(row.state);
       if (waiting === undefined || over) return { topUp: toTopUpMessage(row), replayed };
-      await waiting.done;
-      return { topUp: toTopUpMessage(await get(memberId, row.id)), replayed };
+      return { topUp: toTopUpMessage((await waiting.done) ?? (await get(memberId, row.id))), replayed };
     } finally {
       waiting?.cancel();
     }

@@ -6,13 +6,19 @@ import type { CreateTransfer, NewTransfer, TransferRow } from "./transfer-row.ts
 
 interface TransferStore {
   findTransfers(from: Queryable, ids: readonly string[]): Promise<Map<string, TransferRow>>;
-  insertTransfers(tx: Transaction, transfers: readonly NewTransfer[]): Promise<Set<string>>;
+  insertTransfers(tx: Transaction, transfers: readonly NewTransfer[], now: Date): Promise<Set<string>>;
 }
 
 interface SagaBeginner {
   begin(
     tx: Transaction,
-    sagas: readonly { id: string; definition: string; state: TransferSagaState; traceparent: string | undefined }[],
+    sagas: readonly {
+      id: string;
+      definition: string;
+      state: TransferSagaState;
+      traceparent: string | undefined;
+      createdAtMs: number;
+    }[],
   ): Promise<unknown>;
 }
 
@@ -30,6 +36,7 @@ export interface CreateTransferDeps {
   sagas: SagaBeginner;
   members: Members;
   accounts: Accounts;
+  now(): Date;
 }
 
 export interface CreatedTransfer {
@@ -38,9 +45,14 @@ export interface CreatedTransfer {
   replayed: boolean;
 }
 
-function sagaOf({ transfer, traceparent }: CreateTransfer) {
+function sagaOf({ transfer, traceparent }: CreateTransfer, createdAt: Date) {
   const definition = transfer.destination.kind === "bank" ? "send-money" : "move-money";
-  return { id: transfer.id, definition, state: sagaStateOf(transfer), traceparent };
+  return { id: transfer.id, definition, state: sagaStateOf(transfer), traceparent, createdAtMs: createdAt.getTime() };
+}
+
+/** A transfer as it was recorded just now. */
+function recordedRow(transfer: NewTransfer, createdAt: Date): TransferRow {
+  return { ...transfer, state: "ACCEPTED", failure: undefined, version: 1n, createdAt, updatedAt: createdAt };
 }
 
 /** Whether a recorded transfer came of the same request. @throws FerryError IDEMPOTENCY_KEY_REUSED when not. */
@@ -58,7 +70,7 @@ function replayOf(recorded: TransferRow, request: NewTransfer): CreatedTransfer 
  * is on its way, whatever became of the member since.
  */
 export function createCreateTransfer(deps: CreateTransferDeps): (request: CreateTransfer) => Promise<CreatedTransfer> {
-  const { database, store, sagas, members, accounts } = deps;
+  const { database, store, sagas, members, accounts, now } = deps;
 
   const known: Batcher<string, TransferRow | undefined> = createBatcher({
     async run(ids) {
@@ -74,12 +86,20 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: Create
         const byId = new Map(requests.toReversed().map((request) => [request.transfer.id, request]));
         const ids = [...byId.keys()].sort(); // Two sets with the same keys insert them in one order: no deadlock.
         const first = ids.map((id) => byId.get(id)!);
+        const createdAt = now();
         const fresh = await store.insertTransfers(
           tx,
           first.map(({ transfer }) => transfer),
+          createdAt,
         );
-        await sagas.begin(tx, first.filter(({ transfer }) => fresh.has(transfer.id)).map(sagaOf));
-        const rows = await store.findTransfers(tx, ids);
+        const begun = first.filter(({ transfer }) => fresh.has(transfer.id));
+        await sagas.begin(
+          tx,
+          begun.map((request) => sagaOf(request, createdAt)),
+        );
+        const others = ids.filter((id) => !fresh.has(id));
+        const rows = others.length === 0 ? new Map<string, TransferRow>() : await store.findTransfers(tx, others);
+        for (const { transfer } of begun) rows.set(transfer.id, recordedRow(transfer, createdAt));
         return requests.map((request) => {
           const { id } = request.transfer;
           const transfer = rows.get(id);

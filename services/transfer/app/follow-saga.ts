@@ -1,25 +1,29 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type Transfer,
   TransferCanceledSchema,
   TransferCompletedSchema,
   TransferFailedSchema,
+  TransferState as WireState,
 } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";
 import { isAtRest, stateOf, type TransferState } from "../domain/transfer.ts";
+import { requestOf, type TransferSagaState } from "../sagas/state.ts";
 import { toTransferMessage } from "./transfer-message.ts";
-import type { TransferChange, TransferRow } from "./transfer-row.ts";
+import type { TransferChange } from "./transfer-row.ts";
 
 interface TransferStore {
-  updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<TransferRow[]>;
+  updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<void>;
 }
 
 export interface FollowSagaDeps {
   store: TransferStore;
   outbox: Outbox;
-  /** Wakes whoever waits for these transfers; called after the commit. */
-  ended(ids: readonly string[]): void;
+  /** Wakes whoever waits for this transfer; called after the commit. */
+  ended(id: string, transfer: Transfer): void;
+  now(): Date;
 }
 
 function progressOf(saga: Saga) {
@@ -45,43 +49,54 @@ function failureFor(state: TransferState, saga: Saga) {
   return state === "FAILED" || state === "CANCELED" ? saga.failure : undefined;
 }
 
-function eventOf(row: TransferRow, saga: Saga): OutgoingMessage | undefined {
-  const content = {
-    transferId: row.id,
-    memberId: row.memberId,
-    transfer: toTransferMessage(row, saga),
-    version: row.version,
-  };
-  const facts = { id: `${row.id}:${row.version}`, traceparent: saga.traceparent };
-  if (row.state === "COMPLETED")
-    return { ...facts, schema: TransferCompletedSchema, message: create(TransferCompletedSchema, content) };
-  if (row.state === "FAILED")
-    return { ...facts, schema: TransferFailedSchema, message: create(TransferFailedSchema, content) };
-  if (row.state === "CANCELED")
-    return { ...facts, schema: TransferCanceledSchema, message: create(TransferCanceledSchema, content) };
-  return undefined;
+function eventOf(transfer: Transfer, { id, version }: TransferChange, saga: Saga<TransferSagaState>) {
+  const content = { transferId: id, memberId: saga.state.memberId, transfer, version };
+  const facts = { id: `${id}:${version}`, traceparent: saga.traceparent };
+  switch (transfer.state) {
+    case WireState.COMPLETED:
+      return { ...facts, schema: TransferCompletedSchema, message: create(TransferCompletedSchema, content) };
+    case WireState.FAILED:
+      return { ...facts, schema: TransferFailedSchema, message: create(TransferFailedSchema, content) };
+    case WireState.CANCELED:
+      return { ...facts, schema: TransferCanceledSchema, message: create(TransferCanceledSchema, content) };
+    default:
+      return undefined;
+  }
 }
 
 /**
  * Writes what became of transfers as their sagas go on: the state that readers see, and an event at
- * each end, in the transaction that changes the saga.
+ * each end, in the transaction that changes the saga. A transfer changes only with its saga, under the
+ * saga's lock, so the saga's revision is the transfer's version.
  */
-export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
+export function createFollowSaga({ store, outbox, ended, now }: FollowSagaDeps) {
   return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
-    const moved = changes.flatMap((change): TransferChange[] => {
+    const updatedAt = now();
+    const moved: TransferChange[] = [];
+    const events: OutgoingMessage[] = [];
+    const atRest: Transfer[] = [];
+    for (const change of changes) {
+      const saga = change.after as Saga<TransferSagaState>;
       const state = stateAfter(change);
-      if (state === stateOf(progressOf(change.before))) return [];
-      return [{ id: change.after.id, state, failure: failureFor(state, change.after) }];
-    });
+      if (state === stateOf(progressOf(change.before))) continue;
+      const failure = failureFor(state, saga);
+      const move = { id: saga.id, state, failure, version: BigInt(saga.revision), updatedAt };
+      moved.push(move);
+      if (!isAtRest(state)) continue;
+      const transfer = toTransferMessage(rowOf(saga, move), saga);
+      atRest.push(transfer);
+      const event = eventOf(transfer, move, saga);
+      if (event !== undefined) events.push(event);
+    }
     if (moved.length === 0) return;
-    const sagas = new Map(changes.map(({ after }) => [after.id, after]));
-    const rows = await store.updateTransfers(tx, moved);
-    const events = rows.flatMap((row) => {
-      const saga = sagas.get(row.id);
-      return saga === undefined ? [] : (eventOf(row, saga) ?? []);
+    tx.afterCommit(() => {
+      for (const transfer of atRest) ended(transfer.id, transfer);
     });
-    await outbox.add(tx, events);
-    const settled = rows.filter(({ state }) => isAtRest(state)).map(({ id }) => id);
-    tx.afterCommit(() => ended(settled));
+    await Promise.all([store.updateTransfers(tx, moved), outbox.add(tx, events)]);
   };
+}
+
+/** The transfer as it stands: what was asked for is in its saga, and was recorded when the saga began. */
+function rowOf({ state, createdAtMs }: Saga<TransferSagaState>, change: TransferChange) {
+  return { ...requestOf(state), ...change, createdAt: new Date(createdAtMs) };
 }

@@ -9,7 +9,7 @@ import {
 } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Saga } from "@ferry/platform/saga";
-import type { TransferState } from "../domain/transfer.ts";
+import { isAtRest, type TransferState } from "../domain/transfer.ts";
 import { toTransferMessage } from "./transfer-message.ts";
 import type { TransferRow } from "./transfer-row.ts";
 
@@ -56,18 +56,25 @@ function positionOf(cursor: PageCursor | undefined): readonly [string, string] |
 
 /** Reads transfers as their member may see them. Concurrent reads of single transfers are gathered. */
 export function createReadTransfers({ database, store, sagas }: ReadTransfersDeps) {
-  const batcher = createBatcher<string, { row: TransferRow; saga: Saga | undefined } | undefined>({
-    async run(ids) {
-      const rows = await store.findTransfers(database, ids);
-      const found = await sagas.find(database, ids); // Read after the rows: what has ended is never shown with a step that runs.
-      return ids.map((id) => {
-        const row = rows.get(id);
-        return row === undefined ? undefined : { row, saga: found.get(id) };
-      });
-    },
-  });
+  async function read(ids: readonly string[]): Promise<({ row: TransferRow; saga: Saga | undefined } | undefined)[]> {
+    const rows = await store.findTransfers(database, ids);
+    const found = await sagas.find(database, ids); // Read after the rows: what has ended is never shown with a step that runs.
+    return ids.map((id) => {
+      const row = rows.get(id);
+      return row === undefined ? undefined : { row, saga: found.get(id) };
+    });
+  }
+  const batcher = createBatcher({ run: read });
 
   return {
+    /** Those of the transfers that are at rest, whoever's they are. */
+    async findAtRest(ids: readonly string[]): Promise<Transfer[]> {
+      const found = await read(ids);
+      return found.flatMap((each) =>
+        each !== undefined && isAtRest(each.row.state) ? [toTransferMessage(each.row, each.saga)] : [],
+      );
+    },
+
     /** One transfer. @throws FerryError NOT_FOUND when there is none, or it is another's. */
     async get(memberId: string, id: string): Promise<Transfer> {
       const found = await batcher.add(id);

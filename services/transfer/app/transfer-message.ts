@@ -27,7 +27,7 @@ function destinationMessage(destination: Destination) {
 }
 
 /** The transfer as the contract shows it. @param saga Gives the steps; without it there are none. */
-export function toTransferMessage(row: TransferRow, saga: Saga | undefined): Transfer {
+export function toTransferMessage(row: Omit<TransferRow, "requestHash">, saga: Saga | undefined): Transfer {
   return create(TransferSchema, {
     id: row.id,
     state: TransferState[row.state],

@@ -17,14 +17,17 @@ export interface CreateTransfer {
 export interface TransferRow extends NewTransfer {
   state: TransferState;
   failure: { code: string; message: string } | undefined;
-  /** Rises by one with each change. */
+  /** Rises with each change. */
   version: bigint;
   createdAt: Date;
   updatedAt: Date;
 }
 
+/** What becomes of a transfer. */
 export interface TransferChange {
   id: string;
   state: TransferState;
   failure: { code: string; message: string } | undefined;
+  version: bigint;
+  updatedAt: Date;
 }

@@ -27,7 +27,7 @@ export interface TransferRoutesDeps {
   get(memberId: string, id: string): Promise<Transfer>;
   list(request: ListRequest): Promise<{ transfers: Transfer[]; nextPageToken: string }>;
   cancel(memberId: string, id: string): Promise<void>;
-  waiters: Waiters;
+  waiters: Waiters<Transfer>;
 }
 
 /** A UUID is the same in either case, so the request that is kept and compared has it in lower case. */
@@ -75,8 +75,8 @@ export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter
     try {
       const { transfer: row, replayed } = await create({ transfer, traceparent: currentContext().traceparent });
       const over = isAtRest(row.state);
-      if (waiting !== undefined && !over) await waiting.done;
-      return { transfer: await get(memberId, row.id), replayed };
+      const ended = over ? undefined : await waiting?.done;
+      return { transfer: ended ?? (await get(memberId, row.id)), replayed };
     } finally {
       waiting?.cancel();
     }

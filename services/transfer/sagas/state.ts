@@ -15,6 +15,11 @@ export function sagaStateOf(request: TransferRequest): TransferSagaState {
   return { memberId, sourceAccountId, destination, currency, amountMinor: amountMinor.toString(), memo };
 }
 
+/** What was asked for, back from what the saga knows. */
+export function requestOf({ amountMinor, ...rest }: TransferSagaState): TransferRequest {
+  return { ...rest, amountMinor: BigInt(amountMinor) };
+}
+
 export function amountOf(state: TransferSagaState) {
   return { currency: state.currency, minorUnits: BigInt(state.amountMinor) };
 }

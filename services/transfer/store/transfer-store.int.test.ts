@@ -45,7 +45,12 @@ async function planOf(sql: string, values: readonly string[], mode: (typeof MODE
 const last = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const queries: [what: string, sql: string, values: string[], index: RegExp][] = [
   ["by id", FIND_TRANSFERS, [`'{${newUuid()},${newUuid()}}'`], /transfer_pkey/],
-  ["changes", UPDATE_TRANSFERS, [`'{${newUuid()}}'`, "'{HELD}'", "'{NULL}'", "'{NULL}'"], /transfer_pkey/],
+  [
+    "changes",
+    UPDATE_TRANSFERS,
+    [`'{${newUuid()}}'`, "'{HELD}'", "'{NULL}'", "'{NULL}'", "'{2}'", "now()"],
+    /transfer_pkey/,
+  ],
   ["the first page", LIST_TRANSFERS, [`'${memberId}'`, "NULL", "'9999999999999999'", `'${last}'`, "51"], /_by_member/],
   [
     "a page of one state",

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Migrations, Queryable, Transaction } from "@ferry/platform/db";
+import { type Migrations, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
 import type { NewTransfer, TransferChange, TransferRow } from "../app/transfer-row.ts";
 import type { Destination, TransferState } from "../domain/transfer.ts";
 
@@ -59,45 +59,52 @@ export async function findTransfers(from: Queryable, ids: readonly string[]): Pr
   return new Map(rows.map((row) => [row.id, fromRow(row)]));
 }
 
+const INSERT_TRANSFERS = `
+  INSERT INTO transfer (id, member_id, request_hash, source_account_id, destination_account_id, destination_bank_code,
+    destination_account_number, currency, amount_minor, memo, state, created_at, updated_at)
+  SELECT *, 'ACCEPTED', $11, $11 FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[], $5::uuid[], $6::text[],
+    $7::text[], $8::text[], $9::bigint[], $10::text[])
+  ON CONFLICT (id) DO NOTHING RETURNING id`;
+
 /** Records transfers; gives the ids of those that were new. One that is being recorded by another transaction is waited for. */
-export async function insertTransfers(tx: Transaction, transfers: readonly NewTransfer[]): Promise<Set<string>> {
+export async function insertTransfers(
+  tx: Transaction,
+  transfers: readonly NewTransfer[],
+  now: Date,
+): Promise<Set<string>> {
   const column = <T>(pick: (transfer: NewTransfer) => T) => transfers.map(pick);
-  const rows = await tx.query<{ id: string }>(
-    `INSERT INTO transfer (id, member_id, request_hash, source_account_id, destination_account_id, destination_bank_code,
-       destination_account_number, currency, amount_minor, memo, state)
-     SELECT *, 'ACCEPTED' FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-       $9::bigint[], $10::text[])
-     ON CONFLICT (id) DO NOTHING RETURNING id`,
-    [
-      column(({ id }) => id),
-      column(({ memberId }) => memberId),
-      column(({ requestHash }) => requestHash),
-      column(({ sourceAccountId }) => sourceAccountId),
-      column(({ destination }) => (destination.kind === "account" ? destination.accountId : null)),
-      column(({ destination }) => (destination.kind === "bank" ? destination.bankCode : null)),
-      column(({ destination }) => (destination.kind === "bank" ? destination.accountNumber : null)),
-      column(({ currency }) => currency),
-      column(({ amountMinor }) => amountMinor),
-      column(({ memo }) => memo),
-    ],
-  );
+  const rows = await tx.query<{ id: string }>(INSERT_TRANSFERS, [
+    column(({ id }) => id),
+    column(({ memberId }) => memberId),
+    column(({ requestHash }) => requestHash),
+    column(({ sourceAccountId }) => sourceAccountId),
+    column(({ destination }) => (destination.kind === "account" ? destination.accountId : null)),
+    column(({ destination }) => (destination.kind === "bank" ? destination.bankCode : null)),
+    column(({ destination }) => (destination.kind === "bank" ? destination.accountNumber : null)),
+    column(({ currency }) => currency),
+    column(({ amountMinor }) => amountMinor),
+    textArray(column(({ memo }) => memo)),
+    now,
+  ]);
   return new Set(rows.map(({ id }) => id));
 }
 
-export const UPDATE_TRANSFERS = `UPDATE transfer SET state = change.state, failure_code = change.code,
-    failure_message = change.message, version = version + 1, updated_at = now()
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS change (id, state, code, message)
-  WHERE transfer.id = change.id RETURNING transfer.*`;
+export const UPDATE_TRANSFERS = `
+  UPDATE transfer SET state = change.state, failure_code = change.code, failure_message = change.message,
+    version = change.version, updated_at = $6
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS change (id, state, code, message, version)
+  WHERE transfer.id = change.id`;
 
-/** Writes new states, each with a version one higher, and gives the rows as they are now. */
-export async function updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<TransferRow[]> {
-  const rows = await tx.query<Row>(UPDATE_TRANSFERS, [
+/** Writes new states; `updatedAt` is the same for all of a set. */
+export async function updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<void> {
+  await tx.query(UPDATE_TRANSFERS, [
     changes.map(({ id }) => id),
     changes.map(({ state }) => state),
-    changes.map(({ failure }) => failure?.code ?? null),
-    changes.map(({ failure }) => failure?.message ?? null),
+    changes.map(({ failure }) => failure?.code),
+    changes.map(({ failure }) => failure?.message),
+    changes.map(({ version }) => version),
+    changes[0]?.updatedAt,
   ]);
-  return rows.map(fromRow);
 }
 
 /** Later than any transfer: where the first page begins. Always there, so that one plan, by the index, serves every page. */
