@@ -22,7 +22,9 @@ const PURGE = `
   RETURNING 1`;
 
 /**
- * Remembers which messages a consumer has handled, in the transaction that handles them.
+ * Remembers which messages a consumer has handled, in the transaction that handles them. It is for
+ * effects that have no natural key for ever: where the effect's own row refuses a repetition, as in
+ * ledger and banking, an entry for each message would only cost.
  *
  * @param consumer Names the memory, as "ledger-commands": two consumers of one database each see a message once.
  */

@@ -1,4 +1,3 @@
-import { inboxMigrations } from "@ferry/platform/inbox";
 import { runService } from "@ferry/platform/lifecycle";
 import { readConfig } from "./config.ts";
 import { createLedgerService } from "./service.ts";
@@ -7,6 +6,6 @@ import { ledgerMigrations } from "./store/migrations.ts";
 await runService({
   name: "ledger",
   config: readConfig(),
-  migrations: [inboxMigrations, ledgerMigrations],
+  migrations: [ledgerMigrations],
   create: createLedgerService,
 });

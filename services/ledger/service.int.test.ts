@@ -8,6 +8,7 @@ import {
   LedgerService,
   PlaceHoldRequestSchema,
   PlaceHoldResponseSchema,
+  ReleaseHoldRequestSchema,
   SettleHoldRequestSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import {
@@ -21,7 +22,6 @@ import {
 import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, deadLetterTopic, type ReceivedRecord, writeHeaders } from "@ferry/platform/events";
-import { inboxMigrations } from "@ferry/platform/inbox";
 import type { Component } from "@ferry/platform/lifecycle";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
@@ -44,12 +44,12 @@ let drop: () => Promise<void>;
 let ledger: Client<typeof LedgerService>;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, inboxMigrations, ledgerMigrations]);
+  const run = (url: string) => migrate(url, [outboxMigrations, ledgerMigrations]);
   const made = await createTestDatabase({ name: "ledger_service", run });
   drop = made.drop;
   database = openDatabase({ url: made.url });
   const outbox = createOutbox({ database, bus, source: "ferry/ledger", logger });
-  const service = createLedgerService({ database, bus, outbox, logger });
+  const service = createLedgerService({ database, bus, outbox });
   const authority = createAuthorityState();
   authority.apply({
     snapshot: true,
@@ -151,36 +151,35 @@ function sendMoney(memberId: string, accountId: string, sagaId: string, tracepar
   return { transferId, sequence: [placed, late, settled, placed, hold("place-hold-again")], last: hold("last") };
 }
 
-test("commands over the bus are answered once each, to the saga and step that asked", async () => {
+test("commands over the bus are answered to the saga and step that asked, as often as they are delivered", async () => {
   const [memberId, sagaId] = [newUuid(), newUuid()];
   const traceparent = newTraceparent(true);
   const accountId = await openFunded(memberId, 100n);
   const { transferId, sequence, last } = sendMoney(memberId, accountId, sagaId, traceparent);
   await bus.publish(sequence);
   const ofSaga = (one: ReceivedRecord) => one.headers.saga_id === sagaId;
-  await arrived(REPLIES, 4, ofSaga);
+  await arrived(REPLIES, sequence.length, ofSaga);
 
-  // The whole sequence once more: what is delivered twice has neither effect nor answer.
+  // The whole sequence once more: it has no second effect, and gets the answers that it got before.
   await bus.publish([...sequence, last]);
-  await arrived(REPLIES, 5, ofSaga);
+  await arrived(REPLIES, 2 * sequence.length + 1, ofSaga);
   const replies = bus.records(REPLIES).filter(ofSaga);
   const answers = replies.map(({ headers, value }) => [
     headers.saga_step,
     fromBinary(PlaceHoldResponseSchema, value!).failure?.code,
   ]);
   // Order is kept per transfer: replies are keyed by it.
+  const steps = ["place-hold", "settle", "place-hold", "place-hold-again"];
   assert.deepEqual(
     answers.filter(([step]) => step !== "late"),
-    [
-      ["place-hold", undefined],
-      ["settle", undefined],
-      ["place-hold-again", undefined],
-      ["last", undefined],
-    ],
+    [...steps, ...steps, "last"].map((step) => [step, undefined]),
   );
   assert.deepEqual(
     answers.filter(([step]) => step === "late"),
-    [["late", "EXPIRED"]],
+    [
+      ["late", "EXPIRED"],
+      ["late", "EXPIRED"],
+    ],
   );
   const first = replies.find(({ headers }) => headers.saga_step === "place-hold");
   assert.equal(first?.key, transferId);
@@ -190,6 +189,22 @@ test("commands over the bus are answered once each, to the saga and step that as
   const { account } = await ledger.getAccount({ accountId }, as(memberId));
   assert.deepEqual([account?.balance?.minorUnits, account?.available?.minorUnits], [40n, 40n]);
   await assertBooksHold(database);
+});
+
+test("a hold that is delivered again after its release is not placed anew, and nobody hears that it is", async () => {
+  const [memberId, sagaId, transferId] = [newUuid(), newUuid(), newUuid()];
+  const sourceAccountId = await openFunded(memberId, 100n);
+  const request = { transferId, sourceAccountId, payerMemberId: memberId, amount: euros(60n) };
+  const placed = record(PlaceHoldRequestSchema, sourceAccountId, request, { sagaId });
+  const release = record(ReleaseHoldRequestSchema, sourceAccountId, { transferId, sourceAccountId }, { sagaId });
+  await bus.publish([placed, release, placed, release]);
+  const replies = await arrived(REPLIES, 4, (one) => one.headers.saga_id === sagaId);
+  assert.deepEqual(
+    replies.map(({ value }) => fromBinary(PlaceHoldResponseSchema, value!).failure?.code),
+    [undefined, undefined, "HOLD_RELEASED", undefined],
+  );
+  const { account } = await ledger.getAccount({ accountId: sourceAccountId }, as(memberId));
+  assert.equal(account?.available?.minorUnits, 100n);
 });
 
 test("what can never be carried out goes to the dead letters alone, and the rest of its set is answered", async () => {

@@ -2,10 +2,8 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { Database } from "@ferry/platform/db";
 import type { Bus } from "@ferry/platform/events";
-import { createInbox, createInboxPurger } from "@ferry/platform/inbox";
 import type { Service } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
-import type { Logger } from "@ferry/platform/telemetry";
 import { createAnswerCommands } from "./app/answer-commands.ts";
 import { createCarryOut } from "./app/carry-out.ts";
 import { createCloseAccount } from "./app/close-account.ts";
@@ -23,17 +21,16 @@ export interface LedgerDeps {
   database: Database;
   bus: Bus;
   outbox: Outbox;
-  logger: Logger;
 }
 
 /** Internal balances: accounts, double-entry postings, holds. One handler of commands stands behind the bus and behind rpc. */
-export function createLedgerService({ database, bus, outbox, logger }: LedgerDeps): Service {
+export function createLedgerService({ database, bus, outbox }: LedgerDeps): Service {
   const carryOut = createCarryOut({ store: createCommandStore() });
-  const answerCommands = createAnswerCommands({ carryOut, inbox: createInbox({ consumer: "ledger" }), outbox });
+  const answerCommands = createAnswerCommands({ carryOut, outbox });
   const rpcs = { ...createAccountRpcs(createAccountUseCases(database)), ...createCommandRpcs({ database, carryOut }) };
   return {
     routes: (router: ConnectRouter) => void router.service(LedgerService, rpcs),
-    components: [createInboxPurger({ database, logger }), createCommandsConsumer({ bus, database, answerCommands })],
+    components: [createCommandsConsumer({ bus, database, answerCommands })],
   };
 }
 

@@ -56,9 +56,9 @@ export function createCommandsConsumer({ bus, database, answerCommands }: Option
 
 /** @throws FerryError INVALID_REQUEST: such a message can never succeed, and goes to the dead letters alone. */
 function toReceived(envelope: Envelope<CommandMessage>, nowMs: number): ReceivedCommand {
-  const { id, message, replyTo, sagaId, sagaStep, traceparent, expiresAt } = envelope;
+  const { message, replyTo, sagaId, sagaStep, traceparent, expiresAt } = envelope;
   if (replyTo !== undefined && !REPLY_TOPIC.test(replyTo))
     throw invalidRequest([{ field: "reply_to", description: "must be a topic for replies" }]);
   const expired = expiresAt !== undefined && expiresAt.getTime() <= nowMs;
-  return { id, command: toCommand(message, expired), message, replyTo, sagaId, sagaStep, traceparent };
+  return { command: toCommand(message, expired), message, replyTo, sagaId, sagaStep, traceparent };
 }
