@@ -1,17 +1,23 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { openDatabase } from "@ferry/platform/db";
 import { EdgeCaller, toAccount, toBank } from "../../test/support/client.ts";
 import type { DriverSetUp } from "../driver/protocol.ts";
 import type { BenchPlatform } from "../platform.ts";
-import { type Copy, multiply, type Replacement } from "./multiply.ts";
+import { type Copy, multiply, naming, type Replacement, writtenWithin } from "./multiply.ts";
 
 /** A chunk of copies is one transaction. */
 const CHUNK_TIMEOUT_MS = 120_000;
 const HISTORY_DAYS = 30;
 const AMOUNT = "1";
+/** Its last messages are written a moment after its end is told. */
+const SETTLING_MS = 500;
 
 interface Template {
   id: string;
   memberId: string;
+  /** When it was on its way, and nothing else was. */
+  from: Date;
+  to: Date;
 }
 
 interface Generation {
@@ -42,9 +48,11 @@ async function sendTemplates(
   const token = members[from!.member]!.accessToken;
   const memberId = (await edge.expect(200, "GET", "/v1/members/me", { token })).member.id as string;
   const send = async (body: Parameters<EdgeCaller["transfer"]>[1]): Promise<Template> => {
+    const from = new Date();
     const { transfer } = (await edge.transfer(token, body, { waitSeconds: 20 })).body.data;
     if (transfer.state !== "TRANSFER_STATE_COMPLETED") throw new Error(`the template is ${JSON.stringify(transfer)}`);
-    return { id: transfer.id, memberId };
+    await pause(SETTLING_MS);
+    return { id: transfer.id, memberId, from, to: new Date() };
   };
   return {
     internal: await send(toAccount(from!.accountId, to!.accountId, AMOUNT)),
@@ -72,31 +80,38 @@ async function inDatabase<T>(
   }
 }
 
+/** Tables that services may do without; every other one must have rows of the template. */
+const MAY_BE_EMPTY = new Set(["inbox", "outbox"]);
+
 /** Copies what a template left in tables of a service, and leaves the tables as a quiet night would: vacuumed, with statistics. */
-async function copyTables(
-  generation: Generation,
-  service: string,
-  must: readonly string[],
-  copies: readonly Copy[],
-): Promise<void> {
+async function copyTables(generation: Generation, service: string, copies: readonly Copy[]): Promise<void> {
+  const { count, log } = generation;
   await inDatabase(generation, service, async (database) => {
     for (const copy of copies) {
       const startedAt = Date.now();
-      const rows = await multiply(database, copy, generation.count);
-      if (rows === 0 && must.includes(copy.table))
+      const rows = await multiply(database, copy, count);
+      if (rows === 0 && !MAY_BE_EMPTY.has(copy.table))
         throw new Error(`a transfer left nothing in ${service}'s table ${copy.table}`);
-      generation.log(
-        `  history: ${service}.${copy.table} has ${rows} × ${generation.count} rows more after ${Date.now() - startedAt} ms`,
-      );
+      if (rows > 0)
+        log(`  history: ${rows * count} rows more in ${service}.${copy.table}, ${Date.now() - startedAt} ms`);
     }
     await database.query("VACUUM (ANALYZE)");
   });
 }
 
-/** Message tables: what is old enough to have been published long ago, so below every mark. */
-const messages = (base: Omit<Copy, "table">): Copy[] => [
-  { ...base, table: "inbox", columns: {} },
-  { ...base, table: "outbox", columns: { xid: "'10'::xid8" } },
+/**
+ * What a transfer left in its service's inbox and outbox. The outbox's rows are given an old
+ * transaction's number, since what is above the mark would be published.
+ */
+const messages = (template: Template, replacements: readonly Replacement[], values: readonly unknown[]): Copy[] => [
+  { table: "inbox", template: naming("inbox", template.id), replacements, values },
+  {
+    table: "outbox",
+    template: writtenWithin(template.from, template.to),
+    replacements,
+    values,
+    columns: { xid: "'10'::xid8" },
+  },
 ];
 
 async function fillTransfer(
@@ -105,14 +120,16 @@ async function fillTransfer(
   replacements: readonly Replacement[],
 ): Promise<void> {
   const { accounts, owners, count } = generation;
-  const base = { templateId: template.id, replacements, values: [accounts, owners] };
-  const times = { created_at: timeOf(count), updated_at: timeOf(count) };
-  await copyTables(
-    generation,
-    "transfer",
-    ["transfer", "saga"],
-    [{ ...base, table: "transfer", columns: times }, { ...base, table: "saga", columns: times }, ...messages(base)],
-  );
+  const values = [accounts, owners];
+  const columns = { created_at: timeOf(count), updated_at: timeOf(count) };
+  const copies = ["transfer", "saga"].map((table) => ({
+    table,
+    template: naming(table, template.id),
+    replacements,
+    values,
+    columns,
+  }));
+  await copyTables(generation, "transfer", [...copies, ...messages(template, replacements, values)]);
 }
 
 /**
@@ -145,18 +162,17 @@ async function fillLedger(
     balance_after: `($4::bigint[])[1 + ${index}] + CASE WHEN NOT ${firstOfRound} THEN 0 WHEN ${pays} THEN -1 ELSE 1 END`,
     created_at: timeOf(count),
   };
-  const base = { templateId: template.id, replacements, values: [accounts, owners] };
+  const values = [accounts, owners];
   const times = { created_at: timeOf(count), updated_at: timeOf(count) };
-  await copyTables(
-    generation,
-    "ledger",
-    ["hold", "entry"],
-    [
-      { ...base, table: "hold", columns: times },
-      { ...base, table: "entry", values: [...base.values, versions, balances], columns },
-      ...messages(base),
-    ],
-  );
+  const hold = { table: "hold", template: naming("hold", template.id), replacements, values, columns: times };
+  const entry = {
+    table: "entry",
+    template: naming("entry", template.id),
+    replacements,
+    values: [...values, versions, balances],
+    columns,
+  };
+  await copyTables(generation, "ledger", [hold, entry, ...messages(template, replacements, values)]);
   await inDatabase(generation, "ledger", (database) =>
     database.query("UPDATE account SET version = version + $2 WHERE id = ANY($1::uuid[])", [
       accounts,
@@ -167,13 +183,10 @@ async function fillLedger(
 
 /** Banking's record of as many calls that ended. What the bank itself has of them would be all in its memory, so they are no transfers' of ours. */
 async function fillBanking(generation: Generation, template: Template): Promise<void> {
-  const base = { templateId: template.id, replacements: [{ value: template.id, expression: historyId("call") }] };
-  await copyTables(
-    generation,
-    "banking",
-    ["bank_call"],
-    [{ ...base, table: "bank_call", columns: { started_at: timeOf(generation.count) } }, ...messages(base)],
-  );
+  const replacements = [{ value: template.id, expression: historyId("call") }];
+  const columns = { started_at: timeOf(generation.count) };
+  const call = { table: "bank_call", template: naming("bank_call", template.id), replacements, columns };
+  await copyTables(generation, "banking", [call, ...messages(template, replacements, [])]);
 }
 
 /**
@@ -201,9 +214,11 @@ export async function generateHistory(
     { value: accounts[1]!, expression: payee("$1::uuid[]", size) },
     { value: internal.memberId, expression: payer("$2::uuid[]", size) },
   ];
-  await fillTransfer(generation, internal, replacements);
-  await fillLedger(generation, internal, replacements);
-  await fillBanking(generation, external);
+  await Promise.all([
+    fillTransfer(generation, internal, replacements),
+    fillLedger(generation, internal, replacements),
+    fillBanking(generation, external),
+  ]);
   await inDatabase(generation, "ledger", (database) => database.query("CHECKPOINT"));
   return { completed: count + 2 };
 }

@@ -8,16 +8,14 @@ export interface Replacement {
 
 export interface Copy {
   table: string;
-  /** Rows of the template: those that name this id anywhere. */
-  templateId: string;
+  /** SQL that tells the rows of the template. */
+  template: string;
   /** Ids of the template that become others in each copy. */
   replacements: readonly Replacement[];
   /** SQL for single columns, where a replaced id is not enough. May use `i` and the row `t`. */
   columns?: Readonly<Record<string, string>>;
   /** Values for $1, $2, … in the expressions. */
   values?: readonly unknown[];
-  /** Further tables for the expressions to use, as ", LATERAL (…) AS x". */
-  from?: string;
 }
 
 interface Column {
@@ -27,6 +25,13 @@ interface Column {
 
 const SEARCHED = new Set(["text", "json", "jsonb", "character varying"]);
 const CHUNK = 20_000;
+
+/** SQL that tells the rows of a table that name an id anywhere. */
+export const naming = (table: string, id: string): string => `"${table}"::text LIKE ${quote(`%${id}%`)}`;
+
+/** SQL that tells the rows that were written in a stretch of time. */
+export const writtenWithin = (from: Date, to: Date): string =>
+  `created_at >= ${quote(from.toISOString())} AND created_at < ${quote(to.toISOString())}`;
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
@@ -57,12 +62,12 @@ async function columnsOf(database: Database, table: string): Promise<Column[]> {
  * Writes copies of the rows that one real transfer left in a table, numbered from 0, each with ids of
  * its own: as the platform writes them, whatever the columns of the table are today.
  *
- * @returns how many rows the template has; 0 when the table does not name it.
+ * @returns how many rows the template has; 0 when there is no such table, or it has none.
  */
 export async function multiply(database: Database, copy: Copy, count: number): Promise<number> {
-  const { table, templateId, replacements, columns = {}, values = [], from = "" } = copy;
+  const { table, template, replacements, columns = {}, values = [] } = copy;
   const known = await columnsOf(database, table);
-  const template = `"${table}"::text LIKE ${quote(`%${templateId}%`)}`;
+  if (known.length === 0) return 0;
   const names = known.map(({ name }) => `"${name}"`).join(", ");
   const [found] = await database.query<{ rows: number }>(
     `SELECT count(*)::int AS rows FROM "${table}" WHERE ${template}`,
@@ -71,7 +76,7 @@ export async function multiply(database: Database, copy: Copy, count: number): P
   const expressions = known.map((column) => columns[column.name] ?? expressionOf(column, replacements)).join(", ");
   const bounds = [`$${values.length + 1}::bigint`, `$${values.length + 2}::bigint`];
   // The template is taken once, before the copies are there.
-  const insert = `INSERT INTO "${table}" (${names}) SELECT ${expressions} FROM generate_series(${bounds.join(", ")}) AS i, template_${table} AS t${from}`;
+  const insert = `INSERT INTO "${table}" (${names}) SELECT ${expressions} FROM generate_series(${bounds.join(", ")}) AS i, template_${table} AS t`;
   await database.query(`DROP TABLE IF EXISTS template_${table}`);
   await database.query(`CREATE TABLE template_${table} AS SELECT * FROM "${table}" WHERE ${template}`);
   try {

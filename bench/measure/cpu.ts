@@ -32,8 +32,8 @@ function commandLineOf(pid: number): string {
 /** A backend of PostgreSQL counts for the service whose database it serves, the rest for the server. */
 function detailOf(root: string, pid: number): string {
   if (root !== "postgres") return root;
-  const database = /^postgres: \w+ (\w+) /.exec(commandLineOf(pid))?.[1];
-  return `postgres:${database?.replace(/^ferry_/, "") ?? "server"}`;
+  const service = /^postgres: \w+ ferry_(\w+) /.exec(commandLineOf(pid))?.[1];
+  return `postgres:${service ?? "server"}`;
 }
 
 /**

@@ -21,10 +21,15 @@ function describeCpu({
 /** What a scenario gave, in a few lines. */
 export function summarize(report: ScenarioReport): string[] {
   const { calibration, machine, unit } = report;
+  const end = `errors ${report.errors}  books ${report.booksOk ? "hold" : "DO NOT HOLD"}`;
+  const rate = `${whole(report.transfersPerSecond)} ${unit}s/s  p50 ${decimals(report.p50Ms, 1)} ms  p99 ${decimals(report.p99Ms, 1)} ms  over 1 s ${decimals(report.shareOverOneSecond * 100, 2)} %`;
+  const counted = report.count > 0;
+  const speed = `calibration ${decimals(calibration.cpuMs, 1)} ms, ${decimals(calibration.factor, 2)} of the reference${calibration.slow ? " (slow)" : ""}; machine ${decimals(machine.idlePercent, 1)} % idle, ${decimals(machine.stealPercent, 1)} % stolen`;
+  const normalized = `on the reference machine ${decimals(report.cpuMsPerTransfer / calibration.factor, 3)} ms: `;
   const lines = [
-    `${report.scenario}: ${whole(report.transfersPerSecond)} ${unit}s/s  p50 ${decimals(report.p50Ms, 1)} ms  p99 ${decimals(report.p99Ms, 1)} ms  over 1 s ${decimals(report.shareOverOneSecond * 100, 2)} %  errors ${report.errors}  books ${report.booksOk ? "hold" : "DO NOT HOLD"}`,
-    describeCpu(report),
-    `  on the reference machine ${decimals(report.cpuMsPerTransfer / calibration.factor, 3)} ms: calibration ${decimals(calibration.cpuMs, 1)} ms, ${decimals(calibration.factor, 2)} of the reference${calibration.slow ? " (slow)" : ""}; machine ${decimals(machine.idlePercent, 1)} % idle, ${decimals(machine.stealPercent, 1)} % stolen`,
+    counted ? `${report.scenario}: ${rate}  ${end}` : `${report.scenario}: ${end}`,
+    ...(counted ? [describeCpu(report)] : []),
+    `  ${counted ? normalized : ""}${speed}`,
   ];
   for (const [name, fact] of Object.entries(report.facts))
     lines.push(`  ${name}: ${typeof fact === "number" ? decimals(fact, Number.isInteger(fact) ? 0 : 3) : fact}`);
