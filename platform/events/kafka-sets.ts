@@ -1,7 +1,8 @@
 import type { Logger } from "@ferry/platform/telemetry";
 import type * as KafkaJs from "kafkajs";
-import { handleSet, pause } from "./handle-set.ts";
+import { handleSet } from "./handle-set.ts";
 import { isMembershipError } from "./kafka-client.ts";
+import { Commits } from "./kafka-commits.ts";
 import { DecodedRecord } from "./kafkajs-records.ts";
 import type { OutgoingRecord, ReceivedRecord, SubscribeOptions } from "./types.ts";
 
@@ -67,15 +68,23 @@ function keepAlive(payload: KafkaJs.EachBatchPayload, everyMs: number, lost: (er
 
 /**
  * kafkajs hands over one partition at a time. This gathers what has arrived of all partitions into one
- * set, and lets each partition go on when the set is handled and its offsets are committed.
+ * set, and lets each partition go on when the set is handled and its offsets are on their way.
  */
 export class Sets {
   readonly #options: SetOptions;
+  readonly #commits: Commits;
   #waiting: Fetched[] = [];
   #running = false;
 
   constructor(options: SetOptions) {
     this.#options = options;
+    const { logger, stopping, subscribe } = options;
+    this.#commits = new Commits({ logger, stopping, group: subscribe.group });
+  }
+
+  /** Commits the offsets of all sets that were handled. */
+  commit(): Promise<void> {
+    return this.#commits.flush();
   }
 
   /** As kafkajs's eachBatch. Rejects only when the membership is lost, which makes kafkajs join again. */
@@ -127,7 +136,7 @@ export class Sets {
       if (done) {
         for (const { payload, records, taken } of this.#waiting)
           if (taken > 0) payload.resolveOffset(String(records[taken - 1]!.offset));
-        await this.#commit(first);
+        await this.#commits.resolved(first);
         onMove(undefined);
       }
       if (lost !== undefined) throw lost;
@@ -147,20 +156,5 @@ export class Sets {
       for (; fetched.taken < upTo; fetched.taken++) set.push(fetched.records[fetched.taken]!);
     }
     return set;
-  }
-
-  /** Commits what was resolved. Tried until it works, the membership is lost, or the subscription stops. */
-  async #commit(payload: KafkaJs.EachBatchPayload): Promise<void> {
-    const { logger, stopping, subscribe } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      try {
-        // With an empty object kafkajs commits all that was resolved and not yet committed.
-        return await payload.commitOffsetsIfNecessary({} as KafkaJs.Offsets);
-      } catch (error) {
-        if (isMembershipError(error)) throw error;
-        logger.warn({ group: subscribe.group, error: String(error), attempt }, "offsets could not be committed yet");
-        if (!(await pause(attempt, stopping))) return;
-      }
-    }
   }
 }

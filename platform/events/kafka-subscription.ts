@@ -45,6 +45,7 @@ class KafkaSubscription implements Subscription {
   readonly #heartbeatMs: number;
   #assigned: Readonly<Record<string, readonly number[]>> | undefined;
   #paused: string | undefined;
+  #sets: Sets | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: KafkaSubscriptionOptions) {
@@ -76,8 +77,14 @@ class KafkaSubscription implements Subscription {
 
   stop(): Promise<void> {
     this.#stopping.abort();
-    this.#stopped ??= this.#consumer.disconnect();
+    this.#stopped ??= this.#leave();
     return this.#stopped;
+  }
+
+  /** A set at hand is finished and committed by itself before kafkajs leaves the group. */
+  async #leave(): Promise<void> {
+    await this.#sets?.commit();
+    await this.#consumer.disconnect();
   }
 
   unready(): string | undefined {
@@ -95,6 +102,7 @@ class KafkaSubscription implements Subscription {
     });
     on(events.REBALANCING, () => {
       this.#assigned = undefined;
+      void this.#sets?.commit(); // What is handled need not come again to the next owner of its partition.
     });
     on(events.CRASH, ({ payload }) => {
       this.#assigned = undefined;
@@ -140,6 +148,7 @@ class KafkaSubscription implements Subscription {
         watchdog.moved();
       },
     });
+    this.#sets = sets;
     await this.#consumer.run({
       ...{ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: CONCURRENT_PARTITIONS },
       eachBatch: (payload) => sets.eachBatch(payload),
