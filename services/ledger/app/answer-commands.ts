@@ -31,13 +31,12 @@ interface Options {
  */
 export function createAnswerCommands({ carryOut, outbox }: Options) {
   return async (tx: Transaction, received: readonly ReceivedCommand[]): Promise<void> => {
-    const outcomes = await carryOut(
-      tx,
-      received.map(({ command }) => command),
-    );
-    const replies = received.flatMap(({ message, replyTo: topic, sagaId, sagaStep, traceparent }, index) =>
-      topic === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic, sagaId, sagaStep, traceparent }],
-    );
-    if (replies.length > 0) await outbox.add(tx, replies);
+    const commands = received.map(({ command }) => command);
+    await carryOut(tx, commands, async (outcomes) => {
+      const replies = received.flatMap(({ message, replyTo: topic, sagaId, sagaStep, traceparent }, index) =>
+        topic === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic, sagaId, sagaStep, traceparent }],
+      );
+      if (replies.length > 0) await outbox.add(tx, replies);
+    });
   };
 }

@@ -19,17 +19,28 @@ interface CommandStore {
   saveChanges(tx: Transaction, changes: Changes): Promise<void>;
 }
 
-/** Carries out a set of commands in a transaction; the outcomes come in the order of the commands. */
-export type CarryOut = (tx: Transaction, commands: readonly Command[]) => Promise<Outcome[]>;
+/**
+ * Carries out a set of commands in a transaction; the outcomes come in the order of the commands.
+ *
+ * @param alongside Writes in the same transaction what follows from the outcomes. It is sent together
+ * with the changes, so it must not read them.
+ */
+export type CarryOut = (
+  tx: Transaction,
+  commands: readonly Command[],
+  alongside?: (outcomes: readonly Outcome[]) => Promise<void>,
+) => Promise<Outcome[]>;
 
 /**
  * The one handler behind both doors, the bus and rpc.
  *
  * Locks are taken in one order by all: members' accounts by id, then the platform's own by id. What
- * is read under them (holds, credits) is read after them, so that it is as the last set left it.
+ * is read under them (holds, credits) is read after them, so that it is as the last set left it: a
+ * transaction's statements run one after another in the order in which they are asked for, each on a
+ * snapshot of its own. They are only sent together, to save the ways between.
  */
 export function createCarryOut({ store }: { store: CommandStore }): CarryOut {
-  return async (tx, commands) => {
+  return async (tx, commands, alongside) => {
     if (commands.length === 0) return [];
     const transferIds = new Set<string>();
     const references = new Set<string>();
@@ -37,13 +48,15 @@ export function createCarryOut({ store }: { store: CommandStore }): CarryOut {
       if (command.kind === "credit-account") references.add(command.reference);
       else transferIds.add(command.transferId);
 
-    const accounts = await store.lockAccounts(tx, [...new Set(commands.flatMap(accountsOf))]);
-    const holds = await store.findHolds(tx, [...transferIds]);
-    const credits = await store.findCredits(tx, [...references]);
+    const [accounts, holds, credits] = await Promise.all([
+      store.lockAccounts(tx, [...new Set(commands.flatMap(accountsOf))]),
+      store.findHolds(tx, [...transferIds]),
+      store.findCredits(tx, [...references]),
+    ]);
     const wanted = internalAccountsFor({ accounts, holds, credits }, commands);
     const internal = await store.lockInternalAccounts(tx, wanted, stripeFor(commands));
     const { outcomes, changes } = decide({ accounts, internal, holds, credits }, commands);
-    await store.saveChanges(tx, changes);
+    await Promise.all([store.saveChanges(tx, changes), alongside?.(outcomes)]);
     return outcomes;
   };
 }
