@@ -18,6 +18,16 @@ const RESERVED =
 const HIDDEN =
   /^(?::|grpc-(?:encoding|accept-encoding|timeout|status|message|status-details-bin)$|(?:accept-encoding|te)$)/;
 
+/** Whether a name (in lower case) is one that the engine alone writes. */
+export function isReserved(name: string): boolean {
+  return RESERVED.test(name);
+}
+
+/** Whether a name (in lower case) is kept from the application. */
+export function isHidden(name: string): boolean {
+  return HIDDEN.test(name);
+}
+
 /** A message, or the fields of one. */
 export type MessageInit = MessageInitShape<DescMessage>;
 

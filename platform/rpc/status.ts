@@ -14,7 +14,8 @@ import {
 import { Metadata } from "@grpc/grpc-js";
 import { asBuffer } from "./metadata.ts";
 
-const DETAILS = "grpc-status-details-bin";
+/** Name of the trailer with google.rpc.Status. */
+export const DETAILS = "grpc-status-details-bin";
 const DOMAIN = "ferry";
 /** Trailers must stay small: many clients take 8 KB of headers in all. */
 const MAX_FIELDS = 32;
@@ -25,6 +26,8 @@ export interface WireStatus {
   code: number;
   details: string;
   metadata?: Metadata;
+  /** google.rpc.Status, where it was read already. */
+  packed?: Uint8Array;
 }
 
 /** What a status without our ErrorInfo means to us, by its code: from the engine itself, or from a server in another language. */
@@ -80,7 +83,7 @@ function plainText(text: string, maxLength: number): string {
 }
 
 /** What the engine sends for an error. */
-export function toWireStatus(error: FerryError): Required<WireStatus> {
+export function toWireStatus(error: FerryError): Required<Omit<WireStatus, "packed">> {
   const details = plainText(error.message, MAX_MESSAGE_LENGTH);
   const metadata = new Metadata();
   metadata.set(DETAILS, asBuffer(toBinary(StatusSchema, statusOf(error, details))));
@@ -89,7 +92,7 @@ export function toWireStatus(error: FerryError): Required<WireStatus> {
 
 /** The error that a status other than OK tells. */
 export function fromWireStatus(status: WireStatus): FerryError {
-  const bytes = status.metadata?.get(DETAILS)[0];
+  const bytes = status.packed ?? status.metadata?.get(DETAILS)[0];
   if (bytes !== undefined && typeof bytes !== "string") {
     try {
       const { details, message } = fromBinary(StatusSchema, bytes);

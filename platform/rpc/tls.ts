@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
-import { type PeerCertificate, checkServerIdentity as verifyServerIdentity } from "node:tls";
-import { ChannelCredentials, type ChannelOptions, ServerCredentials } from "@grpc/grpc-js";
+import type { ConnectionOptions } from "node:tls";
+import { ServerCredentials } from "@grpc/grpc-js";
 
 /** Certificate, key and authority, each as PEM text. With an authority both sides prove who they are. */
 export interface TlsOptions {
@@ -21,22 +21,14 @@ export function serverCredentials(tls: TlsOptions | undefined): ServerCredential
   return ServerCredentials.createSsl(authority, [{ cert_chain, private_key }], authority !== null);
 }
 
-/** Credentials and engine options for a channel to a host. The certificate must be the host's, be it a name or an address. */
-export function channelSecurity(
-  tls: TlsOptions | undefined,
-  host: string,
-): { credentials: ChannelCredentials; options: ChannelOptions } {
-  if (tls === undefined) return { credentials: ChannelCredentials.createInsecure(), options: {} };
-  const { caPem, keyPem, certPem } = tls;
-  const address = host.replace(/^\[|\]$/g, "");
-  const parts = [bytes(caPem), bytes(keyPem), bytes(certPem)] as const;
-  if (isIP(address) === 0) return { credentials: ChannelCredentials.createSsl(...parts), options: {} };
-  // TLS sends no address as the server's name (RFC 6066) and Node refuses to, but the engine would:
-  // some name is sent, and the certificate is checked for the address.
-  const checkServerIdentity = (_name: string, certificate: PeerCertificate) =>
-    verifyServerIdentity(address, certificate);
-  return {
-    credentials: ChannelCredentials.createSsl(...parts, { checkServerIdentity }),
-    options: { "grpc.ssl_target_name_override": "localhost" },
-  };
+/**
+ * How a client secures a socket to one address of a host; undefined for plaintext. The certificate must be the
+ * host's, be it a name or an address.
+ */
+export function clientSecurity(tls: TlsOptions | undefined, host: string): ConnectionOptions | undefined {
+  if (tls === undefined) return undefined;
+  const name = host.replace(/^\[|\]$/g, "");
+  const [ca, cert, key] = [tls.caPem, tls.certPem, tls.keyPem].map((pem) => (pem === "" ? undefined : pem));
+  // TLS sends no address as the server's name (RFC 6066): Node checks the certificate for what it connects to then.
+  return { ca, cert, key, ...(isIP(name) === 0 ? { servername: name } : {}) };
 }

@@ -2,13 +2,15 @@ import { create, type DescMethod, type DescMethodStreaming, type DescMethodUnary
 import type { ServiceIdentity } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { currentContext } from "@ferry/platform/telemetry";
-import type { Metadata } from "@grpc/grpc-js";
-import { asBuffer, firstText, type HeadersInput, METADATA, type MessageInit, toMetadata } from "../metadata.ts";
-import type { Connection } from "./connection.ts";
+import { type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";
+import { frameOf } from "./answer.ts";
+import type { Outgoing } from "./call.ts";
+import { addHeaders, findHeader, type HeaderList } from "./headers.ts";
 import { calledMethod, deadlineOf } from "./method.ts";
 import { RetryBudget, withRetries } from "./retry.ts";
+import type { Sessions } from "./sessions.ts";
 import { type IncomingStream, openStream } from "./stream.ts";
-import { type Incoming, type Outgoing, sendUnary } from "./unary.ts";
+import { type Incoming, sendUnary } from "./unary.ts";
 
 export interface CallSettings {
   headers?: HeadersInput;
@@ -18,7 +20,7 @@ export interface CallSettings {
 }
 
 interface CallerOptions {
-  connection: Connection;
+  sessions: Sessions;
   audience: string;
   identity: ServiceIdentity | undefined;
   maxMessageBytes: number;
@@ -36,11 +38,11 @@ export class Caller {
   /** Rejects with FerryError. */
   async unary(desc: DescMethodUnary, message: MessageInit, settings: CallSettings): Promise<Incoming> {
     const out = this.prepare(desc, settings);
-    const body = this.encode(desc, message);
+    const frame = this.encode(desc, message);
     this.budget.earn();
-    if (!out.method.policy.retrySafe) return sendUnary(out, body);
+    if (!out.method.policy.retrySafe) return sendUnary(out, frame);
     const { deadlineAtMs, signal } = out;
-    return withRetries(() => sendUnary(out, body), { budget: this.budget, deadlineAtMs, signal });
+    return withRetries(() => sendUnary(out, frame), { budget: this.budget, deadlineAtMs, signal });
   }
 
   /** Rejects with FerryError. Streams are not tried again: what was read of them cannot be taken back. */
@@ -52,35 +54,33 @@ export class Caller {
     return openStream(this.prepare(desc, settings), requests);
   }
 
-  private prepare(desc: DescMethod, { headers, timeoutMs, signal }: CallSettings): Outgoing {
+  private prepare(desc: DescMethod, { headers: given, timeoutMs, signal }: CallSettings): Outgoing {
+    const { sessions, maxMessageBytes } = this.options;
     const method = calledMethod(desc);
-    const metadata = this.metadata(headers);
-    const prefer = method.policy.maxWaitMs === 0 ? undefined : firstText(metadata, METADATA.prefer);
-    const deadlineAtMs = deadlineOf(method, timeoutMs, prefer);
-    return { connection: this.options.connection, method, metadata, deadlineAtMs, signal };
+    const headers = this.headers(given);
+    const prefer = method.policy.maxWaitMs === 0 ? undefined : findHeader(headers, METADATA.prefer);
+    return { sessions, method, headers, deadlineAtMs: deadlineOf(method, timeoutMs, prefer), signal, maxMessageBytes };
   }
 
   /** The caller's own headers come before what the channel and the work at hand add. */
-  private metadata(headers: HeadersInput): Metadata {
-    const metadata = toMetadata(headers);
+  private headers(given: HeadersInput): HeaderList {
+    const headers: HeaderList = [];
+    addHeaders(headers, given);
     const { identity, audience } = this.options;
-    if (identity !== undefined && isAbsent(metadata, METADATA.authorization))
-      metadata.set(METADATA.authorization, identity.authorizationFor(audience));
+    if (identity !== undefined && findHeader(headers, METADATA.authorization) === undefined)
+      headers.push(METADATA.authorization, identity.authorizationFor(audience));
     const { requestId, traceparent } = currentContext();
-    if (requestId !== undefined && isAbsent(metadata, METADATA.requestId)) metadata.set(METADATA.requestId, requestId);
-    if (traceparent !== undefined && isAbsent(metadata, METADATA.traceparent))
-      metadata.set(METADATA.traceparent, traceparent);
-    return metadata;
+    if (requestId !== undefined && findHeader(headers, METADATA.requestId) === undefined)
+      headers.push(METADATA.requestId, requestId);
+    if (traceparent !== undefined && findHeader(headers, METADATA.traceparent) === undefined)
+      headers.push(METADATA.traceparent, traceparent);
+    return headers;
   }
 
   private encode(desc: DescMethodUnary, message: MessageInit): Buffer {
-    const body = asBuffer(toBinary(desc.input, create(desc.input, message)));
+    const bytes = toBinary(desc.input, create(desc.input, message));
     const { maxMessageBytes } = this.options;
-    if (body.length <= maxMessageBytes) return body;
-    throw new FerryError("BODY_TOO_LARGE", `the request of ${body.length} bytes is larger than ${maxMessageBytes}`);
+    if (bytes.length <= maxMessageBytes) return frameOf(bytes);
+    throw new FerryError("BODY_TOO_LARGE", `the request of ${bytes.length} bytes is larger than ${maxMessageBytes}`);
   }
-}
-
-function isAbsent(metadata: Metadata, name: string): boolean {
-  return metadata.get(name).length === 0;
 }

@@ -9,11 +9,12 @@ import type {
 import { type CallOptions, type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import type { ServiceIdentity } from "@ferry/platform/auth";
 import type { Logger } from "@ferry/platform/telemetry";
-import { type MessageInit, toHeaders } from "../metadata.ts";
-import { channelSecurity, type TlsOptions } from "../tls.ts";
+import type { MessageInit } from "../metadata.ts";
+import { clientSecurity, type TlsOptions } from "../tls.ts";
 import { Caller, type CallSettings } from "./caller.ts";
 import { cancelable } from "./cancelable.ts";
-import { Connection } from "./connection.ts";
+import { headersOf } from "./headers.ts";
+import { Sessions } from "./sessions.ts";
 import { createTransport } from "./transport.ts";
 
 export interface ChannelOptions {
@@ -52,23 +53,15 @@ const callers = new WeakMap<RpcChannel, Caller>();
 export function openChannel(options: ChannelOptions): RpcChannel {
   const { audience, identity, logger, connectTimeoutMs = 1_000, renewAfterMs = 10_000 } = options;
   const maxMessageBytes = options.maxMessageBytes ?? 4 * 1_024 * 1_024;
-  const { target, host, secure } = parseUrl(options.url);
-  const security = channelSecurity(options.tls ?? (secure ? {} : undefined), host);
-  const connection = new Connection({
-    target,
-    audience,
-    logger,
-    connectTimeoutMs,
-    renewAfterMs,
-    credentials: security.credentials,
-    engine: { ...engineOptions(maxMessageBytes), ...security.options },
-  });
-  const caller = new Caller({ connection, audience, identity, maxMessageBytes });
+  const url = parseUrl(options.url);
+  const tls = clientSecurity(options.tls ?? (url.protocol === "https:" ? {} : undefined), url.hostname);
+  const sessions = new Sessions({ url, audience, tls, connectTimeoutMs, renewAfterMs, logger });
+  const caller = new Caller({ sessions, audience, identity, maxMessageBytes });
   const channel: RpcChannel = {
     audience,
     transport: createTransport(caller, options.interceptors ?? []),
-    unready: () => connection.unready(),
-    close: () => connection.close(),
+    unready: () => sessions.unready(),
+    close: () => sessions.close(),
   };
   callers.set(channel, caller);
   return channel;
@@ -108,32 +101,13 @@ export async function callUnary<M extends DescMethodUnary>(
   const incoming = await caller.unary(method, message as MessageInit, options);
   return {
     message: incoming.message as MessageShape<M["output"]>,
-    headers: toHeaders(incoming.header),
-    trailers: toHeaders(incoming.trailer),
+    headers: headersOf(incoming.header),
+    trailers: headersOf(incoming.trailer),
   };
 }
 
-function parseUrl(url: string): { target: string; host: string; secure: boolean } {
-  const { protocol, hostname, port } = new URL(url.includes("://") ? url : `http://${url}`);
-  if (protocol !== "http:" && protocol !== "https:") throw new Error(`${url}: a channel needs http or https`);
-  const secure = protocol === "https:";
-  return { host: hostname, target: `dns:${hostname}:${port || (secure ? 443 : 80)}`, secure };
-}
-
-function engineOptions(maxMessageBytes: number) {
-  return {
-    "grpc.max_receive_message_length": maxMessageBytes,
-    "grpc.max_send_message_length": maxMessageBytes,
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 10_000,
-    "grpc.keepalive_permit_without_calls": 1,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 3_000,
-    "grpc.dns_min_time_between_resolutions_ms": 5_000,
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.enable_http_proxy": 0,
-    "grpc.enable_channelz": 0,
-    "grpc.service_config_disable_resolution": 1,
-    "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-  };
+function parseUrl(text: string): URL {
+  const url = new URL(text.includes("://") ? text : `http://${text}`);
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw new Error(`${text}: a channel needs http or https`);
+  return url;
 }

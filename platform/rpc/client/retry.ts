@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FerryError } from "@ferry/platform/errors";
-import { NoConnection } from "./connection.ts";
+import { NoConnection } from "./sessions.ts";
 
 /** Tries after the first. */
 const MAX_RETRIES = 2;

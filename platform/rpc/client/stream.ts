@@ -1,13 +1,14 @@
-import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import type { FerryError } from "@ferry/platform/errors";
-import { type experimental, type Metadata, status as Status, type StatusObject } from "@grpc/grpc-js";
-import { asBuffer, type MessageInit, toHeaders } from "../metadata.ts";
+import type { ClientHttp2Session } from "node:http2";
+import { create, type Message, toBinary } from "@bufbuild/protobuf";
+import { FerryError } from "@ferry/platform/errors";
+import type { MessageInit } from "../metadata.ts";
 import { toFerryError } from "../status.ts";
-import { broken, errorOf, type Outgoing } from "./unary.ts";
+import { broken, FrameReader, frameOf, unframe } from "./answer.ts";
+import { ClientCall, type Outgoing } from "./call.ts";
+import { headersOf } from "./headers.ts";
+import { decodeAnswer } from "./unary.ts";
 
-type Call = experimental.CallStream;
-
-/** The engine drops messages that were not delivered when an error status arrives, so this many are read ahead. */
+/** Messages that wait to be read; with more, the peer is told to wait by flow control. */
 const READ_AHEAD = 4;
 
 export interface IncomingStream {
@@ -19,130 +20,104 @@ export interface IncomingStream {
 
 /** Opens a stream. Resolves with the answer's headers; rejects, then and while it is read, with FerryError. */
 export async function openStream(out: Outgoing, requests: AsyncIterable<MessageInit>): Promise<IncomingStream> {
-  const { connection, deadlineAtMs, signal } = out;
-  const pending = connection.ready(deadlineAtMs, signal);
-  if (pending !== undefined) await pending;
-  if (signal?.aborted === true) throw toFerryError(signal.reason);
-  const call = connection.channel.createCall(out.method.path, deadlineAtMs, null, null, null);
-  const stream = new ClientStream(out, call);
-  stream.start();
-  void stream.send(requests);
-  await stream.headersReceived;
-  return { header: stream.header, trailer: stream.trailer, message: stream };
+  if (out.signal?.aborted === true) throw toFerryError(out.signal.reason);
+  const stream = new StreamCall(out);
+  await stream.start(await out.sessions.take(out.deadlineAtMs, out.signal), requests);
+  return { header: headersOf(stream.header), trailer: stream.trailers, message: stream };
 }
 
-class ClientStream implements AsyncIterable<Message> {
-  header = new Headers();
-  readonly trailer = new Headers();
-  readonly headersReceived: Promise<void>;
-  private readonly out: Outgoing;
-  private readonly call: Call;
-  private resolveHeaders: () => void = () => {};
-  private readonly queue: Uint8Array[] = [];
+class StreamCall extends ClientCall implements AsyncIterable<Message> {
+  readonly trailers = new Headers();
+  private readonly reader: FrameReader;
   private received = 0;
-  private reading = false;
-  private wake: (() => void) | undefined;
-  private ended = false;
-  private error: FerryError | undefined;
-  private readonly abort = () => this.call.cancelWithStatus(Status.CANCELLED, "canceled by the caller");
+  private failure: FerryError | undefined;
+  private readonly opened = Promise.withResolvers<void>();
+  private wakeReader: () => void = () => {};
+  private wakeSender: () => void = () => {};
 
-  constructor(out: Outgoing, call: Call) {
-    this.out = out;
-    this.call = call;
-    this.headersReceived = new Promise((resolve) => {
-      this.resolveHeaders = resolve;
-    });
+  constructor(out: Outgoing) {
+    super(out);
+    this.reader = new FrameReader(out.maxMessageBytes);
   }
 
-  start(): void {
-    this.call.start(this.out.metadata, {
-      onReceiveMetadata: (metadata) => this.onHeaders(metadata),
-      onReceiveMessage: (bytes) => this.onMessage(bytes),
-      onReceiveStatus: (status) => this.onStatus(status),
-    });
-    this.out.signal?.addEventListener("abort", this.abort, { once: true });
-    this.readAhead();
+  /** Resolves when the answer's headers are there, or the call has ended without. */
+  start(session: ClientHttp2Session, requests: AsyncIterable<MessageInit>): Promise<void> {
+    if (this.open(session)) {
+      this.stream.on("drain", () => this.wakeSender());
+      void this.send(requests);
+    }
+    return this.opened.promise;
   }
 
   /** Sends requests as fast as flow control takes them; an error among them cancels the call. */
-  async send(requests: AsyncIterable<MessageInit>): Promise<void> {
+  private async send(requests: AsyncIterable<MessageInit>): Promise<void> {
     const { input } = this.out.method.desc;
     const iterator = requests[Symbol.asyncIterator]();
     try {
       for (;;) {
         const { done, value } = await iterator.next();
-        if (this.ended) await iterator.return?.();
-        if (done === true || this.ended) break;
-        const body = asBuffer(toBinary(input, create(input, value)));
-        await new Promise<void>((resolve) => {
-          this.wakeSender = resolve;
-          this.call.sendMessageWithContext({ callback: () => resolve() }, body);
-        });
+        if (this.over) await iterator.return?.();
+        if (done === true || this.over) break;
+        if (!this.stream.write(frameOf(toBinary(input, create(input, value)))))
+          await new Promise<void>((resolve) => {
+            this.wakeSender = resolve;
+          });
       }
-      if (!this.ended) this.call.halfClose();
+      if (!this.over) this.stream.end();
     } catch (error) {
-      this.fail(toFerryError(error));
+      this.cancel(toFerryError(error));
     }
   }
 
-  private wakeSender: () => void = () => {};
-
-  private onHeaders(metadata: Metadata): void {
-    this.header = toHeaders(metadata);
-    this.resolveHeaders();
+  protected override onHeaders(): void {
+    this.opened.resolve();
   }
 
-  private onMessage(bytes: Uint8Array): void {
-    this.received++;
-    if (this.out.method.desc.methodKind === "client_streaming" && this.received > 1)
-      this.fail(broken(`${this.out.method.path} answered with several messages`));
-    this.queue.push(bytes);
-    this.wake?.();
-    this.reading = false;
-    this.readAhead();
+  protected onData(chunk: Buffer): void {
+    const before = this.reader.frames.length;
+    this.reader.add(chunk);
+    this.received += this.reader.frames.length - before;
+    if (this.isSingle && this.received > 1) throw broken(`${this.out.method.path} answered with several messages`);
+    if (this.reader.frames.length >= READ_AHEAD) this.stream.pause();
+    this.wakeReader();
   }
 
-  private onStatus(status: StatusObject): void {
-    this.ended = true;
-    this.out.signal?.removeEventListener("abort", this.abort);
-    for (const [name, value] of toHeaders(status.metadata)) this.trailer.append(name, value);
-    const single = this.out.method.desc.methodKind === "client_streaming";
-    if (status.code !== Status.OK) this.error ??= errorOf(this.out, status);
-    else if (single && this.received === 0) this.error ??= broken(`${this.out.method.path} answered with no message`);
-    this.resolveHeaders();
-    this.wake?.();
+  protected onEnd(failure: FerryError | undefined): void {
+    for (const [name, value] of headersOf(this.trailer ?? (failure === undefined ? undefined : this.header)))
+      this.trailers.append(name, value);
+    this.failure = failure ?? this.problem();
+    this.opened.resolve();
+    this.wakeReader();
     this.wakeSender();
   }
 
-  private readAhead(): void {
-    if (this.reading || this.ended || this.queue.length >= READ_AHEAD) return;
-    this.reading = true;
-    this.call.startRead();
+  /** What is wrong with an answer that ended well. */
+  private problem(): FerryError | undefined {
+    const torn = this.reader.isTorn || (this.isSingle && this.received === 0);
+    return torn ? broken(`${this.out.method.path} answered with no message`) : undefined;
   }
 
-  private fail(error: FerryError): void {
-    this.error ??= error;
-    if (!this.ended) this.call.cancelWithStatus(Status.CANCELLED, error.message);
+  private get isSingle(): boolean {
+    return this.out.method.desc.methodKind === "client_streaming";
   }
 
   private async next(): Promise<IteratorResult<Message>> {
-    while (this.queue.length === 0 && !this.ended)
+    while (this.reader.frames.length === 0 && !this.over)
       await new Promise<void>((resolve) => {
-        this.wake = resolve;
-        this.readAhead();
+        this.wakeReader = resolve;
       });
-    const bytes = this.queue.shift();
-    if (bytes === undefined) {
-      if (this.error !== undefined) throw this.error;
+    const frame = this.reader.frames.shift();
+    if (frame === undefined) {
+      if (this.failure !== undefined) throw this.failure;
       return { done: true, value: undefined };
     }
-    this.readAhead();
-    const { output } = this.out.method.desc;
+    if (!this.over && this.reader.frames.length < READ_AHEAD) this.stream.resume();
     try {
-      return { done: false, value: fromBinary(output, bytes) };
+      const bytes = await unframe(frame, this.header?.["grpc-encoding"], this.out.maxMessageBytes);
+      return { done: false, value: decodeAnswer(this.out, bytes) };
     } catch (error) {
-      const failure = broken(`a message of ${this.out.method.path} is not a ${output.typeName}`, error);
-      this.fail(failure);
+      const failure = toFerryError(error);
+      this.cancel(failure);
       throw failure;
     }
   }
@@ -151,7 +126,7 @@ class ClientStream implements AsyncIterable<Message> {
     return {
       next: () => this.next(),
       return: async (value) => {
-        if (!this.ended) this.call.cancelWithStatus(Status.CANCELLED, "the caller reads no further");
+        this.cancel(new FerryError("CANCELED", "the caller reads no further"));
         return { done: true, value };
       },
     };

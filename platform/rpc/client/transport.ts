@@ -14,10 +14,11 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import { type MessageInit, toHeaders } from "../metadata.ts";
+import type { MessageInit } from "../metadata.ts";
 import { pathOf } from "../policy.ts";
 import { toFerryError } from "../status.ts";
 import type { Caller } from "./caller.ts";
+import { headersOf } from "./headers.ts";
 
 /** Time-out of the call, on the request that interceptors see; survives `{ ...request }`. */
 const TIMEOUT = Symbol("timeout");
@@ -97,10 +98,10 @@ function answerOf(method: DescMethodUnary, incoming: Awaited<ReturnType<Caller["
     method,
     message: incoming.message as MessageShape<DescMessage>,
     get header() {
-      return toHeaders(incoming.header);
+      return headersOf(incoming.header);
     },
     get trailer() {
-      return toHeaders(incoming.trailer);
+      return headersOf(incoming.trailer);
     },
   };
 }

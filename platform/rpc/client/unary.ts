@@ -1,81 +1,89 @@
-import type { Message } from "@bufbuild/protobuf";
-import { fromBinary } from "@bufbuild/protobuf";
-import { FerryError } from "@ferry/platform/errors";
-import { type Metadata, status as Status, type StatusObject } from "@grpc/grpc-js";
-import { fromWireStatus, toFerryError } from "../status.ts";
-import type { Connection } from "./connection.ts";
-import type { CalledMethod } from "./method.ts";
-
-/** One try of a call: what goes out, and until when. */
-export interface Outgoing {
-  connection: Connection;
-  method: CalledMethod;
-  metadata: Metadata;
-  deadlineAtMs: number;
-  signal: AbortSignal | undefined;
-}
+import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
+import { fromBinary, type Message } from "@bufbuild/protobuf";
+import type { FerryError } from "@ferry/platform/errors";
+import { toFerryError } from "../status.ts";
+import { broken, FrameReader, unframe } from "./answer.ts";
+import { ClientCall, type Outgoing, Refused } from "./call.ts";
 
 export interface Incoming {
   message: Message;
-  header: Metadata | undefined;
-  trailer: Metadata;
+  header: IncomingHttpHeaders | undefined;
+  trailer: IncomingHttpHeaders | undefined;
 }
 
-/** Sends one message and waits for one. Rejects with FerryError. */
-export async function sendUnary(out: Outgoing, body: Buffer): Promise<Incoming> {
-  const { connection, deadlineAtMs, signal } = out;
-  const pending = connection.ready(deadlineAtMs, signal);
-  if (pending !== undefined) await pending;
-  if (signal?.aborted === true) throw toFerryError(signal.reason);
-  return new Promise((resolve, reject) => {
-    const { desc, path } = out.method;
-    const call = connection.channel.createCall(path, deadlineAtMs, null, null, null);
-    let header: Metadata | undefined;
-    let bytes: Uint8Array | undefined;
-    let extra = false;
-    const abort = () => call.cancelWithStatus(Status.CANCELLED, "canceled by the caller");
-    call.start(out.metadata, {
-      onReceiveMetadata(metadata) {
-        header = metadata;
-      },
-      onReceiveMessage(received) {
-        extra ||= bytes !== undefined;
-        bytes = received;
-        call.startRead();
-      },
-      onReceiveStatus(status) {
-        signal?.removeEventListener("abort", abort);
-        if (status.code !== Status.OK) reject(errorOf(out, status));
-        else if (bytes === undefined || extra)
-          reject(broken(`${path} answered with ${extra ? "several messages" : "none"}`));
-        else {
-          try {
-            resolve({ message: fromBinary(desc.output, bytes), header, trailer: status.metadata });
-          } catch (error) {
-            reject(broken(`the answer of ${path} is not a ${desc.output.typeName}`, error));
-          }
-        }
-      },
-    });
-    signal?.addEventListener("abort", abort, { once: true });
-    call.sendMessageWithContext({}, body);
-    call.halfClose();
-    call.startRead();
-  });
-}
+/** How often a call is sent again that its peer surely never began, since a session that ended refused it. */
+const MAX_REFUSALS = 3;
 
-/** The error of a call that ended with a status other than OK. */
-export function errorOf({ signal, deadlineAtMs }: Outgoing, status: StatusObject): FerryError {
-  if (status.code === Status.CANCELLED) {
-    if (signal?.aborted === true) return toFerryError(signal.reason);
-    // A server whose own timer fires first resets the stream, which reads as canceled here.
-    if (Date.now() >= deadlineAtMs) return fromWireStatus({ ...status, code: Status.DEADLINE_EXCEEDED });
+/**
+ * Sends one message and waits for one. Rejects with FerryError.
+ *
+ * @param frame The message, framed.
+ */
+export async function sendUnary(out: Outgoing, frame: Buffer): Promise<Incoming> {
+  const { sessions, deadlineAtMs, signal } = out;
+  for (let refusals = 0; ; refusals++) {
+    if (signal?.aborted === true) throw toFerryError(signal.reason);
+    const taken = sessions.take(deadlineAtMs, signal);
+    const session = taken instanceof Promise ? await taken : taken;
+    try {
+      return await new Promise<Incoming>((resolve, reject) => new UnaryCall(out, resolve, reject).send(session, frame));
+    } catch (error) {
+      if (!(error instanceof Refused) || refusals === MAX_REFUSALS) throw error;
+    }
   }
-  // The engine rejects what it cannot parse with statuses that have no code.
-  return Number.isInteger(status.code) ? fromWireStatus(status) : broken(status.details);
 }
 
-/** A peer that does not keep to the protocol. */
-export function broken(text: string, cause?: unknown): FerryError {
-  return new FerryError("INTERNAL", "internal error", { cause: new Error(text, { cause }) });
+class UnaryCall extends ClientCall {
+  private readonly resolve: (incoming: Incoming) => void;
+  private readonly reject: (error: FerryError) => void;
+  private readonly reader: FrameReader;
+
+  constructor(out: Outgoing, resolve: (incoming: Incoming) => void, reject: (error: FerryError) => void) {
+    super(out);
+    this.resolve = resolve;
+    this.reject = reject;
+    this.reader = new FrameReader(out.maxMessageBytes);
+  }
+
+  send(session: ClientHttp2Session, frame: Buffer): void {
+    if (this.open(session)) this.stream.end(frame);
+  }
+
+  protected onData(chunk: Buffer): void {
+    this.reader.add(chunk);
+    if (this.reader.frames.length > 1) throw broken(`${this.out.method.path} answered with several messages`);
+  }
+
+  protected onEnd(failure: FerryError | undefined): void {
+    if (failure !== undefined) this.reject(failure);
+    else
+      try {
+        this.answer();
+      } catch (error) {
+        this.reject(toFerryError(error));
+      }
+  }
+
+  private answer(): void {
+    const { method, maxMessageBytes } = this.out;
+    const [frame] = this.reader.frames;
+    if (frame === undefined || this.reader.isTorn) throw broken(`${method.path} answered with no message`);
+    const message = unframe(frame, this.header?.["grpc-encoding"], maxMessageBytes);
+    if (message instanceof Promise)
+      message.then((bytes) => this.resolve(this.incoming(bytes))).catch((error) => this.reject(toFerryError(error)));
+    else this.resolve(this.incoming(message));
+  }
+
+  private incoming(bytes: Uint8Array): Incoming {
+    return { message: decodeAnswer(this.out, bytes), header: this.header, trailer: this.trailer };
+  }
+}
+
+/** @throws FerryError INTERNAL when the bytes are not the message of the contract. */
+export function decodeAnswer({ method: { desc, path } }: Outgoing, bytes: Uint8Array): Message {
+  try {
+    return fromBinary(desc.output, bytes);
+  } catch (error) {
+    throw broken(`the answer of ${path} is not a ${desc.output.typeName}`, error);
+  }
 }
