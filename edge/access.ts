@@ -11,8 +11,12 @@ export function authorize(policy: Policy, principal: Principal, authenticator: A
   if (principal.kind === "service") throw new FerryError("PERMISSION_DENIED", "services do not call through the edge");
   if (policy.auth === "operator" && principal.kind !== "operator")
     throw new FerryError("PERMISSION_DENIED", "this is for operators");
-  const missing = policy.scopes.filter((scope) => !principal.scopes.has(scope));
-  if (missing.length > 0) throw new FerryError("SCOPE_MISSING", `the token lacks the scope ${missing.join(" and ")}`);
+  for (const scope of policy.scopes) if (!principal.scopes.has(scope)) throw scopeMissing(policy, principal);
   if (!policy.handlesSuspension && authenticator.isSuspended(principal.id))
     throw new FerryError("MEMBER_SUSPENDED", "the member is suspended");
+}
+
+function scopeMissing(policy: Policy, principal: Principal): FerryError {
+  const missing = policy.scopes.filter((scope) => !principal.scopes.has(scope));
+  return new FerryError("SCOPE_MISSING", `the token lacks the scope ${missing.join(" and ")}`);
 }

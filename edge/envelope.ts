@@ -1,6 +1,6 @@
 import type { FerryError } from "@ferry/platform/errors";
 
-/** What stands in "meta" of every answer. */
+/** What stands in "meta" of every answer: ids of characters that JSON takes as they are. */
 export interface Meta {
   requestId: string;
   traceId: string;
@@ -13,7 +13,7 @@ const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /** @param data JSON text. */
 export function successText(data: string, meta: Meta): string {
-  return `{"data":${data},"meta":${JSON.stringify(meta)}}`;
+  return `{"data":${data},"meta":{"requestId":"${meta.requestId}","traceId":"${meta.traceId}"}}`;
 }
 
 /** The failure envelope: nothing but what the catalogue and the error's message say; never its cause. */

@@ -10,9 +10,10 @@ const MAX_CALLERS = 20_000;
 
 /**
  * Charges a request to its caller's budget: to the member when the token was good, else to the address.
- * @throws FerryError RATE_LIMITED with the time after which the budget is whole again.
+ * @returns Undefined where there is no limit, so that nobody waits for nothing. Else rejects with FerryError
+ *   RATE_LIMITED, which tells the time after which the budget is whole again.
  */
-export type ChargeRate = (request: FastifyRequest, rateClass: RateClassName) => Promise<void>;
+export type ChargeRate = (request: FastifyRequest, rateClass: RateClassName) => Promise<void> | undefined;
 
 export async function createRateLimits(app: FastifyInstance, limits: EdgeLimits): Promise<ChargeRate> {
   await app.register(rateLimit, { global: false });
@@ -29,9 +30,8 @@ export async function createRateLimits(app: FastifyInstance, limits: EdgeLimits)
     write: budgetOf(limits.rateWrite),
     login: budgetOf(limits.rateLogin),
   };
-  return async (request, rateClass) => {
-    const budget = budgets[rateClass];
-    if (budget === undefined) return;
+  type Budget = NonNullable<ReturnType<typeof budgetOf>>;
+  const spend = async (budget: Budget, request: FastifyRequest): Promise<void> => {
     const byMember = request.facts.principal !== undefined;
     const state = await (byMember ? budget.member : budget.address)(request);
     if (state.isAllowed || !state.isExceeded) return;
@@ -39,5 +39,9 @@ export async function createRateLimits(app: FastifyInstance, limits: EdgeLimits)
     throw new FerryError("RATE_LIMITED", `too many requests of ${whose}: at most ${state.max} a minute`, {
       retryAfterMs: state.ttl,
     });
+  };
+  return (request, rateClass) => {
+    const budget = budgets[rateClass];
+    return budget === undefined ? undefined : spend(budget, request);
   };
 }

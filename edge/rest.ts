@@ -61,7 +61,8 @@ export function createAdmission({ routes, authenticator, authority, inFlight, ch
         await charge(request, "read");
         throw error;
       }
-      await charge(request, plan.rateClass);
+      const charged = charge(request, plan.rateClass);
+      if (charged !== undefined) await charged;
       authorize(plan.policy, facts.principal, authenticator);
     }
     checkBodyHeaders(request, plan);
@@ -91,7 +92,12 @@ function checkBodyHeaders({ headers }: FastifyRequest, { route }: EdgePlan): voi
 
 /** A header's values as they came: Node joins repeated ones with a comma, and nobody can tell them apart then. */
 function headerValues(rawHeaders: readonly string[], name: string): string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === name);
+  const values: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const given = rawHeaders[at]!;
+    if (given.length === name.length && given.toLowerCase() === name) values.push(rawHeaders[at + 1]!);
+  }
+  return values;
 }
 
 /** Answers an admitted request: JSON to message, the call, message to JSON. */
@@ -126,7 +132,6 @@ async function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeM
   const { requestId, traceId } = facts;
   return reply
     .code(told.status)
-    .header("x-request-id", requestId)
     .type(JSON_TYPE)
     .send(successText(write(response), { requestId, traceId }));
 }

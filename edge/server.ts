@@ -5,7 +5,7 @@ import helmet from "@fastify/helmet";
 import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import type { Component } from "@ferry/platform/lifecycle";
-import type { Build, Logger } from "@ferry/platform/telemetry";
+import { type Build, isSampled, type Logger } from "@ferry/platform/telemetry";
 import { type FastifyInstance, fastify } from "fastify";
 import type { Backend } from "./backends.ts";
 import type { EdgeLimits } from "./config.ts";
@@ -67,26 +67,32 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
 
   const app = createApp(options, routes, logger);
   app.decorateRequest("facts", null as never);
-  app.addHook("onRequest", async (request, reply) => {
+  const fixedHeaders = { ...(await browserHeaders()), "cache-control": "no-store" };
+  // Hooks that wait for nothing take a callback: a promise for each would be the greater part of their cost.
+  app.addHook("onRequest", (request, reply, done) => {
     request.facts = factsOf(request.raw);
-    reply.headers({ "x-request-id": request.facts.requestId, "cache-control": "no-store" });
+    reply.headers(fixedHeaders).header("x-request-id", request.facts.requestId);
+    done();
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     // Node waits for connections that were busy when the stop began, even when they are idle after their answer.
     if (stopping) reply.header("connection", "close");
     done(null, payload);
   });
-  app.addHook("onResponse", async ({ facts, raw }, { statusCode }) => {
+  app.addHook("onResponse", ({ facts, raw }, { statusCode }, done) => {
     const { match, traceparent, startedAtMs, requestId } = facts;
-    const path = match?.plan.route.template.source ?? splitTarget(raw.url ?? "").path;
-    logger.hop("rest", `${raw.method} ${path}`, startedAtMs, { traceparent, requestId, status: statusCode });
+    if (isSampled(traceparent)) {
+      const path = match?.plan.route.template.source ?? splitTarget(raw.url ?? "").path;
+      logger.hop("rest", `${raw.method} ${path}`, startedAtMs, { traceparent, requestId, status: statusCode });
+    }
+    done();
   });
   app.setErrorHandler((error, request, reply) => sendFailure(reply, request.facts, error, logger));
   app.setNotFoundHandler((request, reply) => {
     const error = new FerryError("ROUTE_NOT_FOUND", "there is no such route");
     return sendFailure(reply, request.facts, error, logger);
   });
-  await addBrowserRules(app, options.corsOrigins);
+  await addCors(app, options.corsOrigins);
   const charge = await createRateLimits(app, limits);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
   addRestRoutes(app, routes, createAdmission({ routes, authenticator, authority, inFlight, charge }), options);
@@ -134,14 +140,31 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
   return app;
 }
 
-/** What browsers are told: nothing of an API's answers is to be framed, sniffed or run, and only listed origins may read. */
-async function addBrowserRules(app: FastifyInstance, corsOrigins: readonly string[]): Promise<void> {
-  await app.register(helmet, {
+/**
+ * What browsers are told: nothing of an API's answers is to be framed, sniffed or run. Helmet says it in headers
+ * that are the same for every answer, so it is asked once, not for each.
+ */
+async function browserHeaders(): Promise<Record<string, string>> {
+  const probe = fastify();
+  await probe.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] },
     },
   });
+  probe.get("/", (_request, reply) => void reply.code(204).send());
+  const { headers } = await probe.inject("/");
+  await probe.close();
+  const ofTheAnswer = new Set(["connection", "date", "content-length", "content-type"]);
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !ofTheAnswer.has(name))
+      .map(([name, value]) => [name, String(value)]),
+  );
+}
+
+/** Only pages of listed origins may read answers. */
+async function addCors(app: FastifyInstance, corsOrigins: readonly string[]): Promise<void> {
   if (corsOrigins.length === 0) return;
   await app.register(cors, {
     origin: [...corsOrigins],
