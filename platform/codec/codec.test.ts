@@ -1,0 +1,326 @@
+// The codec is held against protobuf-es over every type of the contracts, and over a type with every kind of field.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  create,
+  type DescFile,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  ScalarType,
+  toBinary,
+} from "@bufbuild/protobuf";
+import * as wkt from "@bufbuild/protobuf/wkt";
+import { file_ferry_auth_v1_auth } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
+import { file_ferry_banking_v1_banking } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
+import { file_ferry_build_v1_build } from "@ferry/gen/ferry/build/v1/build_pb.ts";
+import { file_ferry_ledger_v1_ledger } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { file_ferry_member_v1_member } from "@ferry/gen/ferry/member/v1/member_pb.ts";
+import { file_ferry_options_v1_options } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import { file_ferry_payment_v1_payment } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { file_ferry_saga_v1_saga } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
+import { file_ferry_transfer_v1_transfer, TransferCompletedSchema } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { file_ferry_types_v1_types, type Money, MoneySchema } from "@ferry/gen/ferry/types/v1/types_pb.ts";
+import { file_google_rpc_error_details } from "@ferry/gen/google/rpc/error_details_pb.ts";
+import { file_google_rpc_status } from "@ferry/gen/google/rpc/status_pb.ts";
+import { file_grpc_health_v1_health } from "@ferry/gen/grpc/health/v1/health_pb.ts";
+import { file_grpc_reflection_v1_reflection } from "@ferry/gen/grpc/reflection/v1/reflection_pb.ts";
+import { file_grpc_reflection_v1alpha_reflection } from "@ferry/gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import fc from "fast-check";
+import { findCompiled } from "./compile.ts";
+import { scalarOf } from "./fields.ts";
+import { codecOf, decode, encode } from "./index.ts";
+import { Reader } from "./reader.ts";
+import { arbitraryMessage, arbitraryScalar } from "./testing/arbitrary-message.ts";
+import { arbitraryDamage, arbitraryWire } from "./testing/arbitrary-wire.ts";
+import { everyKind, nothing } from "./testing/every-kind.ts";
+import { Writer } from "./writer.ts";
+
+const withNested = (desc: DescMessage): DescMessage[] => [desc, ...desc.nestedMessages.flatMap(withNested)];
+const messagesOf = (files: readonly DescFile[]) => files.flatMap(({ messages }) => messages.flatMap(withNested));
+
+const compiledTypes = [
+  everyKind,
+  nothing,
+  ...messagesOf([
+    file_ferry_auth_v1_auth,
+    file_ferry_banking_v1_banking,
+    file_ferry_build_v1_build,
+    file_ferry_ledger_v1_ledger,
+    file_ferry_member_v1_member,
+    file_ferry_options_v1_options,
+    file_ferry_payment_v1_payment,
+    file_ferry_saga_v1_saga,
+    file_ferry_transfer_v1_transfer,
+    file_ferry_types_v1_types,
+    file_google_rpc_error_details,
+    file_google_rpc_status,
+    file_grpc_health_v1_health,
+    file_grpc_reflection_v1_reflection,
+    file_grpc_reflection_v1alpha_reflection,
+    wkt.file_google_protobuf_any,
+    wkt.file_google_protobuf_duration,
+    wkt.file_google_protobuf_timestamp,
+  ]),
+];
+/** Types with features that are left to protobuf-es: proto2 with groups, extensions and closed enums, and wrapped values. */
+const reflectiveTypes = messagesOf([wkt.file_google_protobuf_descriptor, wkt.file_google_protobuf_struct]);
+
+/** The compiled functions alone, so that protobuf-es cannot hide what they get wrong. */
+function compiledOf(desc: DescMessage) {
+  const compiled = findCompiled(desc);
+  assert.ok(compiled, `${desc.typeName} is compiled`);
+  const writer = new Writer();
+  return {
+    encode(message: Message): Buffer {
+      writer.begin();
+      compiled.write(writer, message);
+      return writer.finish();
+    },
+    decode(bytes: Uint8Array): Message {
+      const message = compiled.create();
+      compiled.read(new Reader(bytes), message, bytes.length, 1);
+      return message;
+    },
+  };
+}
+
+/** What a function makes of its input, or that it throws. */
+function outcomeOf<T>(run: () => T): { value: T } | "throws" {
+  try {
+    return { value: run() };
+  } catch {
+    return "throws";
+  }
+}
+
+/** The type with every kind of field is wide, and is searched longer; the others are deep. */
+const runsOf = (desc: DescMessage) => (desc === everyKind ? 60 : 12);
+const depthOf = (desc: DescMessage) => (desc === everyKind ? 1 : 2);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+function sameEncoding(actual: Uint8Array, desc: DescMessage, message: Message): void {
+  assert.equal(hex(actual), hex(toBinary(desc, message)));
+}
+
+test("writes the bytes that protobuf-es writes, and reads what it reads", () => {
+  for (const desc of compiledTypes) {
+    const codec = compiledOf(desc);
+    const property = fc.property(arbitraryMessage(desc, depthOf(desc)), (message) => {
+      sameEncoding(codec.encode(message), desc, message);
+      const bytes = toBinary(desc, message);
+      assert.deepEqual(codec.decode(bytes), fromBinary(desc, bytes));
+    });
+    fc.assert(property, { numRuns: runsOf(desc) });
+  }
+});
+
+test("accepts, refuses and merges as protobuf-es: fields in any order, of any wire type, unknown, damaged", () => {
+  let accepted = 0;
+  let refused = 0;
+  for (const desc of compiledTypes) {
+    const codec = compiledOf(desc);
+    const whole = fc.tuple(arbitraryWire(desc), arbitraryMessage(desc, depthOf(desc) - 1), arbitraryWire(desc));
+    const bytes = whole.map(([before, message, after]) => Buffer.concat([before, toBinary(desc, message), after]));
+    const any = fc.oneof(arbitraryWire(desc), bytes, bytes.chain(arbitraryDamage));
+    const property = fc.property(any, (input) => {
+      const expected = outcomeOf(() => fromBinary(desc, input));
+      const actual = outcomeOf(() => codec.decode(input));
+      assert.deepEqual(actual, expected, hex(input));
+      if (expected === "throws") refused++;
+      else {
+        accepted++;
+        sameEncoding(codec.encode(expected.value), desc, expected.value);
+      }
+    });
+    fc.assert(property, { numRuns: runsOf(desc) * 3 });
+  }
+  assert.ok(accepted > 500 && refused > 500, `${accepted} accepted, ${refused} refused`);
+});
+
+const ODD = [
+  undefined,
+  null,
+  "",
+  "5",
+  "x",
+  0,
+  5,
+  -1,
+  -0,
+  2 ** 40,
+  0.5,
+  Number.NaN,
+  0n,
+  5n,
+  -1n,
+  2n ** 80n,
+  true,
+  false,
+];
+const ODD_PARTS = [
+  {},
+  [],
+  [undefined],
+  [5],
+  [""],
+  [null],
+  [{}],
+  { length: 1, 0: 5 },
+  { a: 5 },
+  { 1: "x" },
+  { true: 5n },
+  new Uint8Array(1),
+];
+const ODD_MESSAGES = [{ $typeName: "test.Other" }, { $typeName: "test.EveryKind" }, { case: undefined }, () => 5];
+
+test("does with values of a wrong type what protobuf-es does", () => {
+  const codec = codecOf(everyKind);
+  const odd = fc.constantFrom<unknown>(...ODD, ...ODD_PARTS, ...ODD_MESSAGES);
+  const choiceOf = (names: readonly string[]) => fc.record({ case: fc.constantFrom(...names), value: odd });
+  const change = fc.constantFrom(...everyKind.members).chain((member) => {
+    const value = member.kind === "field" ? odd : choiceOf(["nothing", ...member.fields.map((each) => each.localName)]);
+    return fc.oneof({ weight: 3, arbitrary: value }, odd).map((each) => ({ [member.localName]: each }));
+  });
+  const property = fc.property(arbitraryMessage(everyKind, 0), change, (message, changes) => {
+    const changed = { ...message, ...changes } as Message;
+    const expected = outcomeOf(() => hex(toBinary(everyKind, changed)));
+    assert.deepEqual(
+      outcomeOf(() => hex(codec.encode(changed))),
+      expected,
+    );
+  });
+  fc.assert(property, { numRuns: 600 });
+});
+
+test("errors are those of protobuf-es", () => {
+  const wrong = { ...create(MoneySchema), minorUnits: "a lot" as unknown as bigint };
+  const foreign = { ...create(MoneySchema), $typeName: "test.Money" } as unknown as Money;
+  assert.match(
+    outcomeOfError(() => encode(MoneySchema, wrong)),
+    /ferry\.types\.v1\.Money\.minor_units/,
+  );
+  assert.match(
+    outcomeOfError(() => encode(MoneySchema, foreign)),
+    /with message test\.Money/,
+  );
+  const bytes = Buffer.from([0x0a, 0x05, 0x41]);
+  assert.equal(
+    outcomeOfError(() => decode(MoneySchema, bytes)),
+    outcomeOfError(() => fromBinary(MoneySchema, bytes)),
+  );
+});
+
+function outcomeOfError(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("bytes are a view of the input, and what is written has memory of its own", () => {
+  const message = create(everyKind, { one4: new Uint8Array([1, 2, 3]) } as never);
+  const first = encode(everyKind, message);
+  const kept = hex(first);
+  const read = decode(everyKind, first) as unknown as Record<string, Uint8Array>;
+  assert.equal(read.one4!.buffer, first.buffer);
+  encode(everyKind, create(everyKind));
+  assert.equal(hex(first), kept);
+});
+
+test("parts of every length of length", () => {
+  const codec = compiledOf(TransferCompletedSchema);
+  const around = (length: number, distance: number) =>
+    Array.from({ length: 2 * distance }, (_, index) => Math.max(0, length - distance + index));
+  const lengths = [...around(128, 60), ...around(2 ** 14, 60), ...around(2 ** 16, 120), ...around(2 ** 21, 12)];
+  for (const length of lengths) {
+    const transfer = { memo: "m".repeat(length), failure: { code: "f" } };
+    const expected = create(TransferCompletedSchema, { transferId: "t", transfer, version: 300n });
+    const bytes = codec.encode(expected);
+    assert.equal(Buffer.compare(bytes, toBinary(TransferCompletedSchema, expected)), 0, `a memo of ${length}`);
+    assert.deepEqual(codec.decode(bytes), expected);
+  }
+});
+
+/** Messages whose last part is one long list, or a deep nest: what makes room for itself too late shows there. */
+function arbitraryTail(): fc.Arbitrary<Message> {
+  const lists = everyKind.fields.filter((field) => field.fieldKind === "list");
+  const list = fc.constantFrom(...lists).chain((field) => {
+    const value = field.message === undefined ? arbitraryScalar(scalarOf(field)) : fc.constant({ one2: "inner" });
+    return fc.array(value, { minLength: 40, maxLength: 60 }).map((values) => ({ [field.localName]: values }));
+  });
+  const nest = fc.constantFrom(0, 130).map((length) => {
+    let inner: Record<string, unknown> = { one4: new Uint8Array(length) };
+    for (let count = 0; count < 30; count++) inner = { list1: [inner] };
+    return inner;
+  });
+  return fc.oneof(list, nest).map((values) => create(everyKind, values as never));
+}
+
+test("values of every kind where the writer's first buffer ends", () => {
+  const bytes = everyKind.fields.find(({ localName }) => localName === "one4")!;
+  assert.equal(bytes.scalar, ScalarType.BYTES);
+  const property = fc.property(arbitraryTail(), fc.nat({ max: 350 }), (message, before) => {
+    const filled = { ...message, [bytes.localName]: new Uint8Array(2 ** 16 - before) };
+    const actual = compiledOf(everyKind).encode(filled);
+    assert.equal(Buffer.compare(actual, toBinary(everyKind, filled)), 0);
+  });
+  fc.assert(property, { numRuns: 1_000 });
+});
+
+function nested(depth: number, wrap: (inner: Buffer) => Buffer[]): Buffer {
+  let bytes = Buffer.alloc(0);
+  for (let count = 0; count < depth; count++) bytes = Buffer.concat(wrap(bytes));
+  return bytes;
+}
+
+test("messages and groups lie at most a hundred deep in each other", () => {
+  const itself = everyKind.fields.find(({ localName }) => localName === "one1")!;
+  const tag = Buffer.from([(itself.number << 3) | 2]);
+  const varint = (value: number) => Buffer.from([(value & 0x7f) | 0x80, value >> 7]);
+  const inMessages = (inner: Buffer) => [tag, varint(inner.length), inner];
+  const inGroups = (inner: Buffer) => [Buffer.from([0xf3, 0x3f]), inner, Buffer.from([0xf4, 0x3f])];
+  const codec = compiledOf(everyKind);
+  for (const [depth, groups] of [
+    [99, 0],
+    [100, 0],
+    [0, 99],
+    [0, 100],
+    [50, 49],
+    [50, 50],
+    [5_000, 0],
+    [0, 5_000],
+  ]) {
+    let bytes = nested(groups!, inGroups);
+    for (let count = 0; count < depth!; count++) bytes = Buffer.concat(inMessages(bytes));
+    const expected = outcomeOf(() => fromBinary(everyKind, bytes));
+    assert.deepEqual(
+      outcomeOf(() => codec.decode(bytes)),
+      expected,
+      `${depth} messages, ${groups} groups`,
+    );
+    assert.equal(expected === "throws", depth! + groups! > 99);
+  }
+});
+
+test("what is not plain is left to protobuf-es", () => {
+  for (const desc of reflectiveTypes) {
+    const codec = codecOf(desc);
+    const property = fc.property(arbitraryMessage(desc, 2), (message) => {
+      const bytes = outcomeOf(() => hex(toBinary(desc, message)));
+      assert.deepEqual(
+        outcomeOf(() => hex(codec.encode(message))),
+        bytes,
+      );
+      if (bytes !== "throws") {
+        const input = Buffer.from(bytes.value, "hex");
+        assert.deepEqual(codec.decode(input), fromBinary(desc, input));
+      }
+    });
+    fc.assert(property, { numRuns: 5 });
+  }
+  assert.equal(findCompiled(wkt.FileDescriptorProtoSchema), undefined);
+  assert.equal(findCompiled(wkt.FieldDescriptorProtoSchema), undefined);
+});

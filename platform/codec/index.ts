@@ -1,0 +1,1 @@
+export { type Codec, codecOf, decode, encode } from "./codec.ts";
