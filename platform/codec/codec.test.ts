@@ -1,15 +1,7 @@
 // The codec is held against protobuf-es over every type of the contracts, and over a type with every kind of field.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  create,
-  type DescFile,
-  type DescMessage,
-  fromBinary,
-  type Message,
-  ScalarType,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type DescFile, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import * as wkt from "@bufbuild/protobuf/wkt";
 import { file_ferry_auth_v1_auth } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
 import { file_ferry_banking_v1_banking } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
@@ -19,7 +11,7 @@ import { file_ferry_member_v1_member } from "@ferry/gen/ferry/member/v1/member_p
 import { file_ferry_options_v1_options } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { file_ferry_payment_v1_payment } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { file_ferry_saga_v1_saga } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import { file_ferry_transfer_v1_transfer, TransferCompletedSchema } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { file_ferry_transfer_v1_transfer } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { file_ferry_types_v1_types, type Money, MoneySchema } from "@ferry/gen/ferry/types/v1/types_pb.ts";
 import { file_google_rpc_error_details } from "@ferry/gen/google/rpc/error_details_pb.ts";
 import { file_google_rpc_status } from "@ferry/gen/google/rpc/status_pb.ts";
@@ -28,13 +20,11 @@ import { file_grpc_reflection_v1_reflection } from "@ferry/gen/grpc/reflection/v
 import { file_grpc_reflection_v1alpha_reflection } from "@ferry/gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import fc from "fast-check";
 import { findCompiled } from "./compile.ts";
-import { scalarOf } from "./fields.ts";
 import { codecOf, decode, encode } from "./index.ts";
-import { Reader } from "./reader.ts";
-import { arbitraryMessage, arbitraryScalar } from "./testing/arbitrary-message.ts";
+import { arbitraryMessage } from "./testing/arbitrary-message.ts";
 import { arbitraryDamage, arbitraryWire } from "./testing/arbitrary-wire.ts";
+import { compiledOf } from "./testing/compiled.ts";
 import { everyKind, nothing } from "./testing/every-kind.ts";
-import { Writer } from "./writer.ts";
 
 const withNested = (desc: DescMessage): DescMessage[] => [desc, ...desc.nestedMessages.flatMap(withNested)];
 const messagesOf = (files: readonly DescFile[]) => files.flatMap(({ messages }) => messages.flatMap(withNested));
@@ -65,25 +55,6 @@ const compiledTypes = [
 ];
 /** Types with features that are left to protobuf-es: proto2 with groups, extensions and closed enums, and wrapped values. */
 const reflectiveTypes = messagesOf([wkt.file_google_protobuf_descriptor, wkt.file_google_protobuf_struct]);
-
-/** The compiled functions alone, so that protobuf-es cannot hide what they get wrong. */
-function compiledOf(desc: DescMessage) {
-  const compiled = findCompiled(desc);
-  assert.ok(compiled, `${desc.typeName} is compiled`);
-  const writer = new Writer();
-  return {
-    encode(message: Message): Buffer {
-      writer.begin();
-      compiled.write(writer, message);
-      return writer.finish();
-    },
-    decode(bytes: Uint8Array): Message {
-      const message = compiled.create();
-      compiled.read(new Reader(bytes), message, bytes.length, 1);
-      return message;
-    },
-  };
-}
 
 /** What a function makes of its input, or that it throws. */
 function outcomeOf<T>(run: () => T): { value: T } | "throws" {
@@ -228,46 +199,6 @@ test("bytes are a view of the input, and what is written has memory of its own",
   assert.equal(read.one4!.buffer, first.buffer);
   encode(everyKind, create(everyKind));
   assert.equal(hex(first), kept);
-});
-
-test("parts of every length of length", () => {
-  const codec = compiledOf(TransferCompletedSchema);
-  const around = (length: number, distance: number) =>
-    Array.from({ length: 2 * distance }, (_, index) => Math.max(0, length - distance + index));
-  const lengths = [...around(128, 60), ...around(2 ** 14, 60), ...around(2 ** 16, 120), ...around(2 ** 21, 12)];
-  for (const length of lengths) {
-    const transfer = { memo: "m".repeat(length), failure: { code: "f" } };
-    const expected = create(TransferCompletedSchema, { transferId: "t", transfer, version: 300n });
-    const bytes = codec.encode(expected);
-    assert.equal(Buffer.compare(bytes, toBinary(TransferCompletedSchema, expected)), 0, `a memo of ${length}`);
-    assert.deepEqual(codec.decode(bytes), expected);
-  }
-});
-
-/** Messages whose last part is one long list, or a deep nest: what makes room for itself too late shows there. */
-function arbitraryTail(): fc.Arbitrary<Message> {
-  const lists = everyKind.fields.filter((field) => field.fieldKind === "list");
-  const list = fc.constantFrom(...lists).chain((field) => {
-    const value = field.message === undefined ? arbitraryScalar(scalarOf(field)) : fc.constant({ one2: "inner" });
-    return fc.array(value, { minLength: 40, maxLength: 60 }).map((values) => ({ [field.localName]: values }));
-  });
-  const nest = fc.constantFrom(0, 130).map((length) => {
-    let inner: Record<string, unknown> = { one4: new Uint8Array(length) };
-    for (let count = 0; count < 30; count++) inner = { list1: [inner] };
-    return inner;
-  });
-  return fc.oneof(list, nest).map((values) => create(everyKind, values as never));
-}
-
-test("values of every kind where the writer's first buffer ends", () => {
-  const bytes = everyKind.fields.find(({ localName }) => localName === "one4")!;
-  assert.equal(bytes.scalar, ScalarType.BYTES);
-  const property = fc.property(arbitraryTail(), fc.nat({ max: 350 }), (message, before) => {
-    const filled = { ...message, [bytes.localName]: new Uint8Array(2 ** 16 - before) };
-    const actual = compiledOf(everyKind).encode(filled);
-    assert.equal(Buffer.compare(actual, toBinary(everyKind, filled)), 0);
-  });
-  fc.assert(property, { numRuns: 1_000 });
 });
 
 function nested(depth: number, wrap: (inner: Buffer) => Buffer[]): Buffer {
