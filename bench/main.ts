@@ -96,7 +96,12 @@ async function bench(options: BenchOptions): Promise<boolean> {
   };
   for (const name of options.scenarios) await runOne(name, { options, report, base, environment, beside, endings });
   await endKafka();
-  if (options.peers) report.peers = await measurePeers(report, options.seconds ?? PEER_SECONDS, say);
+  if (options.peers) {
+    const early = new AbortController();
+    endings.add(async () => early.abort());
+    const seconds = options.seconds ?? PEER_SECONDS;
+    report.peers = await measurePeers(report, { seconds, log: say, signal: early.signal });
+  }
   const page = writeReport(`${base}.json`, report);
   say("");
   for (const scenario of report.scenarios) for (const line of summarize(scenario)) say(line);

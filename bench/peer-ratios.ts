@@ -1,29 +1,31 @@
+import type { PeerResult } from "./peers/run-peers.ts";
 import type { BenchReport, PeerReport } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-/** What peers/ gives for one of them. */
-export type PeerResult = { peer: string; note: string } & (
-  | { transfersPerSecond: number; p50Ms: number; p99Ms: number; cpuMsPerTransfer: number; booksOk: boolean }
-  | { unavailable: string }
-);
-
-/** Ours over theirs, for each peer that could be had. @param ours transfers a second of the same run. */
-export function compareWithPeers(results: readonly PeerResult[], ours: number): PeerReport[] {
+/**
+ * Ours over theirs, for each peer that could be had.
+ *
+ * @param ours transfers a second of the same run; without them there are no ratios.
+ */
+export function compareWithPeers(results: readonly PeerResult[], ours: number | undefined): PeerReport[] {
   return results.map((result) =>
-    "unavailable" in result || !(result.transfersPerSecond > 0)
+    ours === undefined || "unavailable" in result || !(result.transfersPerSecond > 0)
       ? result
       : { ...result, timesOurs: ours / result.transfersPerSecond },
   );
 }
 
-/** Measures the peers, and compares them with the first scenario of the run that counts transfers. */
+/**
+ * Measures the peers, and compares them with the first scenario of the run that counts transfers.
+ *
+ * @param signal ends it early.
+ */
 export async function measurePeers(
   report: BenchReport,
-  seconds: number,
-  log: (line: string) => void,
+  { seconds, log, signal }: { seconds: number; log(line: string): void; signal: AbortSignal },
 ): Promise<PeerReport[]> {
-  const ours = report.scenarios.find(({ unit }) => unit === "transfer");
-  if (ours === undefined) throw new Error(`--peers compares transfers: add --scenario ${Object.keys(SCENARIOS)[0]}`);
+  const ours = report.scenarios.find(({ unit, count }) => unit === "transfer" && count > 0);
+  if (ours === undefined) log(`no ratios to the peers: the run has no ${Object.keys(SCENARIOS)[0]}`);
   const { runPeers } = await import("./peers/run-peers.ts");
-  return compareWithPeers(await runPeers({ seconds, log }), ours.transfersPerSecond);
+  return compareWithPeers(await runPeers({ seconds, log, signal }), ours?.transfersPerSecond);
 }

@@ -51,7 +51,7 @@ export function summarizePeers(peers: readonly PeerReport[]): string[] {
           decimals(peer.p99Ms ?? 0, 0),
           decimals(peer.cpuMsPerTransfer ?? 0, 2),
           peer.booksOk ? "hold" : "DO NOT HOLD",
-          `${decimals(peer.timesOurs ?? 0, 1)} times`,
+          peer.timesOurs === undefined ? "-" : `${decimals(peer.timesOurs, 1)} times`,
         ]
       : [peer.peer, "-", "-", "-", "-", "-", "-"],
   );
