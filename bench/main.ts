@@ -132,8 +132,8 @@ async function runOne(name: string, { options, report, base, environment, beside
     log: say,
     environment: { ...environment, ...profiling },
     beside,
-    opened: ({ platform }: BenchPlatform) => {
-      endPlatform = endings.add(() => platform.stop());
+    starting: (starting: Promise<BenchPlatform>) => {
+      endPlatform = endings.add(async () => (await starting).platform.stop());
     },
   };
   try {

@@ -15,8 +15,8 @@ export interface RunParts {
   environment: Record<string, string>;
   /** Processes that count for the platform but are not its launcher's. */
   beside: Roots;
-  /** Told when a platform is up and when it must be ended, so that an interrupt ends it too. */
-  opened(platform: BenchPlatform): void;
+  /** Told of a platform that is being started, so that an interrupt ends it too. */
+  starting(platform: Promise<BenchPlatform>): void;
 }
 
 /** Options as the report keeps them: those that were given or have a default. */
@@ -47,11 +47,12 @@ export async function runScenario(
       log,
       async startPlatform(environment = {}) {
         if (platform !== undefined) throw new Error(`${scenario.name} started a second platform`);
-        platform = await startBenchPlatform({
+        const starting = startBenchPlatform({
           environment: { ...parts.environment, ...environment },
           beside: parts.beside,
         });
-        parts.opened(platform);
+        parts.starting(starting);
+        platform = await starting;
         return platform;
       },
     });
