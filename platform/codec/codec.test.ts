@@ -1,23 +1,11 @@
 // The codec is held against protobuf-es over every type of the contracts, and over a type with every kind of field.
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
+import { resolve } from "node:path";
 import { test } from "node:test";
 import { create, type DescFile, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import * as wkt from "@bufbuild/protobuf/wkt";
-import { file_ferry_auth_v1_auth } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
-import { file_ferry_banking_v1_banking } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
-import { file_ferry_build_v1_build } from "@ferry/gen/ferry/build/v1/build_pb.ts";
-import { file_ferry_ledger_v1_ledger } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import { file_ferry_member_v1_member } from "@ferry/gen/ferry/member/v1/member_pb.ts";
-import { file_ferry_options_v1_options } from "@ferry/gen/ferry/options/v1/options_pb.ts";
-import { file_ferry_payment_v1_payment } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
-import { file_ferry_saga_v1_saga } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import { file_ferry_transfer_v1_transfer } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
-import { file_ferry_types_v1_types, type Money, MoneySchema } from "@ferry/gen/ferry/types/v1/types_pb.ts";
-import { file_google_rpc_error_details } from "@ferry/gen/google/rpc/error_details_pb.ts";
-import { file_google_rpc_status } from "@ferry/gen/google/rpc/status_pb.ts";
-import { file_grpc_health_v1_health } from "@ferry/gen/grpc/health/v1/health_pb.ts";
-import { file_grpc_reflection_v1_reflection } from "@ferry/gen/grpc/reflection/v1/reflection_pb.ts";
-import { file_grpc_reflection_v1alpha_reflection } from "@ferry/gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { type Money, MoneySchema } from "@ferry/gen/ferry/types/v1/types_pb.ts";
 import fc from "fast-check";
 import { findCompiled } from "./compile.ts";
 import { codecOf, decode, encode } from "./index.ts";
@@ -29,29 +17,18 @@ import { everyKind, nothing } from "./testing/every-kind.ts";
 const withNested = (desc: DescMessage): DescMessage[] => [desc, ...desc.nestedMessages.flatMap(withNested)];
 const messagesOf = (files: readonly DescFile[]) => files.flatMap(({ messages }) => messages.flatMap(withNested));
 
+const GEN = resolve(import.meta.dirname, "../../gen");
+/** Every contract of the house and of gRPC's own services, those that are still to be written included. */
+const contracts = globSync("{ferry,google/rpc,grpc}/**/*_pb.ts", { cwd: GEN }).map((path) => import(`${GEN}/${path}`));
+const files = (await Promise.all(contracts))
+  .flatMap((module) => Object.values(module) as (DescFile | DescMessage)[])
+  .filter((each) => each.kind === "file");
+
 const compiledTypes = [
   everyKind,
   nothing,
-  ...messagesOf([
-    file_ferry_auth_v1_auth,
-    file_ferry_banking_v1_banking,
-    file_ferry_build_v1_build,
-    file_ferry_ledger_v1_ledger,
-    file_ferry_member_v1_member,
-    file_ferry_options_v1_options,
-    file_ferry_payment_v1_payment,
-    file_ferry_saga_v1_saga,
-    file_ferry_transfer_v1_transfer,
-    file_ferry_types_v1_types,
-    file_google_rpc_error_details,
-    file_google_rpc_status,
-    file_grpc_health_v1_health,
-    file_grpc_reflection_v1_reflection,
-    file_grpc_reflection_v1alpha_reflection,
-    wkt.file_google_protobuf_any,
-    wkt.file_google_protobuf_duration,
-    wkt.file_google_protobuf_timestamp,
-  ]),
+  ...messagesOf(files),
+  ...messagesOf([wkt.file_google_protobuf_any, wkt.file_google_protobuf_duration, wkt.file_google_protobuf_timestamp]),
 ];
 /** Types with features that are left to protobuf-es: proto2 with groups, extensions and closed enums, and wrapped values. */
 const reflectiveTypes = messagesOf([wkt.file_google_protobuf_descriptor, wkt.file_google_protobuf_struct]);
@@ -73,6 +50,10 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 function sameEncoding(actual: Uint8Array, desc: DescMessage, message: Message): void {
   assert.equal(hex(actual), hex(toBinary(desc, message)));
 }
+
+test("all contracts are searched", () => {
+  assert.ok(files.length > 10 && compiledTypes.length > 100, `${files.length} files, ${compiledTypes.length} types`);
+});
 
 test("writes the bytes that protobuf-es writes, and reads what it reads", () => {
   for (const desc of compiledTypes) {

@@ -1,4 +1,5 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { decode as decodeMessage } from "@ferry/platform/codec";
 import { isSampled } from "@ferry/platform/telemetry";
 import { deadLetterOf, shortText } from "./dead-letters.ts";
 import { readHeaders } from "./headers.ts";
@@ -11,7 +12,7 @@ function decode(record: ReceivedRecord, schemas: ReadonlyMap<string, DescMessage
   const schema = schemas.get(envelope.type);
   if (schema === undefined) return "ignored";
   if (record.value === undefined) throw new Error("message has no value");
-  return { ...envelope, key: record.key ?? "", message: fromBinary(schema, record.value) };
+  return { ...envelope, key: record.key ?? "", message: decodeMessage(schema, record.value) };
 }
 
 /**

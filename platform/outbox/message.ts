@@ -1,6 +1,7 @@
-import { type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { MessageShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { OutboxBatchSchema, OutboxMessage } from "@ferry/gen/ferry/outbox/v1/outbox_pb.ts";
+import { encode } from "@ferry/platform/codec";
 import { newUuid } from "@ferry/platform/db";
 import { keyOf, type OutgoingRecord, topicOf, writeHeaders } from "@ferry/platform/events";
 import { currentContext } from "@ferry/platform/telemetry";
@@ -26,7 +27,7 @@ export function toStored(outgoing: OutgoingMessage): OutboxMessage {
   const { schema, message, sagaId = "", sagaStep = "", replyTo = "", ttlMs = 0 } = outgoing;
   const topic = outgoing.topic ?? topicOf(schema);
   if (topic === undefined) throw new Error(`${schema.typeName} has no topic of its own and none was given`);
-  const payload = toBinary(schema, message);
+  const payload = encode(schema, message);
   if (payload.length > MAX_PAYLOAD_BYTES)
     throw new Error(`${schema.typeName} of ${payload.length} bytes is above the limit of ${MAX_PAYLOAD_BYTES}`);
   return {

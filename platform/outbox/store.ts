@@ -1,5 +1,5 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { OutboxBatchSchema } from "@ferry/gen/ferry/outbox/v1/outbox_pb.ts";
+import { decode, encode } from "@ferry/platform/codec";
 import type { Queryable } from "@ferry/platform/db";
 import type { Batch } from "./message.ts";
 
@@ -29,10 +29,9 @@ const COLUMNS = "xid::text, seq, batch, created_at";
 
 /** Adds a row to the open transaction. @returns the transaction's id. */
 export async function insertRow(tx: Queryable, origin: string, batch: Batch): Promise<bigint> {
-  const { buffer, byteOffset, byteLength } = toBinary(OutboxBatchSchema, batch);
   const [row] = await tx.query<{ xid: string }>(
     "INSERT INTO outbox (origin, batch) VALUES ($1::uuid, $2::bytea) RETURNING xid::text",
-    [origin, Buffer.from(buffer, byteOffset, byteLength)],
+    [origin, encode(OutboxBatchSchema, batch)],
   );
   return BigInt(row!.xid);
 }
@@ -85,7 +84,7 @@ export async function beginAnew(db: Queryable, mark: Place): Promise<Place> {
 }
 
 function toRow({ xid, seq, batch, created_at }: RawRow): OutboxRow {
-  return { xid: BigInt(xid), seq, batch: fromBinary(OutboxBatchSchema, batch), createdAtMs: created_at.getTime() };
+  return { xid: BigInt(xid), seq, batch: decode(OutboxBatchSchema, batch), createdAtMs: created_at.getTime() };
 }
 
 export interface Stretch {

@@ -1,4 +1,5 @@
-import { type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { encode } from "@ferry/platform/codec";
 import type { Queryable, Transaction } from "@ferry/platform/db";
 import type { Envelope } from "@ferry/platform/events";
 
@@ -15,7 +16,7 @@ export async function keepStrays(
 ): Promise<void> {
   const messages = strays.map(({ message }) => {
     const schema = schemas.get(message.$typeName);
-    return schema === undefined ? Buffer.alloc(0) : Buffer.from(toBinary(schema, message));
+    return schema === undefined ? Buffer.alloc(0) : encode(schema, message);
   });
   await tx.query(
     `INSERT INTO saga_stray_reply (message_id, saga_id, saga_step, type, message, received_at)

@@ -1,5 +1,6 @@
-import { create, type DescMethod, type DescMethodStreaming, type DescMethodUnary, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMethod, type DescMethodStreaming, type DescMethodUnary } from "@bufbuild/protobuf";
 import type { ServiceIdentity } from "@ferry/platform/auth";
+import { encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
 import { currentContext } from "@ferry/platform/telemetry";
 import { type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";
@@ -78,7 +79,7 @@ export class Caller {
   }
 
   private encode(desc: DescMethodUnary, message: MessageInit): Buffer {
-    const bytes = toBinary(desc.input, create(desc.input, message));
+    const bytes = encode(desc.input, create(desc.input, message));
     const { maxMessageBytes } = this.options;
     if (bytes.length <= maxMessageBytes) return frameOf(bytes);
     throw new FerryError("BODY_TOO_LARGE", `the request of ${bytes.length} bytes is larger than ${maxMessageBytes}`);

@@ -1,5 +1,6 @@
 import type { ClientHttp2Session } from "node:http2";
-import { create, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, type Message } from "@bufbuild/protobuf";
+import { encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
 import type { MessageInit } from "../metadata.ts";
 import { toFerryError } from "../status.ts";
@@ -58,7 +59,7 @@ class StreamCall extends ClientCall implements AsyncIterable<Message> {
         const { done, value } = await iterator.next();
         if (this.over) await iterator.return?.();
         if (done === true || this.over) break;
-        if (!this.stream.write(frameOf(toBinary(input, create(input, value)))))
+        if (!this.stream.write(frameOf(encode(input, create(input, value)))))
           await new Promise<void>((resolve) => {
             this.wakeSender = resolve;
           });

@@ -1,5 +1,6 @@
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
-import { fromBinary, type Message } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
+import { decode } from "@ferry/platform/codec";
 import type { FerryError } from "@ferry/platform/errors";
 import { toFerryError } from "../status.ts";
 import { broken, FrameReader, unframe } from "./answer.ts";
@@ -82,7 +83,7 @@ class UnaryCall extends ClientCall {
 /** @throws FerryError INTERNAL when the bytes are not the message of the contract. */
 export function decodeAnswer({ method: { desc, path } }: Outgoing, bytes: Uint8Array): Message {
   try {
-    return fromBinary(desc.output, bytes);
+    return decode(desc.output, bytes);
   } catch (error) {
     throw broken(`the answer of ${path} is not a ${desc.output.typeName}`, error);
   }

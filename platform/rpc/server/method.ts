@@ -1,7 +1,7 @@
-import { create, type DescMessage, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import type { Interceptor, MethodImplSpec, StreamRequest, UnaryRequest } from "@connectrpc/connect";
+import { decode, encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
-import { asBuffer } from "../metadata.ts";
 import { getPolicy, type Policy, pathOf } from "../policy.ts";
 import { compileRules } from "../validation.ts";
 import type { CallContext } from "./call-context.ts";
@@ -50,7 +50,7 @@ export function serveMethod(
       return message;
     },
     encode(message) {
-      const bytes = asBuffer(toBinary(method.output, message));
+      const bytes = encode(method.output, message);
       if (bytes.length <= maxMessageBytes) return bytes;
       const text = `the answer of ${bytes.length} bytes is larger than ${maxMessageBytes}`;
       throw new FerryError("RESOURCE_EXHAUSTED", text);
@@ -62,7 +62,7 @@ export function serveMethod(
 
 function parse(desc: DescMessage, bytes: Uint8Array): Message {
   try {
-    return fromBinary(desc, bytes);
+    return decode(desc, bytes);
   } catch (error) {
     throw new FerryError("INVALID_REQUEST", `the request is not a ${desc.typeName}`, { cause: error });
   }

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { toBinary } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import {
   type CreateTopUpRequest,
   CreateTopUpRequestSchema,
   PaymentService,
 } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { encode } from "@ferry/platform/codec";
 import { nameUuid } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { idempotencyKeyOf, memberIdOf, waitMsOf } from "@ferry/platform/rpc";
@@ -30,7 +30,7 @@ function newTopUpOf(received: CreateTopUpRequest, memberId: string, key: string)
   const request = { ...received, accountId: received.accountId.toLowerCase() };
   return {
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
-    requestHash: createHash("sha256").update(toBinary(CreateTopUpRequestSchema, request)).digest(),
+    requestHash: createHash("sha256").update(encode(CreateTopUpRequestSchema, request)).digest(),
     memberId,
     accountId: request.accountId,
     bankCode: request.bankAccount?.bankCode ?? "",

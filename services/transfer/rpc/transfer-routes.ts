@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { toBinary } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import {
   type CreateTransferRequest,
@@ -8,6 +7,7 @@ import {
   TransferService,
   TransferState as WireState,
 } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { encode } from "@ferry/platform/codec";
 import { nameUuid } from "@ferry/platform/db";
 import { invalidRequest } from "@ferry/platform/errors";
 import { idempotencyKeyOf, memberIdOf, waitMsOf } from "@ferry/platform/rpc";
@@ -51,7 +51,7 @@ function destinationOf({ destination }: CreateTransferRequest): Destination {
 function newTransferOf(request: CreateTransferRequest, memberId: string, key: string): NewTransfer {
   return {
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
-    requestHash: createHash("sha256").update(toBinary(CreateTransferRequestSchema, request)).digest(),
+    requestHash: createHash("sha256").update(encode(CreateTransferRequestSchema, request)).digest(),
     memberId,
     sourceAccountId: request.sourceAccountId,
     destination: destinationOf(request),
