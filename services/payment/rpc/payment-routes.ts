@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import {
   type CreateTopUpRequest,
@@ -30,7 +30,7 @@ function newTopUpOf(received: CreateTopUpRequest, memberId: string, key: string)
   const request = { ...received, accountId: received.accountId.toLowerCase() };
   return {
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
-    requestHash: createHash("sha256").update(encode(CreateTopUpRequestSchema, request)).digest(),
+    requestHash: hash("sha256", encode(CreateTopUpRequestSchema, request), "buffer"),
     memberId,
     accountId: request.accountId,
     bankCode: request.bankAccount?.bankCode ?? "",

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import {
   type CreateTransferRequest,
@@ -51,7 +51,7 @@ function destinationOf({ destination }: CreateTransferRequest): Destination {
 function newTransferOf(request: CreateTransferRequest, memberId: string, key: string): NewTransfer {
   return {
     id: nameUuid(NAMESPACE, `${memberId}\n${CREATE}\n${key}`),
-    requestHash: createHash("sha256").update(encode(CreateTransferRequestSchema, request)).digest(),
+    requestHash: hash("sha256", encode(CreateTransferRequestSchema, request), "buffer"),
     memberId,
     sourceAccountId: request.sourceAccountId,
     destination: destinationOf(request),
