@@ -46,7 +46,7 @@ function partsOf(profile: CpuProfile, process: string): Map<number, Part | "idle
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { callFrame, id, children = [] } = next.node;
     const path = pathOf(callFrame.url);
-    const owner = partOfFile(path) ?? next.owner;
+    const owner = partOfFile(path, process) ?? next.owner;
     // Of frames that nobody owns the outermost module that says something decides, as a callback of HTTP/2's does.
     const module =
       next.module !== "" && partOfModule(next.module, process) !== "io" ? next.module : path || next.module;

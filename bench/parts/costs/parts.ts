@@ -49,9 +49,10 @@ const FILES: readonly [RegExp, Part][] = [
   [/^platform\/(telemetry|lifecycle|config|errors)\/|^local\//, "runtime"],
 ];
 
-/** The part that a file belongs to; undefined when who called it decides. */
-export function partOfFile(path: string): Part | undefined {
-  return FILES.find(([pattern]) => pattern.test(path))?.[1];
+/** The part that a file belongs to; undefined when who called it decides. What the broker takes from the client's side is its own. */
+export function partOfFile(path: string, process: string): Part | undefined {
+  const part = FILES.find(([pattern]) => pattern.test(path))?.[1];
+  return process === "broker" && part === "kafka" ? "broker" : part;
 }
 
 /** What Node itself does for nobody in particular, by its module. The edge only calls; the other processes are mostly called. */
