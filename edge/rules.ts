@@ -2,6 +2,7 @@ import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import type { Path } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
 import { FerryError, type FieldViolation, invalidRequest } from "@ferry/platform/errors";
+import { compileProof } from "@ferry/platform/rpc";
 
 const validator = createValidator();
 
@@ -14,7 +15,9 @@ const validator = createValidator();
 export function compileRules(desc: DescMessage): (message: Message) => void {
   const trial = validator.validate(desc, create(desc));
   if (trial.kind === "error") throw new Error(`the rules of ${desc.typeName} do not compile: ${trial.error.message}`);
+  const proves = compileProof(desc);
   return (message) => {
+    if (proves?.(message)) return;
     const result = validator.validate(desc, message);
     if (result.kind === "error") throw new FerryError("INTERNAL", "internal error", { cause: result.error });
     if (result.kind === "invalid") {

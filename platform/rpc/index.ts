@@ -9,6 +9,7 @@ export {
 } from "./client/channel.ts";
 export { METADATA } from "./metadata.ts";
 export { getPolicy, type Policy } from "./policy.ts";
+export { compileProof } from "./quick-rules.ts";
 export { idempotencyKeyOf, memberIdOf, principalOf, waitMsOf } from "./server/accessors.ts";
 export { type CallFacts, callFacts } from "./server/call-context.ts";
 export type { HealthRegistry } from "./server/health.ts";

@@ -3,6 +3,7 @@ import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
 import { FerryError, type FieldViolation, invalidRequest } from "@ferry/platform/errors";
 import { compileNullCheck } from "./null-characters.ts";
+import { compileProof } from "./quick-rules.ts";
 
 const validator = createValidator();
 const compiled = new Map<DescMessage, (message: Message) => void>();
@@ -20,7 +21,9 @@ export function compileRules(desc: DescMessage): (message: Message) => void {
   if (trial.kind === "error" && trial.error.name === "CompilationError")
     throw new Error(`${desc.file.proto.name}: the rules of ${desc.typeName} do not compile: ${trial.error.message}`);
   const findNulls = compileNullCheck(desc);
+  const proves = compileProof(desc);
   const check = (message: Message) => {
+    if (proves?.(message)) return;
     const nulls = findNulls(message);
     const result = validator.validate(desc, message);
     if (result.kind === "error") throw new FerryError("INTERNAL", "internal error", { cause: result.error });
