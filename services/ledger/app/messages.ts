@@ -1,4 +1,3 @@
-import { create } from "@bufbuild/protobuf";
 import {
   type CreditAccountRequest,
   CreditAccountResponseSchema,
@@ -10,6 +9,7 @@ import {
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { Failure, Money } from "@ferry/gen/ferry/types/v1/types_pb.ts";
+import { create } from "@ferry/platform/codec";
 import { invalidRequest } from "@ferry/platform/errors";
 import type { OutgoingMessage } from "@ferry/platform/outbox";
 import type { Outcome } from "../domain/books.ts";

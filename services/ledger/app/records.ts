@@ -7,6 +7,7 @@ export interface AccountRecord extends Account {
 
 /** A posting as the account's owner sees it. Amounts are minor units of the account's currency. */
 export interface EntryRecord {
+  /** Made of the account's id and the version: the same whenever it is read. UUID. */
   id: string;
   /** The transfer or top-up that it belongs to. */
   reference: string;

@@ -1,4 +1,3 @@
-import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type Account,
@@ -7,6 +6,7 @@ import {
   type Entry,
   EntrySchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { AccountRecord, EntryRecord } from "../app/records.ts";
 import { availableMinor } from "../domain/account.ts";
 

@@ -1,4 +1,4 @@
-import type { Queryable, Transaction } from "@ferry/platform/db";
+import { nameUuid, type Queryable, type Transaction } from "@ferry/platform/db";
 import type { AccountRecord, EntryRecord } from "../app/records.ts";
 import type { AccountId } from "../domain/account.ts";
 import { type AccountRow, toAccount } from "./rows.ts";
@@ -14,7 +14,6 @@ import {
 type RecordRow = AccountRow & { created_at: Date };
 
 interface EntryRow {
-  id: string;
   reference: string;
   amount: bigint;
   balance_after: bigint;
@@ -56,7 +55,7 @@ export function createAccountStore() {
     async listEntries(db: Queryable, accountId: AccountId, before: bigint, limit: number): Promise<EntryRecord[]> {
       const rows = await db.query<EntryRow>(LIST_ENTRIES, [accountId, before, limit]);
       return rows.map((row) => ({
-        id: row.id,
+        id: nameUuid(accountId, String(row.version)),
         reference: row.reference,
         amountMinor: row.amount,
         balanceAfterMinor: row.balance_after,

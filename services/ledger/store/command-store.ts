@@ -1,4 +1,4 @@
-import { nameUuid, newUuid, type Transaction } from "@ferry/platform/db";
+import { nameUuid, type Transaction } from "@ferry/platform/db";
 import type { Account, AccountId } from "../domain/account.ts";
 import type { Changes, Credit, Hold } from "../domain/books.ts";
 import type { InternalAccount } from "../domain/internal-accounts.ts";
@@ -12,6 +12,10 @@ const MAX_KNOWN = 10_000;
 /** The code of a serialization failure: Database.transaction runs the closure again, and it then sees the other set. */
 function lostRace(): Error {
   return Object.assign(new Error("another set was first with the same reference"), { code: "40001" });
+}
+
+function isUniqueViolation(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "23505";
 }
 
 export function createCommandStore() {
@@ -80,8 +84,10 @@ export function createCommandStore() {
       const { newHolds, endedHolds, newCredits, entries, accounts } = changes;
       const given = newHolds.length + endedHolds.length + newCredits.length + entries.length + accounts.length;
       if (given === 0) return;
-      const [row] = await tx.query<{ written: bigint }>(SAVE_CHANGES, columnsOf(changes));
-      if (row?.written !== BigInt(given)) throw lostRace();
+      const rows = await tx.query<{ ended: bigint }>(SAVE_CHANGES, columnsOf(changes)).catch((error: unknown) => {
+        throw isUniqueViolation(error) ? lostRace() : error;
+      });
+      if (rows[0]?.ended !== BigInt(endedHolds.length)) throw lostRace();
     },
   };
 }
@@ -107,7 +113,6 @@ function columnsOf({ newHolds, endedHolds, newCredits, entries, accounts }: Chan
     newCredits.map((credit) => credit.refusal),
     entries.map((entry) => entry.accountId),
     entries.map((entry) => entry.version),
-    entries.map(() => newUuid()),
     entries.map((entry) => entry.reference),
     entries.map((entry) => entry.leg),
     entries.map((entry) => entry.amountMinor),

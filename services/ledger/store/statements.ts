@@ -17,15 +17,17 @@ export const FIND_CREDITS = `
   FROM credit WHERE reference = ANY($1::uuid[])`;
 
 /**
- * Writes all that a set changes in one statement. Accounts get their new values and not differences:
- * they are locked. It tells how many rows it wrote; fewer than were given means that a set side by
- * side, which the locks did not keep apart, was first with the same reference.
+ * Writes all that a set changes in one statement, and tells how many holds it ended. Accounts get their
+ * new values and not differences: they are locked.
+ *
+ * What another set, which the locks did not keep apart, has written first under the same reference shows
+ * as a unique violation or as fewer holds. ON CONFLICT would say the same more kindly, but looks into each
+ * index once more before it inserts, and logs each row a second time: a fifth of this statement.
  */
 export const SAVE_CHANGES = `
   WITH new_hold AS (
     INSERT INTO hold (transfer_id, account_id, state, payer_id, amount, currency, destination_id, refusal)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[], $8::text[])
-    ON CONFLICT DO NOTHING RETURNING 1
   ), ended_hold AS (
     UPDATE hold SET state = ended.state, updated_at = statement_timestamp()
     FROM unnest($9::uuid[], $10::text[]) AS ended (transfer_id, state)
@@ -33,18 +35,15 @@ export const SAVE_CHANGES = `
   ), new_credit AS (
     INSERT INTO credit (reference, account_id, amount, currency, bank_code, refusal)
     SELECT * FROM unnest($11::uuid[], $12::uuid[], $13::bigint[], $14::text[], $15::text[], $16::text[])
-    ON CONFLICT DO NOTHING RETURNING 1
   ), new_entry AS (
-    INSERT INTO entry (account_id, version, id, reference, leg, amount, balance_after)
-    SELECT * FROM unnest($17::uuid[], $18::bigint[], $19::uuid[], $20::uuid[], $21::text[], $22::bigint[], $23::bigint[])
-    ON CONFLICT DO NOTHING RETURNING 1
+    INSERT INTO entry (account_id, version, reference, leg, amount, balance_after)
+    SELECT * FROM unnest($17::uuid[], $18::bigint[], $19::uuid[], $20::text[], $21::bigint[], $22::bigint[])
   ), changed_account AS (
     UPDATE account SET balance = changed.balance, held = changed.held, version = changed.version
-    FROM unnest($24::uuid[], $25::bigint[], $26::bigint[], $27::bigint[]) AS changed (id, balance, held, version)
-    WHERE account.id = changed.id RETURNING 1
+    FROM unnest($23::uuid[], $24::bigint[], $25::bigint[], $26::bigint[]) AS changed (id, balance, held, version)
+    WHERE account.id = changed.id
   )
-  SELECT (SELECT count(*) FROM new_hold) + (SELECT count(*) FROM ended_hold) + (SELECT count(*) FROM new_credit)
-    + (SELECT count(*) FROM new_entry) + (SELECT count(*) FROM changed_account) AS written`;
+  SELECT count(*) AS ended FROM ended_hold`;
 
 const ACCOUNT_COLUMNS = "id, kind, owner_id, currency, balance, held, state, version, created_at";
 
@@ -62,5 +61,5 @@ export const LOCK_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $
 export const CLOSE_ACCOUNT = `UPDATE account SET state = 'closed', version = $2 WHERE id = $1`;
 
 export const LIST_ENTRIES = `
-  SELECT id, reference, amount, balance_after, version, created_at
+  SELECT reference, amount, balance_after, version, created_at
   FROM entry WHERE account_id = $1 AND version < $2 ORDER BY account_id, version DESC LIMIT $3`;

@@ -32,7 +32,6 @@ CREATE INDEX account_by_owner ON account (owner_id, id) WHERE owner_id IS NOT NU
 CREATE TABLE entry (
   account_id uuid NOT NULL,
   version bigint NOT NULL,
-  id uuid NOT NULL,
   reference uuid NOT NULL,
   leg text NOT NULL CHECK (leg IN ('transfer-from', 'transfer-to', 'credit-from', 'credit-to')),
   amount bigint NOT NULL CHECK (amount <> 0),
@@ -40,8 +39,9 @@ CREATE TABLE entry (
   created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
   PRIMARY KEY (account_id, version)
 );
--- The natural key: a transfer is settled once and a top-up booked once, whatever else goes wrong.
-CREATE UNIQUE INDEX entry_by_reference ON entry (reference, leg);
+-- The natural key: a transfer is settled once and a top-up booked once, whatever else goes wrong. A
+-- movement takes from one account, once, and gives in the same statement, so one side of it is enough.
+CREATE UNIQUE INDEX entry_by_reference ON entry (reference, leg) WHERE amount < 0;
 
 -- Rows are kept for ever: they make a repeated command harmless. A refused hold may name an account
 -- that does not exist.
