@@ -1,10 +1,20 @@
-import { type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  create as createReflectively,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { type Compiled, findCompiled } from "./compile.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
 /** What turns messages of one type into bytes and back. */
 export interface Codec<Schema extends DescMessage> {
+  /** The same message as `create` of protobuf-es. What is a message of this type already is given back as it is. */
+  create(given: MessageInitShape<Schema>): MessageShape<Schema>;
   /**
    * The same bytes as `toBinary`, unknown fields included, in a Buffer of their own.
    *
@@ -42,6 +52,14 @@ export function decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8A
   return codecOf(schema).decode(bytes);
 }
 
+/** Drop-in for protobuf-es's `create`, by the codec of the type: a nested message costs 1 us instead of 20. */
+export function create<Schema extends DescMessage>(
+  schema: Schema,
+  given: MessageInitShape<Schema>,
+): MessageShape<Schema> {
+  return codecOf(schema).create(given);
+}
+
 function encodeReflectively(schema: DescMessage, message: Message): Buffer {
   const { buffer, byteOffset, byteLength } = toBinary(schema, message);
   return Buffer.from(buffer, byteOffset, byteLength);
@@ -50,6 +68,7 @@ function encodeReflectively(schema: DescMessage, message: Message): Buffer {
 /** protobuf-es itself, for what is not compiled. */
 function reflective(schema: DescMessage): Codec<DescMessage> {
   return {
+    create: (given) => createReflectively(schema, given),
     encode: (message) => encodeReflectively(schema, message),
     decode: (bytes) => fromBinary(schema, bytes),
   };
@@ -64,6 +83,8 @@ const writer = new Writer();
  */
 function fast(schema: DescMessage, compiled: Compiled): Codec<DescMessage> {
   return {
+    create: (given) =>
+      "$typeName" in given && given.$typeName === schema.typeName ? (given as Message) : compiled.init(given),
     encode(message) {
       try {
         writer.begin();

@@ -1,5 +1,6 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { isPlain } from "./fields.ts";
+import { initSource } from "./init-source.ts";
 import { createSource, readSource } from "./read-source.ts";
 import type { Reader } from "./reader.ts";
 import { writeSource } from "./write-source.ts";
@@ -9,6 +10,8 @@ import type { Writer } from "./writer.ts";
 export interface Compiled {
   /** An empty message. */
   create(): Message;
+  /** A message of the values that are given, with messages for the parts that are given as plain objects. */
+  init(given: object): Message;
   /** Merges what stands up to the end into a message; depth is 1 for the outermost. Throws when it is malformed. */
   read(reader: Reader, message: Message, end: number, depth: number): void;
   /** Throws when a value is not of its field's type. */
@@ -44,9 +47,9 @@ function compile(desc: DescMessage): Compiled {
     if (!parts.includes(part)) parts.push(part);
     return `part${parts.indexOf(part)}`;
   };
-  const functions = [createSource(desc), readSource(desc, nameOf), writeSource(desc, nameOf)];
+  const functions = [createSource(desc), initSource(desc, nameOf), readSource(desc, nameOf), writeSource(desc, nameOf)];
   const names = parts.map((part) => nameOf(part));
-  const make = new Function(...names, `"use strict";\n${functions.join("\n")}\nreturn { create, read, write };`);
+  const make = new Function(...names, `"use strict";\n${functions.join("\n")}\nreturn { create, init, read, write };`);
   // Types may hold themselves: the parts get this object now, and what is in it below.
   const result = {} as Compiled;
   compiled.set(desc, result);

@@ -1,1 +1,1 @@
-export { type Codec, codecOf, decode, encode } from "./codec.ts";
+export { type Codec, codecOf, create, decode, encode } from "./codec.ts";

@@ -1,5 +1,6 @@
-import { create, type DescMessage, getOption, hasOption, type MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, getOption, hasOption, type MessageShape } from "@bufbuild/protobuf";
 import { message as messageOption } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { Exchange, SagaDefinition, Step, TypedExchange } from "./definition.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;

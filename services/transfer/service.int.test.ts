@@ -170,7 +170,11 @@ test("canceled while the hold is asked for: it is released, never shown as held,
     const found = transfers.eventsOf(transferId, TransferCanceledSchema);
     return found.length > 0 ? found : undefined;
   });
-  assert.equal(canceledOnce?.event.version, 4n, "one for each change of its saga: begun, verified, turned back, undone");
+  assert.equal(
+    canceledOnce?.event.version,
+    4n,
+    "one for each change of its saga: begun, verified, turned back, undone",
+  );
 });
 
 test("canceled too late: the money is on its way, or the transfer has ended", async () => {

@@ -50,7 +50,7 @@ export function mayImport(room: Room, target: Room): boolean {
   if (part === "domain") return target === "platform/errors";
   const inner = target === `${owner}/domain` || target === "gen";
   const framed = ["errors", "saga", "outbox", "inbox", "db"].map((name) => `platform/${name}`);
-  const messages = ["npm:@bufbuild/protobuf"];
+  const messages = ["npm:@bufbuild/protobuf", "platform/codec"];
   if (part === "app" || part === "sagas")
     return (
       inner ||

@@ -10,6 +10,7 @@ export function compiledOf(desc: DescMessage) {
   assert.ok(compiled, `${desc.typeName} is compiled`);
   const writer = new Writer();
   return {
+    create: (given: object): Message => compiled.init(given),
     encode(message: Message): Buffer {
       writer.begin();
       compiled.write(writer, message);

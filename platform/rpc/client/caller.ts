@@ -1,6 +1,6 @@
-import { create, type DescMethod, type DescMethodStreaming, type DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMethod, DescMethodStreaming, DescMethodUnary } from "@bufbuild/protobuf";
 import type { ServiceIdentity } from "@ferry/platform/auth";
-import { encode } from "@ferry/platform/codec";
+import { create, encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
 import { currentContext } from "@ferry/platform/telemetry";
 import { type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";

@@ -1,6 +1,6 @@
-import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Interceptor, MethodImplSpec, StreamRequest, UnaryRequest } from "@connectrpc/connect";
-import { decode, encode } from "@ferry/platform/codec";
+import { create, decode, encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
 import { getPolicy, type Policy, pathOf } from "../policy.ts";
 import { compileRules } from "../validation.ts";

@@ -1,4 +1,3 @@
-import { create } from "@bufbuild/protobuf";
 import {
   CollectPaymentResponseSchema,
   InquirePaymentResponseSchema,
@@ -6,6 +5,7 @@ import {
   SendPaymentResponseSchema,
   VerifyAccountResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { OutgoingMessage } from "@ferry/platform/outbox";
 import type { Outcome } from "../domain/call.ts";
 import type { BankCall } from "./bank-call.ts";

@@ -1,5 +1,5 @@
-import { create } from "@bufbuild/protobuf";
 import { TopUpCompletedSchema, TopUpFailedSchema } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";

@@ -1,6 +1,6 @@
-import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type TopUp, TopUpSchema, TopUpState } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { TopUpRow } from "./top-up-row.ts";
 
 /** The top-up as the contract shows it. */

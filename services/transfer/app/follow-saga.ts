@@ -1,4 +1,3 @@
-import { create } from "@bufbuild/protobuf";
 import {
   type Transfer,
   TransferCanceledSchema,
@@ -6,6 +5,7 @@ import {
   TransferFailedSchema,
   TransferState as WireState,
 } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";

@@ -1,6 +1,6 @@
-import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { StepState, type Transfer, TransferSchema, TransferState } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { Saga, StepRecord } from "@ferry/platform/saga";
 import type { Destination } from "../domain/transfer.ts";
 import type { TransferRow } from "./transfer-row.ts";
