@@ -47,6 +47,10 @@ export class Tokens {
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ refreshToken: member.refreshToken }),
       });
+      if (status === 429 || status === 503) {
+        this.#next = index; // The edge has too much to do: the same one again next time, long before its token ends.
+        return;
+      }
       if (status >= 300) throw new Error(`${status} ${body}`);
       const { accessToken, refreshToken } = (JSON.parse(body) as { data: Member }).data;
       this.#members[index] = { accessToken, refreshToken };
