@@ -73,6 +73,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     idleTimeoutMillis: 30_000,
   });
   pool.on("error", () => {}); // An idle connection that breaks is replaced at its next use.
+  // One that breaks in use fails its statements: that says enough, and an event that nobody hears ends the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
 
   async function checkOut(): Promise<pg.PoolClient> {
     if (pool.waitingCount >= maxWaiting)
@@ -94,9 +96,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     const client = await checkOut();
     const committed: (() => void)[] = [];
     const ended: (() => void)[] = [];
+    let decided = false;
     let over = false;
     const tx = {
-      query: <Row>(text: string, values?: readonly unknown[]) => run<Row>(client, text, values),
+      // What would be sent behind COMMIT or ROLLBACK would stand for itself, or in the next one's transaction.
+      query: <Row>(text: string, values?: readonly unknown[]): Promise<Row[]> =>
+        decided ? Promise.reject(new Error("the transaction is over")) : run<Row>(client, text, values),
       afterCommit: (hook: () => void) => void committed.push(hook),
       // A statement that nobody waited for, because another one failed, may be answered after the end.
       afterEnd: (hook: () => void) => (over ? hook() : void ended.push(hook)),
@@ -106,11 +111,15 @@ export function openDatabase(options: DatabaseOptions): Database {
       const begun = client.query("BEGIN");
       begun.catch(() => {}); // Only a lost connection fails it, and that fails what follows too.
       const result = await work(tx);
+      decided = true;
       await begun;
-      await client.query("COMMIT");
+      const { command } = await client.query("COMMIT");
+      // PostgreSQL takes back what had a failed statement, and only says so in passing.
+      if (command !== "COMMIT") throw new Error("a statement of the transaction failed, and nobody heard of it");
       for (const hook of committed) hook();
       return result;
     } catch (error) {
+      decided = true;
       await client.query("ROLLBACK").catch((failure: Error) => {
         broken = failure;
       });

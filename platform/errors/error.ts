@@ -64,7 +64,7 @@ export function fromUnknown(thrown: unknown): FerryError {
     const code = "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
     if (
       UNAVAILABLE_CODES.has(code) ||
-      /Connection terminated|timeout exceeded when trying to connect/.test(thrown.message)
+      /Connection terminated|is not queryable|timeout exceeded when trying to connect/.test(thrown.message)
     )
       return new FerryError("UNAVAILABLE", "a part that the service stands on cannot be reached", { cause: thrown });
     if (thrown.name === "AbortError") return new FerryError("CANCELED", "the call was canceled", { cause: thrown });

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { fromUnknown } from "@ferry/platform/errors";
+import { createTestDatabase } from "../../test/support/postgres.ts";
+import { type Database, openDatabase, type Transaction } from "./index.ts";
+
+let made: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: Database;
+let other: Database;
+
+before(async () => {
+  made = await createTestDatabase();
+  database = openDatabase({ url: made.url, maxConnections: 1, transactionTimeoutMs: 300 });
+  other = openDatabase({ url: made.url, maxConnections: 1 });
+  await other.query("CREATE TABLE kept (what text PRIMARY KEY)");
+});
+after(async () => {
+  await database.close();
+  await other.close();
+  await made.drop();
+});
+
+const insert = (tx: Transaction, what: string) => tx.query("INSERT INTO kept VALUES ($1)", [what]);
+const kept = async (what: string) => (await other.query("SELECT 1 FROM kept WHERE what = $1", [what])).length;
+
+test("what one part asks for after another has failed is refused: it is not written beside the transaction", async () => {
+  const late = Promise.withResolvers<unknown>();
+  const work = database.transaction(async (tx) => {
+    const failing = tx.query("SELECT 1").then(() => Promise.reject(new Error("changed meanwhile")));
+    const slow = tx.query("SELECT pg_sleep(0.05)").then(() => insert(tx, "late"));
+    slow.then(late.resolve, late.resolve);
+    await Promise.all([failing, slow]);
+  });
+  await assert.rejects(work, /changed meanwhile/);
+  assert.match(String(await late.promise), /the transaction is over/);
+  await database.query("SELECT 1"); // The only connection: whatever was sent on it has been done.
+  assert.equal(await kept("late"), 0);
+});
+
+test("what is asked for after the commit is refused", async () => {
+  const tx = await database.transaction(async (open) => open);
+  await assert.rejects(insert(tx, "after"), /the transaction is over/);
+});
+
+test("a transaction with a failed statement that nobody heard of is not called committed", async () => {
+  let told = false;
+  const work = database.transaction(async (tx) => {
+    tx.afterCommit(() => {
+      told = true;
+    });
+    await insert(tx, "unheard");
+    await tx.query("SELECT 1 / 0").catch(() => {});
+  });
+  await assert.rejects(work, /nobody heard/);
+  assert.deepEqual([told, await kept("unheard")], [false, 0]);
+});
+
+/** Goes on until the driver itself knows that the connection is gone. */
+function throwWhenKnown(error: Error): void {
+  if (/queryable/.test(error.message)) throw error;
+}
+
+test("a connection that breaks in a transaction fails the transaction, and nothing else", async () => {
+  const unheard: unknown[] = [];
+  const hear = (error: unknown) => void unheard.push(error);
+  process.on("uncaughtException", hear);
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      const [row] = await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      const killed = other.query("SELECT pg_terminate_backend($1)", [row?.pid]);
+      await Promise.all([tx.query("SELECT pg_sleep(5)"), tx.query("SELECT 1"), killed]);
+    }),
+    { code: "57P01" },
+  );
+  await assert.rejects(
+    database.transaction((tx) => tx.query("SELECT pg_sleep(5)")),
+    { code: "25P04" },
+  );
+  const broken = database.transaction(async (tx) => {
+    const [row] = await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    await other.query("SELECT pg_terminate_backend($1)", [row?.pid]);
+    for (;;) await tx.query("SELECT 1").catch(throwWhenKnown);
+  });
+  await assert.rejects(broken, (error) => fromUnknown(error).reason === "UNAVAILABLE");
+  await database.query("SELECT 1");
+  process.off("uncaughtException", hear);
+  assert.deepEqual(unheard, []);
+});
