@@ -112,10 +112,8 @@ test("a call of an instance that is gone is taken over after its lease, and not 
   const call = { bankCode: "081", operation, route, traceparent: undefined };
   const banking = await open(t, {}, async (url) => {
     const database = openDatabase({ url });
-    await database.transaction(async (tx) => {
-      await insertCalls(tx, [{ ...call, id: "left", reference: left }], 0);
-      await insertCalls(tx, [{ ...call, id: "held", reference: held }], 60_000);
-    });
+    await insertCalls(database, [{ ...call, id: "left", reference: left }], 0);
+    await insertCalls(database, [{ ...call, id: "held", reference: held }], 60_000);
     await database.close();
   });
   const [record] = await repliesOf(banking.bus, route.sagaId);

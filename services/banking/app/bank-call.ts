@@ -7,7 +7,7 @@ export interface ReplyRoute {
   sagaStep: string | undefined;
 }
 
-/** A call that is to be made, or under way. */
+/** A call that is to be made. */
 export interface BankCall {
   /** The command's ce_id, or a UUID of a call that came by rpc. */
   id: string;
@@ -19,9 +19,15 @@ export interface BankCall {
   traceparent: string | undefined;
 }
 
+/** A call that is recorded, and waits for its turn or is under way. */
+export interface PendingCall extends BankCall {
+  /** Numbers the calls in the order in which they were recorded. */
+  seq: bigint;
+}
+
 /** A call with what became of it. */
 export interface FinishedCall {
-  call: BankCall;
+  call: PendingCall;
   outcome: Outcome;
   durationMs: number;
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BankCall } from "./bank-call.ts";
+import type { PendingCall } from "./bank-call.ts";
 import { createCallQueue } from "./call-queue.ts";
 
-const callOf = (id: string): BankCall => ({
+const seqOf = (id: string) => BigInt(id.charCodeAt(0));
+const callOf = (id: string): PendingCall => ({
+  seq: seqOf(id),
   id,
   reference: id,
   bankCode: "081",
@@ -44,11 +46,11 @@ test("so many calls are under way as may be, the others in their order, each onc
   assert.deepEqual(begun, ["a", "b"]);
   await finish("b");
   assert.deepEqual(begun, ["a", "b", "c"]);
-  assert.deepEqual(queue.heldIds(), ["a", "c", "d"]);
+  assert.deepEqual(queue.heldSeqs(), ["a", "c", "d"].map(seqOf));
   await finish("a");
   await finish("c");
   await finish("d");
-  assert.deepEqual([begun, queue.heldIds()], [["a", "b", "c", "d"], []]);
+  assert.deepEqual([begun, queue.heldSeqs(), queue.holds("d")], [["a", "b", "c", "d"], [], false]);
 });
 
 test("a full queue has no room until calls have left it", async () => {
@@ -80,7 +82,7 @@ test("a closed queue begins nothing, lets go of whoever waits for room, and says
   );
   await room;
   queue.add(callsOf("d"));
-  assert.deepEqual(queue.heldIds(), ["a"]);
+  assert.deepEqual([queue.heldSeqs(), queue.holds("a")], [[seqOf("a")], true]);
   const done = queue.whenIdle().then(() => {
     idle = true;
   });

@@ -1,8 +1,8 @@
-import type { BankCall } from "./bank-call.ts";
+import type { PendingCall } from "./bank-call.ts";
 
 export interface CallQueueOptions {
   /** Makes one call and records what became of it. Never rejects. */
-  make(call: BankCall): Promise<void>;
+  make(call: PendingCall): Promise<void>;
   /** Calls under way at once. */
   concurrency: number;
   /** Calls that may wait for their turn before there is no room for more. */
@@ -11,17 +11,18 @@ export interface CallQueueOptions {
 
 /** Calls that wait for their turn, and those under way: each once, in the order in which they came. */
 export function createCallQueue({ make, concurrency, maxQueued }: CallQueueOptions) {
-  const queue: BankCall[] = [];
-  const held = new Set<string>();
+  const queue: PendingCall[] = [];
+  /** The ids of the calls that wait or are under way, by their numbers. */
+  const held = new Map<bigint, string>();
   let running = 0;
   let closed = false;
   let room: PromiseWithResolvers<void> | undefined;
   let idle: PromiseWithResolvers<void> | undefined;
 
-  async function run(call: BankCall): Promise<void> {
+  async function run(call: PendingCall): Promise<void> {
     await make(call);
     running--;
-    held.delete(call.id);
+    held.delete(call.seq);
     next();
     if (running === 0) idle?.resolve();
   }
@@ -40,11 +41,11 @@ export function createCallQueue({ make, concurrency, maxQueued }: CallQueueOptio
 
   return {
     /** Sets calls on their way; those that are held already are left out, and all of them after the close. */
-    add(calls: readonly BankCall[]): void {
+    add(calls: readonly PendingCall[]): void {
       if (closed) return;
       for (const call of calls) {
-        if (held.has(call.id)) continue;
-        held.add(call.id);
+        if (held.has(call.seq)) continue;
+        held.set(call.seq, call.id);
         queue.push(call);
       }
       next();
@@ -53,8 +54,11 @@ export function createCallQueue({ make, concurrency, maxQueued }: CallQueueOptio
     /** How many more calls may come now. */
     free: (): number => Math.max(0, maxQueued - queue.length),
 
-    /** Ids of the calls that wait or are under way. */
-    heldIds: (): string[] => [...held],
+    /** Numbers of the calls that wait or are under way. */
+    heldSeqs: (): bigint[] => [...held.keys()],
+
+    /** Whether the call of this id waits or is under way. */
+    holds: (id: string): boolean => [...held.values()].includes(id),
 
     /** Resolves when there is room for more, or the queue is closed. */
     async whenRoom(): Promise<void> {
@@ -64,10 +68,10 @@ export function createCallQueue({ make, concurrency, maxQueued }: CallQueueOptio
     },
 
     /** Begins no more calls. @returns those whose turn had not come. */
-    close(): BankCall[] {
+    close(): PendingCall[] {
       closed = true;
       const left = queue.splice(0);
-      for (const { id } of left) held.delete(id);
+      for (const { seq } of left) held.delete(seq);
       next();
       return left;
     },

@@ -4,25 +4,26 @@ import type { Database, Transaction } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import type { OutgoingMessage } from "@ferry/platform/outbox";
 import type { BankResponse } from "../domain/call.ts";
-import type { BankCall, FinishedCall } from "./bank-call.ts";
+import type { FinishedCall, PendingCall } from "./bank-call.ts";
 import { createMakeCalls } from "./make-calls.ts";
 import { toReply } from "./replies.ts";
 
 const route = { replyTo: "ferry.transfer.replies.v1", sagaId: "s", sagaStep: "verify" };
-const callOf = (id: string): BankCall => ({
-  ...{ id, reference: id, bankCode: "081", route, traceparent: undefined },
+const seqOf = (id: string) => BigInt(id.charCodeAt(0));
+const callOf = (id: string): PendingCall => ({
+  ...{ seq: seqOf(id), id, reference: id, bankCode: "081", route, traceparent: undefined },
   operation: { kind: "verify", accountNumber: "1" },
 });
 
 /** Calls over a record in memory that can be away, and a bank that answers when the test says so. */
 function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
-  const pending = new Map<string, BankCall>();
+  const pending = new Map<string, PendingCall>();
   const finished: FinishedCall[] = [];
   const replies: OutgoingMessage[] = [];
   const failures: unknown[] = [];
-  const renewed: [ids: readonly string[], leaseMs: number][] = [];
+  const renewed: [seqs: readonly bigint[], leaseMs: number][] = [];
   const answers: ((response: BankResponse) => void)[] = [];
-  const state = { away: false, overdue: [] as BankCall[] };
+  const state = { away: false, overdue: [] as PendingCall[] };
   const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
   const calls = createMakeCalls({
     database,
@@ -31,17 +32,18 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
     toReply,
     outbox: { add: async (_tx, messages) => void replies.push(...messages), acknowledgedBelow: async () => 0n },
     store: {
-      async insertCalls(_tx, inserted) {
-        const fresh = inserted.filter(({ id }) => !pending.has(id));
+      async insertCalls(_database, inserted) {
+        const fresh = inserted.filter(({ id }) => !pending.has(id)).map((call) => ({ ...call, seq: seqOf(call.id) }));
         for (const call of fresh) pending.set(call.id, call);
-        return new Set(fresh.map(({ id }) => id));
+        return fresh;
       },
-      renewLeases: async (_tx, ids, leaseMs) => void renewed.push([ids, leaseMs]),
+      renewLeases: async (_tx, seqs, leaseMs) => void renewed.push([seqs, leaseMs]),
+      moveMark: async () => {},
       takeOverdueCalls: async (_tx, limit) => state.overdue.splice(0, limit),
       async finishCalls(_tx, set) {
         if (state.away) throw new Error("away");
         finished.push(...set);
-        return new Set(set.map(({ call }) => call.id).filter((id) => pending.delete(id)));
+        return new Set(set.filter(({ call }) => pending.delete(call.id)).map(({ call }) => call.seq));
       },
     },
     banks: new Map([["081", { call: () => new Promise<BankResponse>((resolve) => answers.push(resolve)) }]]),
@@ -115,8 +117,8 @@ test("leases of calls that wait or are under way are kept; at the close, those n
   await calls.whenIdle();
   await calls.sweep();
   assert.deepEqual(renewed, [
-    [["a", "b", "c"], 5_000],
-    [["b", "c"], 0],
+    [["a", "b", "c"].map(seqOf), 5_000],
+    [["b", "c"].map(seqOf), 0],
     [[], 5_000],
   ]);
 });

@@ -2,14 +2,18 @@ import { type Batcher, createBatcher, type Database, type Transaction } from "@f
 import { FerryError } from "@ferry/platform/errors";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import { type BankResponse, interpret, type Operation, type Outcome, unknownBank } from "../domain/call.ts";
-import type { BankCall, FinishedCall } from "./bank-call.ts";
+import type { BankCall, FinishedCall, PendingCall } from "./bank-call.ts";
 import { createCallQueue } from "./call-queue.ts";
 
 interface CallStore {
-  insertCalls(tx: Transaction, calls: readonly BankCall[], leaseMs: number): Promise<Set<string>>;
-  renewLeases(tx: Transaction, ids: readonly string[], leaseMs: number): Promise<void>;
-  takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<BankCall[]>;
-  finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<string>>;
+  /** @returns those that were not recorded before. */
+  insertCalls(database: Database, calls: readonly BankCall[], leaseMs: number): Promise<PendingCall[]>;
+  renewLeases(tx: Transaction, seqs: readonly bigint[], leaseMs: number): Promise<void>;
+  takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<PendingCall[]>;
+  /** Lets the next look for overdue calls begin later. */
+  moveMark(tx: Transaction): Promise<void>;
+  /** @returns the numbers of those that were still pending. */
+  finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>>;
 }
 
 interface Bank {
@@ -63,7 +67,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     run: (finished) =>
       database.transaction(async (tx) => {
         const first = await store.finishCalls(tx, finished);
-        const replies = finished.filter(({ call }) => first.has(call.id) && call.route !== undefined);
+        const replies = finished.filter(({ call }) => first.has(call.seq) && call.route !== undefined);
         await outbox.add(
           tx,
           replies.map(({ call, outcome }) => toReply(call, outcome)),
@@ -72,7 +76,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
       }),
   });
 
-  async function make(call: BankCall): Promise<void> {
+  async function make(call: PendingCall): Promise<void> {
     try {
       const startedAtMs = Date.now();
       const bank = banks.get(call.bankCode);
@@ -91,9 +95,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
 
   /** Records calls and sets those on their way that are new. What comes after the close is left to the next instance. */
   async function record(calls: readonly BankCall[]): Promise<void> {
-    if (calls.length === 0) return;
-    const fresh = await database.transaction((tx) => store.insertCalls(tx, calls, closed ? 0 : leaseMs));
-    queue.add(calls.filter(({ id }) => fresh.has(id)));
+    if (calls.length > 0) queue.add(await store.insertCalls(database, calls, closed ? 0 : leaseMs));
   }
 
   return {
@@ -121,7 +123,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
       observers.set(call.id, (result) => (result instanceof FerryError ? reject(result) : resolve(result)));
       try {
         await record([call]);
-        if (closed && !queue.heldIds().includes(call.id)) throw stopping();
+        if (closed && !queue.holds(call.id)) throw stopping();
         return await promise;
       } finally {
         observers.delete(call.id);
@@ -136,8 +138,12 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     async sweep(): Promise<number> {
       const limit = Math.min(TAKE_OVER_AT_ONCE, queue.free());
       const calls = await database.transaction(async (tx) => {
-        await store.renewLeases(tx, queue.heldIds(), leaseMs);
-        return limit === 0 || closed ? [] : store.takeOverdueCalls(tx, limit, leaseMs);
+        const [, , taken] = await Promise.all([
+          store.renewLeases(tx, queue.heldSeqs(), leaseMs),
+          store.moveMark(tx),
+          limit === 0 || closed ? [] : store.takeOverdueCalls(tx, limit, leaseMs),
+        ]);
+        return taken;
       });
       queue.add(calls);
       return calls.length;
@@ -148,8 +154,8 @@ export function createMakeCalls(deps: MakeCallsDeps) {
       closed = true;
       const left = queue.close();
       for (const { id } of left) observers.get(id)?.(stopping());
-      const ids = left.map(({ id }) => id);
-      if (ids.length > 0) await database.transaction((tx) => store.renewLeases(tx, ids, 0));
+      const seqs = left.map(({ seq }) => seq);
+      if (seqs.length > 0) await database.transaction((tx) => store.renewLeases(tx, seqs, 0));
     },
 
     /** Resolves when no call is under way. */

@@ -1,81 +1,103 @@
 import { join } from "node:path";
-import type { Migrations, Queryable, Transaction } from "@ferry/platform/db";
-import type { BankCall, FinishedCall, RecordedCall, ReplyRoute } from "../app/bank-call.ts";
-import type { Operation } from "../domain/call.ts";
+import type { Database, Migrations, Queryable, Transaction } from "@ferry/platform/db";
+import type { BankCall, FinishedCall, PendingCall, RecordedCall } from "../app/bank-call.ts";
+import { type CallRow, fromRow, idOf, shortIdOf } from "./rows.ts";
+import {
+  FIND_PAID_REFERENCES,
+  FINISH_CALLS,
+  INSERT_CALLS,
+  INSERT_NEW_CALLS,
+  LIST_CALLS,
+  MOVE_MARK,
+  RENEW_LEASES,
+  TAKE_OVERDUE_CALLS,
+} from "./statements.ts";
 
 export const bankingMigrations: Migrations = { name: "banking", directory: join(import.meta.dirname, "migrations") };
 
-interface Row {
-  id: string;
-  reference: string;
-  bank_code: string;
-  operation: Record<string, string>;
-  reply_to: string | null;
-  saga_id: string | null;
-  saga_step: string | null;
-  traceparent: string | null;
+/** What tells that some of a set was recorded before, or is being recorded by another instance. */
+const KNOWN_CODES = new Set(["23505", "40P01"]);
+
+type RecordedRow = Pick<CallRow, "seq" | "reference" | "id">;
+
+/**
+ * Records calls that are about to be made; gives those that were not recorded before, in their order.
+ * It is a statement of its own, so that it needs no transaction around it.
+ */
+export async function insertCalls(
+  database: Database,
+  calls: readonly BankCall[],
+  leaseMs: number,
+): Promise<PendingCall[]> {
+  const values = [...columnsOf(calls), leaseMs / 1_000];
+  let rows: RecordedRow[];
+  try {
+    rows = await database.query<RecordedRow>(INSERT_CALLS, values);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && KNOWN_CODES.has(String(error.code)))) throw error;
+    rows = await database.transaction((tx) => tx.query<RecordedRow>(INSERT_NEW_CALLS, values));
+  }
+  const recorded = new Map(rows.map((row) => [idOf(row) + row.reference, row.seq]));
+  const fresh: PendingCall[] = [];
+  for (const call of calls) {
+    const key = call.id + call.reference;
+    const seq = recorded.get(key);
+    if (seq === undefined) continue;
+    recorded.delete(key); // The same may be twice in a set.
+    fresh.push({ ...call, seq });
+  }
+  return fresh;
 }
 
-/** JSON has no bigint: amounts stand as decimal digits. */
-function operationJson(operation: Operation): string {
-  return JSON.stringify(operation, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
-}
-
-function operationFrom(json: Record<string, string>): Operation {
-  const { amountMinor, ...rest } = json;
-  return (amountMinor === undefined ? rest : { ...rest, amountMinor: BigInt(amountMinor) }) as unknown as Operation;
-}
-
-function routeOf(row: Row): ReplyRoute | undefined {
-  if (row.reply_to === null) return undefined;
-  return { replyTo: row.reply_to, sagaId: row.saga_id ?? undefined, sagaStep: row.saga_step ?? undefined };
-}
-
-function fromRow(row: Row): BankCall {
-  return {
-    id: row.id,
-    reference: row.reference,
-    bankCode: row.bank_code,
-    operation: operationFrom(row.operation),
-    route: routeOf(row),
-    traceparent: row.traceparent ?? undefined,
-  };
-}
-
-/** Records calls that are about to be made; gives the ids of those that were not recorded before. */
-export async function insertCalls(tx: Transaction, calls: readonly BankCall[], leaseMs: number): Promise<Set<string>> {
-  const column = <T>(pick: (call: BankCall) => T) => calls.map(pick);
-  const rows = await tx.query<{ id: string }>(
-    `INSERT INTO bank_call (id, reference, bank_code, operation, reply_to, saga_id, saga_step, traceparent, lease_until)
-     SELECT *, now() + make_interval(secs => $9) FROM unnest($1::text[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[],
-       $6::text[], $7::text[], $8::text[])
-     ON CONFLICT (id) DO NOTHING RETURNING id`,
-    [
-      column(({ id }) => id),
-      column(({ reference }) => reference),
-      column(({ bankCode }) => bankCode),
-      column(({ operation }) => operationJson(operation)),
-      column(({ route }) => route?.replyTo ?? null),
-      column(({ route }) => route?.sagaId ?? null),
-      column(({ route }) => route?.sagaStep ?? null),
-      column(({ traceparent }) => traceparent ?? null),
-      leaseMs / 1_000,
-    ],
-  );
-  return new Set(rows.map(({ id }) => id));
+/** The arrays of INSERT_CALLS, in its order. */
+function columnsOf(calls: readonly BankCall[]): unknown[][] {
+  const operations = calls.map(({ operation }) => operation);
+  return [
+    calls.map(({ reference }) => reference),
+    calls.map(shortIdOf),
+    calls.map(({ bankCode }) => bankCode),
+    operations.map(({ kind }) => kind),
+    operations.map((operation) => ("accountNumber" in operation ? operation.accountNumber : null)),
+    operations.map((operation) => ("currency" in operation ? operation.currency : null)),
+    operations.map((operation) => ("amountMinor" in operation ? operation.amountMinor : null)),
+    operations.map((operation) => ("memo" in operation ? operation.memo : null)),
+    operations.map((operation) => ("memberId" in operation ? operation.memberId : null)),
+    calls.map(({ route }) => route?.replyTo),
+    calls.map(({ route }) => route?.sagaId),
+    calls.map(({ route }) => route?.sagaStep),
+    calls.map(({ traceparent }) => traceparent),
+  ];
 }
 
 /** Lets pending calls belong to this instance for another lease; 0 ms gives them to whoever comes. */
-export async function renewLeases(tx: Transaction, ids: readonly string[], leaseMs: number): Promise<void> {
-  if (ids.length === 0) return;
-  await tx.query(
-    `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2) WHERE id = ANY($1::text[]) AND duration_ms IS NULL`,
-    [ids, leaseMs / 1_000],
-  );
+export async function renewLeases(tx: Transaction, seqs: readonly bigint[], leaseMs: number): Promise<void> {
+  if (seqs.length > 0) await tx.query(RENEW_LEASES, [seqs, leaseMs / 1_000]);
 }
 
-export const FIND_PAID_REFERENCES = `SELECT DISTINCT reference FROM bank_call
-  WHERE reference = ANY($1::uuid[]) AND operation ->> 'kind' IN ('send', 'collect')`;
+/** Takes pending calls whose lease is over, for another lease; the oldest first. */
+export async function takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<PendingCall[]> {
+  const rows = await tx.query<CallRow>(TAKE_OVERDUE_CALLS, [limit, leaseMs / 1_000]);
+  return rows.map(fromRow);
+}
+
+/** Lets the next look for pending calls begin behind those that are surely at their end. */
+export async function moveMark(tx: Transaction): Promise<void> {
+  await tx.query(MOVE_MARK);
+}
+
+/** Writes outcomes; gives the numbers of the calls that were still pending: a call has one outcome. */
+export async function finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>> {
+  const column = <T>(pick: (call: FinishedCall) => T) => finished.map(pick);
+  const rows = await tx.query<{ seq: bigint }>(FINISH_CALLS, [
+    column(({ call }) => call.seq),
+    column(({ outcome }) => outcome.kind),
+    column(({ outcome }) => outcome.failure?.code),
+    column(({ outcome }) => outcome.failure?.message),
+    column(({ outcome }) => outcome.detail.slice(0, 500).replaceAll("\0", "")),
+    column(({ durationMs }) => durationMs),
+  ]);
+  return new Set(rows.map(({ seq }) => seq));
+}
 
 /** The references of those given under which a payment, out or in, was recorded. */
 export async function findPaidReferences(from: Queryable, references: readonly string[]): Promise<Set<string>> {
@@ -83,50 +105,16 @@ export async function findPaidReferences(from: Queryable, references: readonly s
   return new Set(rows.map(({ reference }) => reference));
 }
 
-export const TAKE_OVERDUE_CALLS = `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2)
-  WHERE id IN (SELECT id FROM bank_call WHERE outcome = 'pending' AND lease_until <= now()
-    ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED)
-  RETURNING id, reference, bank_code, operation, reply_to, saga_id, saga_step, traceparent`;
-
-/** Takes pending calls whose lease is over, for another lease. */
-export async function takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<BankCall[]> {
-  const rows = await tx.query<Row>(TAKE_OVERDUE_CALLS, [limit, leaseMs / 1_000]);
-  return rows.map(fromRow);
-}
-
-/** A pending call has no duration yet. Asked in this way, since asking for its outcome would lead the planner to the index of all pending calls. */
-export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failure_code = done.code,
-    failure_message = done.message, detail = done.detail, duration_ms = done.duration_ms
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
-    AS done (id, outcome, code, message, detail, duration_ms)
-  WHERE bank_call.id = done.id AND bank_call.duration_ms IS NULL RETURNING bank_call.id`;
-
-/** Writes outcomes; gives the ids of the calls that were still pending: a call has one outcome. */
-export async function finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<string>> {
-  const column = <T>(pick: (call: FinishedCall) => T) => finished.map(pick);
-  const rows = await tx.query<{ id: string }>(FINISH_CALLS, [
-    column(({ call }) => call.id),
-    column(({ outcome }) => outcome.kind),
-    column(({ outcome }) => outcome.failure?.code ?? null),
-    column(({ outcome }) => outcome.failure?.message ?? null),
-    column(({ outcome }) => outcome.detail.slice(0, 500).replaceAll("\0", "")),
-    column(({ durationMs }) => durationMs),
-  ]);
-  return new Set(rows.map(({ id }) => id));
-}
-
-export const LIST_CALLS = "SELECT * FROM bank_call WHERE reference = $1 ORDER BY started_at, id LIMIT $2";
-
 /** Every call of one reference, oldest first. */
 export async function listCalls(from: Queryable, reference: string, limit: number): Promise<RecordedCall[]> {
   const rows = await from.query<
-    Row & { outcome: RecordedCall["outcome"]; detail: string; started_at: Date; duration_ms: number | null }
+    CallRow & { outcome: RecordedCall["outcome"]; detail: string; started_at: Date; duration_ms: number | null }
   >(LIST_CALLS, [reference, limit]);
   return rows.map((row) => ({
-    id: row.id,
+    id: idOf(row),
     reference: row.reference,
     bankCode: row.bank_code,
-    operation: operationFrom(row.operation).kind,
+    operation: row.operation,
     outcome: row.outcome,
     detail: row.detail,
     startedAt: row.started_at,

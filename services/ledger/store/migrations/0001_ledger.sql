@@ -62,7 +62,7 @@ CREATE TABLE hold (
     AND (payer_id IS NULL) = (amount IS NULL)
     AND (payer_id IS NULL) = (currency IS NULL)
   )
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 
 -- What was answered to each credit, kept for ever.
 CREATE TABLE credit (

@@ -1,0 +1,49 @@
+const INSERT = `INSERT INTO bank_call (reference, id, bank_code, operation, account_number, currency, amount, memo,
+    member_id, reply_to, saga_id, saga_step, traceparent, lease_until)
+  SELECT *, now() + make_interval(secs => $14) FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[],
+    $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])`;
+const RECORDED = "RETURNING seq, reference, id";
+
+/**
+ * Records calls that are all new. ON CONFLICT would look into the index once more before each insert and
+ * log each row a second time, so it is left to the sets that something of comes again.
+ */
+export const INSERT_CALLS = `${INSERT} ${RECORDED}`;
+
+export const INSERT_NEW_CALLS = `${INSERT} ON CONFLICT (reference, id) DO NOTHING ${RECORDED}`;
+
+export const RENEW_LEASES = `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2)
+  WHERE seq = ANY($1::bigint[]) AND duration_ms IS NULL`;
+
+export const TAKE_OVERDUE_CALLS = `UPDATE bank_call SET lease_until = now() + make_interval(secs => $2)
+  WHERE seq IN (SELECT seq FROM bank_call
+    WHERE seq >= (SELECT seq FROM bank_call_mark WHERE one) AND duration_ms IS NULL AND lease_until <= now()
+    ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED)
+  RETURNING seq, reference, id, bank_code, operation, account_number, currency, amount, memo, member_id, reply_to,
+    saga_id, saga_step, traceparent`;
+
+/**
+ * Moves the mark to the first call that is pending or young, or behind the last one. A call takes its
+ * number before others can see it: it is recorded in a statement of its own, which ends, as every
+ * transaction of a service, within 5 s. What is numbered below a call of over 15 s is seen, or never will be.
+ */
+export const MOVE_MARK = `UPDATE bank_call_mark AS mark SET seq = reached.seq
+  FROM (SELECT coalesce(
+    (SELECT seq FROM bank_call
+     WHERE seq >= (SELECT seq FROM bank_call_mark WHERE one)
+       AND (duration_ms IS NULL OR started_at > now() - interval '15 seconds')
+     ORDER BY seq LIMIT 1),
+    (SELECT max(seq) + 1 FROM bank_call)) AS seq) AS reached
+  WHERE mark.one AND mark.seq < reached.seq`;
+
+export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failure_code = done.code,
+    failure_message = done.message, detail = done.detail, duration_ms = done.duration_ms
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
+    AS done (seq, outcome, code, message, detail, duration_ms)
+  WHERE bank_call.seq = done.seq AND bank_call.duration_ms IS NULL RETURNING bank_call.seq`;
+
+export const FIND_PAID_REFERENCES = `SELECT DISTINCT reference FROM bank_call
+  WHERE reference = ANY($1::uuid[]) AND operation IN ('send', 'collect')`;
+
+export const LIST_CALLS = `SELECT id, reference, bank_code, operation, outcome, detail, started_at, duration_ms
+  FROM bank_call WHERE reference = $1 ORDER BY started_at, seq LIMIT $2`;
