@@ -23,6 +23,8 @@ export interface DatabaseOptions {
 
 const ATTEMPTS = 3;
 const RETRY_CODES = new Set(["40001", "40P01"]);
+/** What PostgreSQL says of a statement behind one that failed. */
+const ABORTED = "25P02";
 /**
  * Every statement of a service goes by an index. The planner would not know it on the day on which the
  * tables are empty, and a named statement keeps the plan of that day until the table is analyzed.
@@ -41,8 +43,19 @@ function nameOf(text: string): string {
 }
 
 /** Not an async function: what is asked for in one turn is sent in that turn. */
-function run<Row>(client: pg.ClientBase, text: string, values: readonly unknown[] = []): Promise<Row[]> {
-  return client.query({ name: nameOf(text), text, values: toParameters(values) }).then(({ rows }) => rows as Row[]);
+function run<Row>(
+  client: pg.ClientBase,
+  text: string,
+  values: readonly unknown[] = [],
+  failed?: (error: unknown) => void,
+): Promise<Row[]> {
+  return client.query({ name: nameOf(text), text, values: toParameters(values) }).then(
+    ({ rows }) => rows as Row[],
+    (error: unknown) => {
+      failed?.(error);
+      throw error;
+    },
+  );
 }
 
 function codeOf(error: unknown): string {
@@ -96,12 +109,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     const client = await checkOut();
     const committed: (() => void)[] = [];
     const ended: (() => void)[] = [];
+    let failure: unknown;
     let decided = false;
     let over = false;
+    const failed = (error: unknown) => {
+      failure ??= error;
+    };
     const tx = {
       // What would be sent behind COMMIT or ROLLBACK would stand for itself, or in the next one's transaction.
       query: <Row>(text: string, values?: readonly unknown[]): Promise<Row[]> =>
-        decided ? Promise.reject(new Error("the transaction is over")) : run<Row>(client, text, values),
+        decided ? Promise.reject(new Error("the transaction is over")) : run<Row>(client, text, values, failed),
       afterCommit: (hook: () => void) => void committed.push(hook),
       // A statement that nobody waited for, because another one failed, may be answered after the end.
       afterEnd: (hook: () => void) => (over ? hook() : void ended.push(hook)),
@@ -115,15 +132,17 @@ export function openDatabase(options: DatabaseOptions): Database {
       await begun;
       const { command } = await client.query("COMMIT");
       // PostgreSQL takes back what had a failed statement, and only says so in passing.
-      if (command !== "COMMIT") throw new Error("a statement of the transaction failed, and nobody heard of it");
+      if (command !== "COMMIT")
+        throw new Error("a statement of the transaction failed, and nobody heard of it", { cause: failure });
       for (const hook of committed) hook();
       return result;
     } catch (error) {
       decided = true;
-      await client.query("ROLLBACK").catch((failure: Error) => {
-        broken = failure;
+      await client.query("ROLLBACK").catch((lost: Error) => {
+        broken = lost;
       });
-      throw error;
+      // Of statements that were sent together it is chance whose failure is heard first.
+      throw codeOf(error) === ABORTED ? failure : error;
     } finally {
       client.release(broken);
       over = true;
