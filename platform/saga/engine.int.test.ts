@@ -389,10 +389,11 @@ describe("operators", () => {
     assert.deepEqual(statuses, ["completed", "undone", "completed"]);
     assert.deepEqual(await engine.listParked(database, 100), []);
     const audit = await database.query(
-      `SELECT saga_id, operator_id, action, reason, before->>'status' AS before, after->>'status' AS after
+      `SELECT saga_id, operator_id, action, reason, before->>'status' AS before, after->>'status' AS after,
+         (after->>'revision')::integer - (before->>'revision')::integer AS revisions
        FROM saga_audit ORDER BY action`,
     );
-    const entry = { operator_id: decision.operatorId, reason: decision.reason, before: "parked" };
+    const entry = { operator_id: decision.operatorId, reason: decision.reason, before: "parked", revisions: 1 };
     assert.deepEqual(audit, [
       { saga_id: one, action: "resume", after: "running", ...entry },
       { saga_id: three, action: "skip", after: "running", ...entry },

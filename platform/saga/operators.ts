@@ -42,9 +42,9 @@ export function createSagaOperators({ database, progress, now }: SagaOperatorsOp
         if (before.status !== "parked")
           throw new FerryError("SAGA_NOT_PARKED", `the saga is ${before.status}, not parked`);
         const decided = progress.decide(before, { kind: action });
-        await progress.save(tx, [decided]);
-        await insertAudit(tx, { atMs: now(), operatorId, action, reason, before, after: decided.after });
-        return decided.after;
+        const [after = before] = await progress.save(tx, [decided]);
+        await insertAudit(tx, { atMs: now(), operatorId, action, reason, before, after });
+        return after;
       }),
   };
 }
