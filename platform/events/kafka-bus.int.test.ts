@@ -33,6 +33,15 @@ const open = (onFatal: (error: Error) => void = assert.fail) =>
   createKafkaBus({ brokers, clientId: "test", logger: silentLogger, onFatal });
 const record = (topic: string, key: string) => ({ topic, key, value: Buffer.from(key), headers: { ce_id: key } });
 
+/** How many messages of a topic a group has committed. */
+async function committedOf(groupId: string, topic: string): Promise<number> {
+  const admin = openClient({ brokers, clientId: "test", logger: silentLogger }).admin();
+  await admin.connect();
+  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  await admin.disconnect();
+  return found!.partitions.reduce((sum, { offset }) => sum + Math.max(Number(offset), 0), 0);
+}
+
 test("what a killed process had at hand comes to another member of its group", async () => {
   const [group, topic] = ["killed", "test.killed"];
   const bus = open();
@@ -60,6 +69,7 @@ test("a broker that restarts loses nothing and doubles nothing for a bus that li
   });
   await bus.publish([record(topic, "before")]);
   await until(() => taken.length === 1, "the one before");
+  await until(async () => (await committedOf("restart", topic)) === 1, "its offset is committed");
   const { port } = broker;
   await broker.close();
   const refused = bus.publish([record(topic, "while away")]);

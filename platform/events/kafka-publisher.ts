@@ -1,6 +1,7 @@
 import { FerryError } from "@ferry/platform/errors";
 import type * as KafkaJs from "kafkajs";
 import { fromKafka } from "./kafka-client.ts";
+import { createPartitioner } from "./kafkajs-partitions.ts";
 import type { OutgoingRecord } from "./types.ts";
 
 /** A request holds at most so many records, and so many bytes: brokers refuse batches above 1 MiB by default. */
@@ -28,15 +29,15 @@ function chunksOf(records: readonly OutgoingRecord[]): OutgoingRecord[][] {
   return chunks;
 }
 
+/** kafkajs takes records as they are: they go to the wire without another object for each. */
 function byTopic(records: readonly OutgoingRecord[]): KafkaJs.TopicMessages[] {
-  const topics = new Map<string, KafkaJs.Message[]>();
-  for (const { topic, key, value, headers } of records) {
-    const message = { key, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength), headers };
-    const messages = topics.get(topic);
-    if (messages === undefined) topics.set(topic, [message]);
-    else messages.push(message);
+  const topics = new Map<string, OutgoingRecord[]>();
+  for (const record of records) {
+    const messages = topics.get(record.topic);
+    if (messages === undefined) topics.set(record.topic, [record]);
+    else messages.push(record);
   }
-  return [...topics].map(([topic, messages]) => ({ topic, messages }));
+  return [...topics].map(([topic, messages]) => ({ topic, messages: messages as unknown as KafkaJs.Message[] }));
 }
 
 /**
@@ -55,6 +56,7 @@ export function createPublisher(kafka: KafkaJs.Kafka, ensureTopics: (topics: { n
     if (producer !== undefined) return producer;
     const made = kafka.producer({
       idempotent: true,
+      createPartitioner,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 1_000 },

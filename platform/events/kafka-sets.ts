@@ -3,7 +3,7 @@ import type * as KafkaJs from "kafkajs";
 import { handleSet } from "./handle-set.ts";
 import { isMembershipError } from "./kafka-client.ts";
 import { Commits } from "./kafka-commits.ts";
-import { DecodedRecord } from "./kafkajs-records.ts";
+import { DecodedRecord } from "./kafkajs-fetch.ts";
 import type { OutgoingRecord, ReceivedRecord, SubscribeOptions } from "./types.ts";
 
 export interface SetOptions {
@@ -38,14 +38,15 @@ function textHeaders(headers: KafkaJs.IHeaders | undefined): Record<string, stri
 
 function received({ batch }: KafkaJs.EachBatchPayload): ReceivedRecord[] {
   const { topic, partition } = batch;
-  return batch.messages.map((message) => ({
-    topic,
-    partition,
-    offset: BigInt(message.offset),
-    key: message.key?.toString(),
-    value: message.value ?? undefined,
-    headers: message instanceof DecodedRecord ? message.textHeaders : textHeaders(message.headers),
-  }));
+  return batch.messages.map((message) => {
+    const value = message.value ?? undefined;
+    if (message instanceof DecodedRecord) {
+      const { place: offset, textKey, textHeaders: headers } = message;
+      return { topic, partition, offset, key: textKey ?? undefined, value, headers };
+    }
+    const headers = textHeaders(message.headers);
+    return { topic, partition, offset: BigInt(message.offset), key: message.key?.toString(), value, headers };
+  });
 }
 
 /** Heart-beats while a set is at hand, so that a slow handler is not taken for a dead member. */

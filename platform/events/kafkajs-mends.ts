@@ -6,7 +6,9 @@
  */
 import { createRequire } from "node:module";
 import type * as KafkaJs from "kafkajs";
-import { decodeRecord, encodeRecord, groupByPartition } from "./kafkajs-records.ts";
+import { batchClass, batchDecoder, decodeRecord } from "./kafkajs-fetch.ts";
+import { groupByPartition } from "./kafkajs-partitions.ts";
+import { frameRequest, produceRequest } from "./kafkajs-produce.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -14,6 +16,11 @@ function replaceModule(path: string, exports: unknown): void {
   const id = require.resolve(`kafkajs/src/${path}`);
   const children: NodeJS.Module[] = [];
   require.cache[id] = { id, filename: id, loaded: true, exports, children, paths: [], path: "", require } as never;
+}
+
+/** Puts something that stands before a module of kafkajs in its place. */
+function wrapModule<Module>(path: string, wrap: (original: Module) => unknown): void {
+  replaceModule(path, wrap(require(`kafkajs/src/${path}`) as Module));
 }
 
 interface RequestQueue {
@@ -33,9 +40,12 @@ function mendIdleLoop(): void {
   };
 }
 
-replaceModule("protocol/recordBatch/record/v0/index.js", encodeRecord);
-replaceModule("protocol/recordBatch/record/v0/decoder.js", decodeRecord);
 replaceModule("producer/groupMessagesPerPartition.js", groupByPartition);
+wrapModule("protocol/requests/produce/v3/request.js", produceRequest);
+replaceModule("protocol/request.js", frameRequest);
+replaceModule("protocol/recordBatch/record/v0/decoder.js", decodeRecord); // Before what requires it.
+wrapModule("protocol/recordBatch/v0/decoder.js", batchDecoder);
+wrapModule("consumer/batch.js", batchClass);
 mendIdleLoop();
 
 export const { Kafka, logLevel } = require("kafkajs") as typeof KafkaJs;

@@ -1,4 +1,4 @@
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "@ferry/platform/crc32c";
 import { ErrorCode } from "./error-codes.ts";
 
 /** Bytes before the records of a batch of format 2; nothing shorter is a batch. */

@@ -1,4 +1,4 @@
-import { crc32c } from "../protocol/crc32c.ts";
+import { crc32c } from "@ferry/platform/crc32c";
 import { BATCH_HEADER_BYTES } from "../protocol/record-batch.ts";
 
 export interface BatchOptions {
