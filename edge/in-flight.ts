@@ -6,7 +6,7 @@ export interface InFlight {
   /**
    * Counts a request until its answer is closed.
    * @returns Aborted when the client goes away before its answer, or when the edge stops.
-   * @throws FerryError OVERLOADED when there are as many as allowed.
+   * @throws FerryError OVERLOADED, always the same one, when there are as many as allowed.
    */
   enter(response: ServerResponse): AbortController;
   readonly size: number;
@@ -14,6 +14,18 @@ export interface InFlight {
   abortAll(): void;
 }
 
+/** One for all: under three times the load that can be carried, most answers are this, and a stack is the dearest part of an error. */
+const OVERLOADED = new FerryError("OVERLOADED", "more requests at once than can be served: try again shortly", {
+  retryAfterMs: 1_000,
+});
+
+/**
+ * Bounds how much is begun at once, which is what keeps an overloaded platform useful: beyond some hundreds of
+ * transfers under way, one more is not carried sooner, all wait longer, and each refusal that comes early leaves
+ * its time to those that were let in.
+ *
+ * @param max Requests at once, those that wait for their end included.
+ */
 export function createInFlight(max: number): InFlight {
   const calls = new Set<AbortController>();
   return {
@@ -21,10 +33,7 @@ export function createInFlight(max: number): InFlight {
       return calls.size;
     },
     enter(response) {
-      if (calls.size >= max)
-        throw new FerryError("OVERLOADED", "more requests at once than can be served: try again shortly", {
-          retryAfterMs: 1_000,
-        });
+      if (calls.size >= max) throw OVERLOADED;
       const call = new AbortController();
       calls.add(call);
       response.once("close", () => {

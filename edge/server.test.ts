@@ -99,7 +99,7 @@ test("the rate limit counts members and addresses apart, by class, and says when
   assert.deepEqual([(await logIn()).statusCode, (await logIn()).statusCode], [201, 429]);
 });
 
-test("more requests at once than allowed are shed, and room is there again afterwards", async () => {
+test("more requests at once than allowed are shed early, and room is there again afterwards", async () => {
   const gate = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();
   const { app, bearer } = await createHarness({
@@ -120,6 +120,14 @@ test("more requests at once than allowed are shed, and room is there again after
   assert.equal(shed.statusCode, 503);
   assert.equal(shed.json().error.code, "OVERLOADED");
   assert.equal(shed.headers["retry-after"], "1");
+  const costly = { authorization: "Bearer to-be-verified", "content-type": "application/json" };
+  const early = await app.inject({
+    method: "POST",
+    url: "/v1/transfers",
+    headers: costly,
+    payload: "x".repeat(100_000),
+  });
+  assert.equal(early.statusCode, 503, "before the token (401) and the body (413) are looked at");
   assert.equal((await app.inject("/livez")).statusCode, 200);
   gate.resolve();
   assert.equal(await running, 200);
