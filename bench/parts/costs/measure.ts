@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { Load, type Phase } from "../../load.ts";
@@ -17,6 +18,8 @@ export interface PlatformCosts {
   cpuUs: Record<string, number>;
   /** Of the Node processes, `cpuUs` by part. */
   parts: Record<string, Shares>;
+  /** Percent of the machine that went to processes of others while it was measured: above a few, mistrust the figures. */
+  othersPercent: number;
   /** Messages that a transfer put on the bus, by count of the broker. */
   messages: number;
   errors: number;
@@ -57,7 +60,9 @@ async function profile(platform: BenchPlatform, work: () => Promise<unknown>): P
 function costsOf({ figures, metered, aside }: Phase, shares: Record<string, Shares>) {
   const each = (ms: number) => (figures.done === 0 ? 0 : (ms * 1_000) / figures.done);
   const cpuUs = Object.fromEntries(Object.entries(metered.cpuMs).map(([name, ms]) => [name, each(ms)]));
+  const ownPercent = ((metered.totalCpuMs + figures.driverCpuMs) / (metered.seconds * 1_000 * cpus().length)) * 100;
   return {
+    othersPercent: Math.max(0, 100 - metered.machine.idlePercent - ownPercent),
     transfersPerSecond: figures.done / figures.seconds,
     p50Ms: figures.p50Ms,
     p99Ms: figures.p99Ms,

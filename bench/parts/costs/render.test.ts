@@ -5,7 +5,15 @@ import { test } from "node:test";
 import { costTable, floorTable, renderCosts, replaceMade } from "./render.ts";
 
 const costs = {
-  ...{ transfersPerSecond: 1_012.4, p50Ms: 250, p99Ms: 480, inFlight: 256, driverCpuUs: 99, messages: 9 },
+  ...{
+    transfersPerSecond: 1_012.4,
+    p50Ms: 250,
+    p99Ms: 480,
+    inFlight: 256,
+    driverCpuUs: 99,
+    messages: 9,
+    othersPercent: 3,
+  },
   ...{ errors: 0, findings: [] as string[] },
   cpuUs: { edge: 200, ledger: 100, payment: 4, "postgres:ledger": 50, "postgres:server": 7, launcher: 1 },
   parts: { edge: { http: 150, gc: 50 }, ledger: { sql: 60, gc: 40 }, payment: { kafka: 4 } },
@@ -58,13 +66,18 @@ test("the figures are told with date, commit and calibration, and what went wron
   const made = renderCosts(report);
   for (const fact of ["2026-11-21 08:30 UTC", "`abc1234`", "2.00 of the reference", "362 us", "181 on the reference"])
     assert.ok(made.includes(fact), fact);
-  assert.doesNotMatch(made, /did not hold|Errors|Left out/);
+  assert.doesNotMatch(made, /did not hold|Errors|Left out|not quiet/);
   const wrong = renderCosts({
     ...report,
-    costs: { ...costs, findings: ["I1: off by 3"] },
+    costs: { ...costs, findings: ["I1: off by 3"], othersPercent: 31 },
     floors: { rows: [row], without: ["pgbench: there is none"], errors: 2 },
   });
-  for (const fact of ["did not hold:** I1: off by 3", "**Errors:** 2.", "Left out: pgbench: there is none."])
+  for (const fact of [
+    "did not hold:** I1: off by 3",
+    "**Errors:** 2.",
+    "Left out: pgbench: there is none.",
+    "not quiet:** 31 %",
+  ])
     assert.ok(wrong.includes(fact), fact);
 });
 

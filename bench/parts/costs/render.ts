@@ -21,6 +21,8 @@ const END = "<!-- End of what was made. -->";
 const COLUMNS = ["edge", "transfer", "ledger", "banking", "member", "broker", "bank"];
 const OTHERS = "others";
 const SUM = "all";
+/** Kernel threads and interrupts take this much of a machine that nobody else uses. */
+const QUIET_PERCENT = 10;
 
 const columnOf = (process: string) => (COLUMNS.includes(process) ? process : OTHERS);
 const us = (figure: number) => (figure < 0.5 ? "" : figure.toFixed(0));
@@ -88,6 +90,9 @@ export function renderCosts(report: CostReport): string {
     `Measured ${at.slice(0, 16).replace("T", " ")} UTC at commit \`${commit}\`, Node ${node}, ${machine}.`,
     `The calibration took ${cpuMs.toFixed(1)} ms, ${factor.toFixed(2)} of the reference: divide by that to compare with other days.`,
     `Transfers to another bank, closed loop, ${costs.inFlight} in flight: **${whole(costs.transfersPerSecond)} a second**, p50 ${whole(costs.p50Ms)} ms, p99 ${whole(costs.p99Ms)} ms; **${whole(total)} us of CPU for one**, ${whole(total / factor)} on the reference machine, the driver's ${whole(costs.driverCpuUs)} beside. A transfer puts ${costs.messages.toFixed(1)} messages on the bus.`,
+    ...(costs.othersPercent < QUIET_PERCENT
+      ? []
+      : [`**The machine was not quiet:** ${whole(costs.othersPercent)} % of it went to processes of others.`]),
     ...(costs.findings.length === 0 ? [] : [`**The books did not hold:** ${costs.findings.join("; ")}`]),
     ...(costs.errors + floors.errors === 0 ? [] : [`**Errors:** ${costs.errors + floors.errors}.`]),
     ...floors.without.map((what) => `Left out: ${what}.`),
