@@ -8,11 +8,11 @@ import type { Bus, ConsumeOptions, Envelope, ReceivedRecord, Subscription } from
 type Decoded = Envelope<MessageShape<DescMessage>> | "ignored" | "buried";
 
 function decode(record: ReceivedRecord, schemas: ReadonlyMap<string, DescMessage>): Decoded {
-  const envelope = readHeaders(record.headers);
-  const schema = schemas.get(envelope.type);
+  const facts = readHeaders(record.headers);
+  const schema = schemas.get(facts.type);
   if (schema === undefined) return "ignored";
   if (record.value === undefined) throw new Error("message has no value");
-  return { ...envelope, key: record.key ?? "", message: decodeMessage(schema, record.value) };
+  return Object.assign(facts, { key: record.key ?? "", message: decodeMessage(schema, record.value) });
 }
 
 /**
@@ -27,8 +27,8 @@ export function consume<const Schemas extends readonly DescMessage[]>(
 ): Promise<Subscription> {
   const { group, topics, maxMessages, unknownTypes = "dead-letter" } = options;
   const schemas = new Map(options.schemas.map((schema) => [schema.typeName, schema]));
-  // A set comes again, whole or in halves, with the same records: each is decoded, and buried, once.
-  const known = new WeakMap<ReceivedRecord, Decoded>();
+  // A set that failed comes again, whole or in halves, with the same records: each is decoded, and buried, once.
+  const known = new Map<ReceivedRecord, Decoded>();
 
   async function bury(record: ReceivedRecord, error: unknown): Promise<"buried"> {
     const { topic, partition, offset } = record;
@@ -38,7 +38,7 @@ export function consume<const Schemas extends readonly DescMessage[]>(
     return "buried";
   }
 
-  async function read(record: ReceivedRecord): Promise<Decoded> {
+  function read(record: ReceivedRecord): Decoded | Promise<"buried"> {
     try {
       const decoded = decode(record, schemas);
       if (decoded !== "ignored" || unknownTypes === "ignore") return decoded;
@@ -49,18 +49,28 @@ export function consume<const Schemas extends readonly DescMessage[]>(
   }
 
   async function handle(set: readonly ReceivedRecord[]): Promise<void> {
+    if (!known.has(set[0]!)) known.clear();
+    const all: Decoded[] = [];
+    try {
+      for (const record of set) {
+        const decoded = known.get(record) ?? read(record);
+        all.push(decoded instanceof Promise ? await decoded : decoded);
+      }
+      await handOver(set, all);
+    } catch (error) {
+      for (const [index, decoded] of all.entries()) known.set(set[index]!, decoded);
+      throw error;
+    }
+  }
+
+  async function handOver(set: readonly ReceivedRecord[], all: readonly Decoded[]): Promise<void> {
     const startedAtMs = Date.now();
     const envelopes: Envelope<MessageShape<DescMessage>>[] = [];
     const sampled: [envelope: Envelope<unknown>, record: ReceivedRecord][] = [];
-    for (const record of set) {
-      let decoded = known.get(record);
-      if (decoded === undefined) {
-        decoded = await read(record);
-        known.set(record, decoded);
-      }
+    for (const [index, decoded] of all.entries()) {
       if (typeof decoded === "string") continue;
       envelopes.push(decoded);
-      if (isSampled(decoded.traceparent)) sampled.push([decoded, record]);
+      if (isSampled(decoded.traceparent)) sampled.push([decoded, set[index]!]);
     }
     if (envelopes.length === 0) return;
     await options.handle(envelopes as Envelope<MessageShape<Schemas[number]>>[]);
