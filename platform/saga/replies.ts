@@ -67,13 +67,12 @@ export function createReplyHandler({ database, progress, known, registry, logger
     if (set.length === 0) return;
     const ids = new Set<string>();
     for (const { sagaId } of set) if (sagaId !== undefined && UUID.test(sagaId)) ids.add(sagaId);
-    const attempt = () => database.transaction(async (tx) => handle(tx, set, await sagasOf(tx, ids)));
     try {
-      await attempt();
+      await database.transaction(async (tx) => handle(tx, set, await sagasOf(tx, ids)));
     } catch (error) {
       if (!(error instanceof SagaChangedError)) throw error;
       known.forget(ids);
-      await attempt();
+      await database.transaction(async (tx) => handle(tx, set, await lockSagas(tx, [...ids])));
     }
   };
 }
