@@ -71,7 +71,7 @@ export class PartitionLog {
   append(records: Buffer): AppendResult {
     const error = checkProducedBatch(records, this.#limits.maxBatchBytes);
     if (error !== ErrorCode.NONE) return { error, baseOffset: -1 };
-    const batch = Buffer.from(records); // a copy, or the cache would hold on to all of the request around it
+    const batch = this.#room.cache.copy(records); // or the cache would hold on to all of the request around it
     placeBatch(batch, this.endOffset);
     const header = readBatchHeader(batch);
     const decision = this.#producers.decide(header);

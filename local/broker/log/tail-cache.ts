@@ -1,3 +1,5 @@
+import { Slabs } from "./slabs.ts";
+
 /** Empty places at the front of a list are given back when there are so many of them. */
 const COMPACT_AFTER = 1024;
 
@@ -61,9 +63,15 @@ export class TailCache {
   #arrivals: Tail[] = [];
   #start = 0;
   #bytes = 0;
+  readonly #slabs = new Slabs();
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  /** A copy of a batch that is about to be added. */
+  copy(batch: Buffer): Buffer {
+    return this.#slabs.copy(batch);
   }
 
   add(tail: Tail, firstOffset: number, lastOffset: number, batch: Buffer): void {
