@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { entryFile, NODE_ARGUMENTS, type ProcessPlan } from "./plan.ts";
+import { entryFile, nodeArguments, type ProcessPlan } from "./plan.ts";
 
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 50;
@@ -95,11 +95,15 @@ export class Supervisor {
     const log = openLog(this.#options.logDirectory, plan.name);
     // A session of its own, so that Ctrl-C in a terminal reaches only the launcher, which stops all in order;
     // the IPC channel ends with the launcher, so that nothing outlives it.
-    const child = spawn(process.execPath, [...NODE_ARGUMENTS, entryFile(plan)], {
-      detached: true,
-      env: { ...this.#options.environment, ...plan.environment },
-      stdio: ["ignore", plan.ready.kind === "line" ? "pipe" : log, log, "ipc"],
-    });
+    const child = spawn(
+      process.execPath,
+      [...nodeArguments(plan.name), ...(plan.nodeArguments ?? []), entryFile(plan)],
+      {
+        detached: true,
+        env: { ...this.#options.environment, ...plan.environment },
+        stdio: ["ignore", plan.ready.kind === "line" ? "pipe" : log, log, "ipc"],
+      },
+    );
     closeSync(log);
     entry.child = child;
     entry.pid = child.pid;
