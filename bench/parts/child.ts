@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
-import { NODE_ARGUMENTS } from "../../local/up/plan.ts";
+import { nodeArguments } from "../../local/up/plan.ts";
 
 /** What goes to a child, and what comes back; each question has one answer with its number. */
 export interface Question {
@@ -20,7 +20,10 @@ export class Child {
 
   /** @param file From this folder, as "hop/server-process.ts". It runs with the arguments that every process of the platform gets. */
   constructor(file: string) {
-    this.#process = fork(join(import.meta.dirname, file), { execArgv: NODE_ARGUMENTS, serialization: "advanced" });
+    this.#process = fork(join(import.meta.dirname, file), {
+      execArgv: nodeArguments("edge"),
+      serialization: "advanced",
+    });
     this.#process.on("message", (reply: Reply) => {
       const waiting = this.#waiting.get(reply.number);
       this.#waiting.delete(reply.number);

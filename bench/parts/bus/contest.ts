@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { NODE_ARGUMENTS } from "../../../local/up/plan.ts";
+import { nodeArguments } from "../../../local/up/plan.ts";
 import { Child } from "../child.ts";
 import { type Contender, type ContestOptions, type ContestResult, compete } from "../contest.ts";
 import type { BusName } from "./process.ts";
@@ -14,7 +14,7 @@ const WAYS: readonly BusName[] = ["ferry", "kafkajs"];
 
 /** Starts the development broker as the launcher does. @throws Error with its last words when it does not start. */
 function startBroker(directory: string): Promise<{ process: ChildProcess; address: string }> {
-  const broker = spawn(process.execPath, [...NODE_ARGUMENTS, join(REPOSITORY, "local/broker/main.ts")], {
+  const broker = spawn(process.execPath, [...nodeArguments("broker"), join(REPOSITORY, "local/broker/main.ts")], {
     env: { ...process.env, FERRY_BROKER_PORT: "0", FERRY_BROKER_DIR: join(directory, "broker") },
     stdio: ["ignore", "pipe", "pipe", "ipc"], // The channel ends with this process, and the broker with the channel.
   });

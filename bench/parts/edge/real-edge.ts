@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
-import { NODE_ARGUMENTS } from "../../../local/up/plan.ts";
+import { nodeArguments } from "../../../local/up/plan.ts";
 import { waitFor } from "../../../test/support/platform.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../../..");
@@ -65,7 +65,7 @@ export async function startRealEdge(options: RealEdgeOptions): Promise<RealEdge>
   ]);
   const logFile = join(directory, "edge.log");
   const log = openSync(logFile, "a");
-  const child = spawn(process.execPath, [...NODE_ARGUMENTS, join(REPOSITORY, "edge/main.ts")], {
+  const child = spawn(process.execPath, [...nodeArguments("edge"), join(REPOSITORY, "edge/main.ts")], {
     cwd: REPOSITORY,
     env: {
       ...process.env,
