@@ -95,15 +95,11 @@ export class Supervisor {
     const log = openLog(this.#options.logDirectory, plan.name);
     // A session of its own, so that Ctrl-C in a terminal reaches only the launcher, which stops all in order;
     // the IPC channel ends with the launcher, so that nothing outlives it.
-    const child = spawn(
-      process.execPath,
-      [...nodeArguments(plan.name), ...(plan.nodeArguments ?? []), entryFile(plan)],
-      {
-        detached: true,
-        env: { ...this.#options.environment, ...plan.environment },
-        stdio: ["ignore", plan.ready.kind === "line" ? "pipe" : log, log, "ipc"],
-      },
-    );
+    const child = spawn(process.execPath, [...nodeArguments(plan.name), entryFile(plan)], {
+      detached: true,
+      env: { ...this.#options.environment, ...plan.environment },
+      stdio: ["ignore", plan.ready.kind === "line" ? "pipe" : log, log, "ipc"],
+    });
     closeSync(log);
     entry.child = child;
     entry.pid = child.pid;
