@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 
-const GATHER_MS = 2;
+/** A write and a sync cost as much for one line as for twenty: at 2 ms they were a sixth of the bank's time. */
+const GATHER_MS = 5;
 const READ_CHUNK_BYTES = 1 << 20;
 /** Above this many bytes that wait for the disk, new work is refused rather than queued. */
 const MAX_WAITING_BYTES = 64 << 20;
@@ -76,6 +77,12 @@ function parseLine(text: string, line: number): unknown {
   }
 }
 
+/** The file is open for appending, so each write goes to its end. */
+async function writeWhole(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let written = 0; written < bytes.length; )
+    written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
+}
+
 /** A batch that nobody waits for may fail without ending the process in passing. */
 function newPromise(): PromiseWithResolvers<void> {
   const made = Promise.withResolvers<void>();
@@ -86,7 +93,7 @@ function newPromise(): PromiseWithResolvers<void> {
 /**
  * Opens an append-only file of JSON lines, and hands every line to `each` in order.
  *
- * Lines that come within 2 ms, or while the disk is busy, share one write and one fdatasync.
+ * Lines that come within 5 ms, or while the disk is busy, share one write and one fdatasync.
  */
 export async function openJournal(directory: string, each: (entry: unknown, line: number) => void): Promise<Journal> {
   mkdirSync(directory, { recursive: true });
@@ -109,7 +116,7 @@ export async function openJournal(directory: string, each: (entry: unknown, line
       waiting = [];
       next = newPromise();
       try {
-        await file.appendFile(batch.text);
+        await writeWhole(file, Buffer.from(batch.text));
         await file.datasync();
       } catch (error) {
         broken = true;

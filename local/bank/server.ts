@@ -28,7 +28,10 @@ const DEFAULT_TIMEOUTS: Timeouts = { lateMs: 5_000, silentMs: 60_000 };
 const BODY_LIMIT_BYTES = 16 * 1024;
 
 function createServer(): FastifyInstance {
-  const server = Fastify({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true, keepAliveTimeout: 30_000 });
+  // Bodies are read field by field and never merged into anything, so that no name in them can do harm.
+  const anyName = { onProtoPoisoning: "ignore", onConstructorPoisoning: "ignore" } as const;
+  const limits = { bodyLimit: BODY_LIMIT_BYTES, keepAliveTimeout: 30_000 };
+  const server = Fastify({ ...limits, ...anyName, forceCloseConnections: true });
   answerErrors(server);
   return server;
 }
@@ -53,17 +56,15 @@ function refuse(server: Server): Promise<void> {
 
 /** Faults hit before a request is looked at, so that they have no effect on the books. */
 function addFaults(server: FastifyInstance, current: () => Faults, timeouts: Timeouts): void {
-  server.addHook("preHandler", async (_request, reply) => {
+  server.addHook("preHandler", (_request, reply, goOn) => {
     const faults = current();
-    if (faults === NO_FAULTS) return;
-    if (faults.silence) {
-      keepSilent(reply, timeouts);
-      return reply;
-    }
-    if (faults.latencyMs > 0) await pauseWhileOpen(reply, faults.latencyMs);
-    if (Math.random() < faults.errorRate) {
-      return reply.code(503).send({ error: "unavailable", message: "the bank fails on purpose" });
-    }
+    if (faults === NO_FAULTS) return goOn();
+    if (faults.silence) return keepSilent(reply, timeouts);
+    const fails = Math.random() < faults.errorRate;
+    const hit = () =>
+      fails ? reply.code(503).send({ error: "unavailable", message: "the bank fails on purpose" }) : goOn();
+    if (faults.latencyMs > 0) void pauseWhileOpen(reply, faults.latencyMs).then(hit);
+    else hit();
   });
 }
 
