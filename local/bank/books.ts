@@ -1,5 +1,6 @@
 import { countsVerifications, hasStandingMandate, sendStep, type VerifyStep, verifyStep } from "./behavior.ts";
 import { type Journal, openJournal } from "./journal.ts";
+import { LineIndex } from "./line-index.ts";
 
 /** A request to move money: a payment to an account here, or a debit from one under a member's mandate. */
 export interface Order {
@@ -70,12 +71,11 @@ function isSame(first: Order, second: Order): boolean {
 const mandateKey = (memberId: string, accountNumber: string) => `${accountNumber} ${memberId}`;
 
 /**
- * What is known without reading the file. A recorded order takes one map entry (its line number),
- * about 100 bytes, so that a million fit; its content stays on the disk. Orders that faults keep
- * from being done are few, and are held whole.
+ * What is known without reading the file. Of a recorded order only the line number is held; its content
+ * stays on the disk. Orders that faults keep from being done are few, and are held whole.
  */
 function createState() {
-  const recorded = new Map<string, number>();
+  const recorded = new LineIndex();
   const attempts = new Map<string, { order: Order; count: number }>();
   const verifications = new Map<string, number>();
   const mandates = new Set<string>();
@@ -121,16 +121,18 @@ export async function openBooks(directory: string): Promise<Books> {
     return line;
   }
 
-  async function readRecord(line: number): Promise<BankRecord> {
+  async function readRecord(line: number, reference: string): Promise<BankRecord> {
     await journal.settled();
     const [entry] = await journal.read(line, 1);
-    return toRecord(entry as Entry & { type: "record" }, line);
+    const record = toRecord(entry as Entry & { type: "record" }, line);
+    if (record.reference !== reference) throw new Error(`${reference} has the digest of ${record.reference}`);
+    return record;
   }
 
   async function order(order: Order, now: Date): Promise<OrderOutcome> {
     const line = state.recorded.get(order.reference);
     if (line !== undefined) {
-      const record = await readRecord(line);
+      const record = await readRecord(line, order.reference);
       if (!isSame(record, order)) return { kind: "conflict" };
       const step = sendStep(order.accountNumber, Number.MAX_SAFE_INTEGER);
       return { kind: "recorded", record, answers: step.does === "done" ? step.answers : "at once" };
@@ -173,7 +175,7 @@ export async function openBooks(directory: string): Promise<Books> {
 
   async function find(reference: string): Promise<Found> {
     const line = state.recorded.get(reference);
-    if (line !== undefined) return { kind: "record", record: await readRecord(line) };
+    if (line !== undefined) return { kind: "record", record: await readRecord(line, reference) };
     const attempt = state.attempts.get(reference);
     return attempt === undefined ? { kind: "none" } : { kind: "pending", accountNumber: attempt.order.accountNumber };
   }
