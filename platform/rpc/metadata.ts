@@ -1,6 +1,6 @@
+import type { IncomingHttpHeaders } from "node:http2";
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { FerryError } from "@ferry/platform/errors";
-import { Metadata } from "@grpc/grpc-js";
 
 /** Names of metadata that the platform itself reads and writes. */
 export const METADATA = {
@@ -18,64 +18,66 @@ const RESERVED =
 const HIDDEN =
   /^(?::|grpc-(?:encoding|accept-encoding|timeout|status|message|status-details-bin)$|(?:accept-encoding|te)$)/;
 
-/** Whether a name (in lower case) is one that the engine alone writes. */
-export function isReserved(name: string): boolean {
-  return RESERVED.test(name);
-}
-
-/** Whether a name (in lower case) is kept from the application. */
-export function isHidden(name: string): boolean {
-  return HIDDEN.test(name);
-}
-
 /** A message, or the fields of one. */
 export type MessageInit = MessageInitShape<DescMessage>;
 
 /** What connect's clients take as headers. */
 export type HeadersInput = ConstructorParameters<typeof Headers>[0];
 
-/** A view of the same bytes that the engine accepts. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
+/** Names and values in turn, as HTTP/2 takes them; values of names that end in "-bin" are base64. */
+export type HeaderList = string[];
+
+const NAME = /^[0-9a-z_.-]+$/;
+const VALUE = /^[\x20-\x7e]*$/;
 
 /**
- * Writes an application's headers into metadata. Values of names that end in "-bin" are base64.
+ * Appends an application's headers to a list.
  *
  * @throws FerryError INVALID_REQUEST or IDEMPOTENCY_KEY_INVALID for names or values that gRPC cannot carry.
  */
-export function addHeaders(metadata: Metadata, headers: HeadersInput): void {
+export function addHeaders(list: HeaderList, headers: HeadersInput): void {
   if (headers === undefined || headers === null) return;
-  for (const [name, value] of Symbol.iterator in headers ? headers : Object.entries(headers)) {
-    const key = String(name).toLowerCase();
-    if (RESERVED.test(key)) continue;
-    try {
-      if (!key.endsWith("-bin")) metadata.add(key, String(value));
-      else for (const part of String(value).split(",")) metadata.add(key, Buffer.from(part.trim(), "base64"));
-    } catch (error) {
-      const reason = key === METADATA.idempotencyKey ? "IDEMPOTENCY_KEY_INVALID" : "INVALID_REQUEST";
-      throw new FerryError(reason, `the value of ${key} must be printable ASCII characters`, { cause: error });
-    }
-  }
+  if (Symbol.iterator in headers) for (const [name, value] of headers) add(list, String(name), String(value));
+  else for (const name in headers) add(list, name, String(headers[name]));
 }
 
-/** Metadata of an application's headers. */
-export function toMetadata(headers: HeadersInput): Metadata {
-  const metadata = new Metadata();
-  addHeaders(metadata, headers);
-  return metadata;
+function add(list: HeaderList, name: string, value: string): void {
+  const key = name.toLowerCase();
+  if (RESERVED.test(key)) return;
+  if (!NAME.test(key) || !VALUE.test(value)) throw uncarriable(key);
+  if (!key.endsWith("-bin")) list.push(key, value);
+  else for (const part of value.split(",")) list.push(key, Buffer.from(part.trim(), "base64").toString("base64"));
 }
 
-/** Headers of what came over the wire; values that Headers cannot hold are left out rather than failing the call. */
-export function toHeaders(metadata: Metadata | undefined): Headers {
+function uncarriable(key: string): FerryError {
+  const reason = key === METADATA.idempotencyKey ? "IDEMPOTENCY_KEY_INVALID" : "INVALID_REQUEST";
+  return new FerryError(reason, `the value of ${key} must be printable ASCII characters`);
+}
+
+/** The same as a list of its own. */
+export function headerListOf(headers: HeadersInput): HeaderList {
+  const list: HeaderList = [];
+  addHeaders(list, headers);
+  return list;
+}
+
+/** The first value of a name; undefined when it is not in the list. */
+export function findHeader(list: HeaderList, name: string): string | undefined {
+  for (let at = 0; at < list.length; at += 2) if (list[at] === name) return list[at + 1];
+  return undefined;
+}
+
+/** What came over the wire, for the application; values that Headers cannot hold are left out rather than failing the call. */
+export function headersOf(incoming: IncomingHttpHeaders | undefined): Headers {
   const headers = new Headers();
-  if (metadata === undefined) return headers;
-  const entries = metadata.toJSON();
-  for (const name in entries) {
-    if (HIDDEN.test(name)) continue;
-    for (const value of entries[name] ?? []) {
+  if (incoming === undefined) return headers;
+  for (const name in incoming) {
+    const value = incoming[name];
+    if (value === undefined || HIDDEN.test(name)) continue;
+    const values = Array.isArray(value) ? value : name.endsWith("-bin") ? value.split(",") : [value];
+    for (const each of values) {
       try {
-        headers.append(name, typeof value === "string" ? value : value.toString("base64"));
+        headers.append(name, name.endsWith("-bin") ? Buffer.from(each, "base64").toString("base64") : each);
       } catch {
         // A control character in a header of a peer says nothing about the call itself.
       }
@@ -85,15 +87,18 @@ export function toHeaders(metadata: Metadata | undefined): Headers {
 }
 
 /** The one text value of a name; undefined when there is none, the first of several. */
-export function firstText(metadata: Metadata, name: string): string | undefined {
-  const value = metadata.get(name)[0];
-  return typeof value === "string" ? value : undefined;
+export function firstText(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
-/** The bytes that names and values take, roughly as HTTP/2 counts them (RFC 9113, section 6.5.2: 32 more for each). */
-export function sizeOf(metadata: Metadata): number {
+/** The bytes that names and values take, as HTTP/2 counts them (RFC 9113, section 6.5.2: 32 more for each). */
+export function sizeOf(headers: IncomingHttpHeaders): number {
   let bytes = 0;
-  const entries = metadata.toJSON();
-  for (const name in entries) for (const value of entries[name] ?? []) bytes += name.length + value.length + 32;
+  for (const name in headers) {
+    const value = headers[name];
+    if (typeof value === "string") bytes += name.length + value.length + 32;
+    else for (const each of value ?? []) bytes += name.length + each.length + 32;
+  }
   return bytes;
 }

@@ -11,8 +11,6 @@ import {
   isReason,
   type Reason,
 } from "@ferry/platform/errors";
-import { Metadata } from "@grpc/grpc-js";
-import { asBuffer } from "./metadata.ts";
 
 /** Name of the trailer with google.rpc.Status. */
 export const DETAILS = "grpc-status-details-bin";
@@ -25,8 +23,7 @@ const MAX_DESCRIPTION_LENGTH = 200;
 export interface WireStatus {
   code: number;
   details: string;
-  metadata?: Metadata;
-  /** google.rpc.Status, where it was read already. */
+  /** google.rpc.Status, as bytes. */
   packed?: Uint8Array;
 }
 
@@ -83,17 +80,15 @@ function plainText(text: string, maxLength: number): string {
 }
 
 /** What the engine sends for an error. */
-export function toWireStatus(error: FerryError): Required<Omit<WireStatus, "packed">> {
+export function toWireStatus(error: FerryError): Required<WireStatus> {
   const details = plainText(error.message, MAX_MESSAGE_LENGTH);
-  const metadata = new Metadata();
-  metadata.set(DETAILS, asBuffer(toBinary(StatusSchema, statusOf(error, details))));
-  return { code: error.entry.grpcCode, details, metadata };
+  return { code: error.entry.grpcCode, details, packed: toBinary(StatusSchema, statusOf(error, details)) };
 }
 
 /** The error that a status other than OK tells. */
 export function fromWireStatus(status: WireStatus): FerryError {
-  const bytes = status.packed ?? status.metadata?.get(DETAILS)[0];
-  if (bytes !== undefined && typeof bytes !== "string") {
+  const bytes = status.packed;
+  if (bytes !== undefined) {
     try {
       const { details, message } = fromBinary(StatusSchema, bytes);
       return fromDetails(status.code, message || status.details, details);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { EchoRequestSchema } from "./testing/echo-service.ts";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { EchoRequestSchema, EchoResponseSchema } from "./testing/echo-service.ts";
 import { serveEcho } from "./testing/harness.ts";
 
 // What clients in other languages send, and what broken ones do, frame by frame.
@@ -65,6 +65,37 @@ test("what is not the message of the contract, or not one message, is refused", 
   assert.equal((await send(context, port, { "content-type": "application/json" }, frame(request))).http, 415);
   const unknown = await send(context, port, { ":path": "/ferry.test.v1.EchoService/Missing" }, frame(request));
   assert.equal(unknown.status, UNIMPLEMENTED);
+  const torn = await send(context, port, {}, frame(request).subarray(0, 8));
+  assert.equal(torn.status, INVALID_ARGUMENT, "half a message");
+  const spoilt = await send(context, port, { "grpc-encoding": "gzip" }, frame(request, true));
+  assert.equal(spoilt.status, INVALID_ARGUMENT, "said to be packed, and is not");
+  assert.equal((await send(context, port, { "grpc-timeout": "soon" }, frame(request))).status, INVALID_ARGUMENT);
+});
+
+test("messages of a stream may come in pieces or several at once, packed or not, and are answered in their order", async (context) => {
+  const { port } = await serveEcho(context, {
+    async collect(requests) {
+      let text = "";
+      for await (const each of requests) text += each.text;
+      return { text };
+    },
+    echo: ({ text }) => ({ text }),
+  });
+  const session = connect(`http://127.0.0.1:${port}`);
+  context.after(() => session.close());
+  const stream = session.request({
+    ...{ ":method": "POST", ":path": "/ferry.test.v1.EchoService/Collect", te: "trailers" },
+    ...{ "content-type": "application/grpc", "grpc-encoding": "gzip" },
+  });
+  const say = (text: string) => Buffer.from(toBinary(EchoRequestSchema, create(EchoRequestSchema, { text })));
+  const packed = frame(gzipSync(say("b")), true);
+  stream.write(frame(say("a")).subarray(0, 3));
+  stream.write(frame(say("a")).subarray(3));
+  stream.end(Buffer.concat([packed, frame(say("c")), packed, frame(say("d"))]));
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  const { text } = fromBinary(EchoResponseSchema, Buffer.concat(chunks).subarray(5));
+  assert.equal(text, "abcbd");
 });
 
 test("an absurd deadline is shortened to the contract's", async (context) => {

@@ -1,8 +1,9 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
 import { FerryError } from "@ferry/platform/errors";
+import { ACCEPTED_ENCODINGS } from "../frames.ts";
+import type { HeaderList } from "../metadata.ts";
 import { toFerryError } from "../status.ts";
-import { ACCEPTED_ENCODINGS, failureOf } from "./answer.ts";
-import type { HeaderList } from "./headers.ts";
+import { failureOf } from "./answer.ts";
 import type { CalledMethod } from "./method.ts";
 import type { Sessions } from "./sessions.ts";
 

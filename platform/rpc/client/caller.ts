@@ -3,10 +3,10 @@ import type { ServiceIdentity } from "@ferry/platform/auth";
 import { create, encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
 import { currentContext } from "@ferry/platform/telemetry";
-import { type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";
-import { frameOf } from "./answer.ts";
+import { frameOf } from "../frames.ts";
+import { addHeaders, findHeader, type HeaderList, type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";
 import type { Outgoing } from "./call.ts";
-import { addHeaders, findHeader, type HeaderList } from "./headers.ts";
+
 import { calledMethod, deadlineOf } from "./method.ts";
 import { RetryBudget, withRetries } from "./retry.ts";
 import type { Sessions } from "./sessions.ts";

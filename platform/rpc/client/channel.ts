@@ -9,11 +9,10 @@ import type {
 import { type CallOptions, type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import type { ServiceIdentity } from "@ferry/platform/auth";
 import type { Logger } from "@ferry/platform/telemetry";
-import type { MessageInit } from "../metadata.ts";
+import { headersOf, type MessageInit } from "../metadata.ts";
 import { clientSecurity, type TlsOptions } from "../tls.ts";
 import { Caller, type CallSettings } from "./caller.ts";
 import { cancelable } from "./cancelable.ts";
-import { headersOf } from "./headers.ts";
 import { Sessions } from "./sessions.ts";
 import { createTransport } from "./transport.ts";
 

@@ -2,11 +2,12 @@ import type { ClientHttp2Session } from "node:http2";
 import { create, type Message } from "@bufbuild/protobuf";
 import { encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
+import { FrameReader, frameOf, unframe } from "../frames.ts";
 import type { MessageInit } from "../metadata.ts";
+import { headersOf } from "../metadata.ts";
 import { toFerryError } from "../status.ts";
-import { broken, FrameReader, frameOf, unframe } from "./answer.ts";
+import { broken } from "./answer.ts";
 import { ClientCall, type Outgoing } from "./call.ts";
-import { headersOf } from "./headers.ts";
 import { decodeAnswer } from "./unary.ts";
 
 /** Messages that wait to be read; with more, the peer is told to wait by flow control. */

@@ -14,11 +14,10 @@ import {
   type UnaryRequest,
   type UnaryResponse,
 } from "@connectrpc/connect";
-import type { MessageInit } from "../metadata.ts";
+import { headersOf, type MessageInit } from "../metadata.ts";
 import { pathOf } from "../policy.ts";
 import { toFerryError } from "../status.ts";
 import type { Caller } from "./caller.ts";
-import { headersOf } from "./headers.ts";
 
 /** Time-out of the call, on the request that interceptors see; survives `{ ...request }`. */
 const TIMEOUT = Symbol("timeout");

@@ -2,8 +2,9 @@ import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
 import { decode } from "@ferry/platform/codec";
 import type { FerryError } from "@ferry/platform/errors";
+import { FrameReader, unframe } from "../frames.ts";
 import { toFerryError } from "../status.ts";
-import { broken, FrameReader, unframe } from "./answer.ts";
+import { broken } from "./answer.ts";
 import { ClientCall, type Outgoing, Refused } from "./call.ts";
 
 export interface Incoming {

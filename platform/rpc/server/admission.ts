@@ -1,6 +1,6 @@
+import type { IncomingHttpHeaders } from "node:http2";
 import type { Authenticator, Principal } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
-import type { Metadata } from "@grpc/grpc-js";
 import { firstText, METADATA } from "../metadata.ts";
 import { type Policy, readWaitMs } from "../policy.ts";
 import type { CallFacts } from "./call-context.ts";
@@ -12,17 +12,17 @@ const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
  *
  * @throws FerryError UNAUTHENTICATED and its kin, PERMISSION_DENIED, MEMBER_SUSPENDED, SCOPE_MISSING, IDEMPOTENCY_KEY_INVALID.
  */
-export function admit(policy: Policy, metadata: Metadata, authenticator: Authenticator): CallFacts {
-  const principal = policy.auth === "public" ? undefined : authorize(policy, metadata, authenticator);
+export function admit(policy: Policy, headers: IncomingHttpHeaders, authenticator: Authenticator): CallFacts {
+  const principal = policy.auth === "public" ? undefined : authorize(policy, headers, authenticator);
   return {
     principal,
-    idempotencyKey: policy.keyRequired ? readIdempotencyKey(metadata) : undefined,
-    waitMs: policy.maxWaitMs === 0 ? 0 : readWaitMs(firstText(metadata, METADATA.prefer), policy),
+    idempotencyKey: policy.keyRequired ? readIdempotencyKey(headers) : undefined,
+    waitMs: policy.maxWaitMs === 0 ? 0 : readWaitMs(firstText(headers, METADATA.prefer), policy),
   };
 }
 
-function authorize(policy: Policy, metadata: Metadata, authenticator: Authenticator): Principal {
-  const principal = authenticator.authenticate(firstText(metadata, METADATA.authorization));
+function authorize(policy: Policy, headers: IncomingHttpHeaders, authenticator: Authenticator): Principal {
+  const principal = authenticator.authenticate(firstText(headers, METADATA.authorization));
   if (!mayCall(policy, principal)) throw new FerryError("PERMISSION_DENIED", deniedMessage(policy));
   if (principal.kind === "service") return principal;
   if (!policy.handlesSuspension && authenticator.isSuspended(principal.id))
@@ -53,11 +53,10 @@ function deniedMessage({ auth, callers }: Policy): string {
   return auth === "operator" ? "only operators may call this" : "only members may call this";
 }
 
-function readIdempotencyKey(metadata: Metadata): string {
-  const values = metadata.get(METADATA.idempotencyKey);
-  const [key] = values;
-  if (values.length === 0) throw new FerryError("IDEMPOTENCY_KEY_INVALID", "an idempotency key is required");
-  if (values.length > 1 || typeof key !== "string" || !IDEMPOTENCY_KEY.test(key))
+function readIdempotencyKey(headers: IncomingHttpHeaders): string {
+  const key = headers[METADATA.idempotencyKey];
+  if (key === undefined) throw new FerryError("IDEMPOTENCY_KEY_INVALID", "an idempotency key is required");
+  if (typeof key !== "string" || !IDEMPOTENCY_KEY.test(key))
     throw new FerryError("IDEMPOTENCY_KEY_INVALID", "the idempotency key must be 1 to 255 printable ASCII characters");
   return key;
 }

@@ -1,9 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http2";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type ContextValues, createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import type { Principal } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
-import type { Metadata } from "@grpc/grpc-js";
-import { toHeaders } from "../metadata.ts";
+import { headersOf } from "../metadata.ts";
 
 /** What the server found out about a call before its handler runs. */
 export interface CallFacts {
@@ -27,8 +27,7 @@ export class CallContext implements HandlerContext {
   readonly facts: CallFacts;
   /** Unix time in milliseconds; Infinity when the call has no deadline. */
   readonly deadlineAtMs: number;
-  private readonly metadata: Metadata;
-  private readonly host: string;
+  private readonly headers: IncomingHttpHeaders;
   private controller: AbortController | undefined;
   private abortReason: unknown;
   private heldRequestHeader: Headers | undefined;
@@ -36,10 +35,9 @@ export class CallContext implements HandlerContext {
   private heldResponseTrailer: Headers | undefined;
   private heldValues: ContextValues | undefined;
 
-  constructor(method: DescMethod, metadata: Metadata, host: string, facts: CallFacts, deadlineAtMs: number) {
+  constructor(method: DescMethod, headers: IncomingHttpHeaders, facts: CallFacts, deadlineAtMs: number) {
     this.method = method;
-    this.metadata = metadata;
-    this.host = host;
+    this.headers = headers;
     this.facts = facts;
     this.deadlineAtMs = deadlineAtMs;
   }
@@ -49,11 +47,11 @@ export class CallContext implements HandlerContext {
   }
 
   get url(): string {
-    return `http://${this.host}/${this.method.parent.typeName}/${this.method.name}`;
+    return `http://${this.headers[":authority"]}/${this.method.parent.typeName}/${this.method.name}`;
   }
 
   get requestHeader(): Headers {
-    this.heldRequestHeader ??= toHeaders(this.metadata);
+    this.heldRequestHeader ??= headersOf(this.headers);
     return this.heldRequestHeader;
   }
 

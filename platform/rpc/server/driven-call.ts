@@ -1,19 +1,17 @@
 import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Authenticator } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { isSampled, isTraceparent, type Logger, newTraceparent, runInContext } from "@ferry/platform/telemetry";
-import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { firstText, METADATA, sizeOf, toMetadata } from "../metadata.ts";
+import { firstText, type HeaderList, headerListOf, METADATA, sizeOf } from "../metadata.ts";
 import { toFerryError, toWireStatus } from "../status.ts";
 import type { CallWork } from "../work.ts";
 import { admit } from "./admission.ts";
 import { CallContext, type CallFacts } from "./call-context.ts";
+import type { CallListener, IncomingCall } from "./incoming-call.ts";
 import type { RpcServerLimits } from "./limits.ts";
 import type { ServedMethod } from "./method.ts";
-
-/** The engine's side of a call. */
-export type EngineCall = ServerInterceptingCallInterface;
 
 /** What the calls of one server have in common. */
 export interface ServerState {
@@ -28,14 +26,9 @@ export interface ServerState {
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-/**
- * One call on the server: takes what the engine receives, runs the handler, tells the engine what to send.
- *
- * It stands in the place of the engine's own handlers, which gives control over reads, the final
- * status and its details, and spares a Node stream and an event emitter per call.
- */
-export class DrivenCall {
-  private readonly engine: EngineCall;
+/** One call on the server: decides whether it may come in, runs the handler, and says what is sent and when. */
+export class DrivenCall implements CallListener {
+  private readonly incoming: IncomingCall;
   private readonly method: ServedMethod;
   private readonly server: ServerState;
   private readonly startedAtMs = Date.now();
@@ -52,26 +45,22 @@ export class DrivenCall {
   private wakeReader: (() => void) | undefined;
   private wakeWriter: (() => void) | undefined;
 
-  constructor(engine: EngineCall, method: ServedMethod, server: ServerState) {
-    this.engine = engine;
+  constructor(incoming: IncomingCall, method: ServedMethod, server: ServerState) {
+    this.incoming = incoming;
     this.method = method;
     this.server = server;
   }
 
-  /** Called by the engine's surface, whose own listener is never used. */
   start(): void {
-    this.engine.start(this);
-  }
-
-  onReceiveMetadata(metadata: Metadata): void {
+    this.incoming.start(this);
     try {
-      this.open(metadata);
+      this.open(this.incoming.headers);
     } catch (error) {
       this.fail(error);
       return;
     }
     if (this.method.streamsIn) this.run((context) => this.answerMany(this.requests(context), context));
-    else this.engine.startRead();
+    else this.incoming.startRead();
   }
 
   onReceiveMessage(bytes: Uint8Array): void {
@@ -80,7 +69,7 @@ export class DrivenCall {
       this.wake();
     } else if (this.request === undefined) {
       this.request = bytes;
-      this.engine.startRead();
+      this.incoming.startRead();
     } else this.fail(new FerryError("UNIMPLEMENTED", "the rpc takes one message, more came"));
   }
 
@@ -94,10 +83,13 @@ export class DrivenCall {
     else this.run((context) => this.answerOne(request, context));
   }
 
-  /** The stream is closed: by the caller, by the engine's own deadline timer, or after a normal end. */
-  onCancel(): void {
+  onBroken(error: FerryError): void {
+    this.fail(error);
+  }
+
+  onClose(): void {
     if (!this.over) {
-      const late = Date.now() >= Number(this.engine.getDeadline()) - 1;
+      const late = Date.now() >= (this.context?.deadlineAtMs ?? Infinity) - 1;
       this.end(late ? timedOut() : new FerryError("CANCELED", "the caller canceled the call"));
     }
     this.wake();
@@ -108,49 +100,45 @@ export class DrivenCall {
     const error = toFerryError(thrown);
     this.log(error);
     if (this.over) return;
-    const status = toWireStatus(error);
+    let trailers: HeaderList = [];
     try {
-      const trailer = this.context?.writtenTrailer;
-      if (trailer !== undefined) status.metadata.merge(toMetadata(trailer));
+      trailers = headerListOf(this.context?.writtenTrailer);
       if (this.context?.writtenHeader !== undefined) this.sendHeaders();
     } catch {
       // Headers that cannot be sent must not hide why the call failed.
     }
-    this.engine.sendStatus(status);
+    this.incoming.fail(toWireStatus(error), trailers);
     this.end(error);
     this.wake();
   }
 
-  private open(metadata: Metadata): void {
+  private open(headers: IncomingHttpHeaders): void {
     const { method, server } = this;
-    if (sizeOf(metadata) > server.limits.maxMetadataBytes)
+    if (sizeOf(headers) > server.limits.maxMetadataBytes)
       throw new FerryError("HEADERS_TOO_LARGE", `the metadata is larger than ${server.limits.maxMetadataBytes} bytes`);
-    const [requestId, traceparent] = [
-      firstText(metadata, METADATA.requestId),
-      firstText(metadata, METADATA.traceparent),
-    ];
+    const [requestId, traceparent] = [firstText(headers, METADATA.requestId), firstText(headers, METADATA.traceparent)];
     this.work = {
       requestId: requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : randomUUID(),
       traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
     };
     this.reserve();
-    const facts = admit(method.policy, metadata, server.authenticator);
+    const facts = admit(method.policy, headers, server.authenticator);
     const deadlineAtMs = this.armDeadline(facts);
-    this.context = new CallContext(method.spec.method, metadata, this.engine.getHost(), facts, deadlineAtMs);
+    this.context = new CallContext(method.spec.method, headers, facts, deadlineAtMs);
     if (method.policy.deadlineMs === 0) server.endless.add(this);
     if (deadlineAtMs !== Infinity) this.work.deadlineAtMs = deadlineAtMs;
   }
 
-  /** The caller's deadline where it has a sensible one, else the contract's. The engine keeps time for the caller's. */
+  /** The caller's deadline where it has a sensible one, else the contract's. */
   private armDeadline({ waitMs }: CallFacts): number {
     const { deadlineMs, maxWaitMs } = this.method.policy;
-    const askedAtMs = Number(this.engine.getDeadline());
+    const askedAtMs = this.incoming.deadlineAtMs(this.startedAtMs);
     if (askedAtMs <= this.startedAtMs) throw timedOut();
-    if (deadlineMs === 0) return askedAtMs;
     const allowedMs = askedAtMs === Infinity ? deadlineMs + waitMs : deadlineMs + maxWaitMs;
-    if (askedAtMs <= this.startedAtMs + allowedMs) return askedAtMs;
-    this.timer = setTimeout(() => this.fail(timedOut()), allowedMs);
-    return this.startedAtMs + allowedMs;
+    const deadlineAtMs = deadlineMs === 0 ? askedAtMs : Math.min(askedAtMs, this.startedAtMs + allowedMs);
+    if (deadlineAtMs !== Infinity)
+      this.timer = setTimeout(() => this.fail(timedOut()), deadlineAtMs - this.startedAtMs);
+    return deadlineAtMs;
   }
 
   private run(answer: (context: CallContext) => Promise<void>): void {
@@ -182,8 +170,7 @@ export class DrivenCall {
     const answer = method.encode(await method.answerOne(method.decode(bytes), context));
     if (this.over) return;
     this.sendHeaders();
-    this.engine.sendMessage(answer, noop);
-    this.succeed();
+    this.succeed(answer);
   }
 
   private async answerMany(requests: AsyncIterable<Message>, context: CallContext): Promise<void> {
@@ -194,7 +181,7 @@ export class DrivenCall {
       // Resolves when flow control has taken the frame, or when the call is over.
       await new Promise<void>((resolve) => {
         this.wakeWriter = resolve;
-        this.engine.sendMessage(answer, resolve);
+        this.incoming.sendMessage(answer, resolve);
       });
     }
     if (this.over) return;
@@ -212,7 +199,7 @@ export class DrivenCall {
       if (this.queue.length === 0 && !this.halfClosed && !this.over)
         await new Promise<void>((resolve) => {
           this.wakeReader = resolve;
-          this.engine.startRead();
+          this.incoming.startRead();
         });
       const bytes = this.queue.shift();
       if (bytes !== undefined) yield this.method.decode(bytes);
@@ -232,11 +219,11 @@ export class DrivenCall {
   private sendHeaders(): void {
     if (this.headersSent) return;
     this.headersSent = true;
-    this.engine.sendMetadata(toMetadata(this.context?.writtenHeader));
+    this.incoming.sendHeaders(headerListOf(this.context?.writtenHeader));
   }
 
-  private succeed(): void {
-    this.engine.sendStatus({ code: 0, details: "", metadata: toMetadata(this.context?.writtenTrailer) });
+  private succeed(last?: Uint8Array): void {
+    this.incoming.succeed(headerListOf(this.context?.writtenTrailer), last);
     this.end(undefined);
   }
 
@@ -264,18 +251,6 @@ export class DrivenCall {
       ),
     );
   }
-
-  // What the engine's surface may ask of a call; it never gets to send anything.
-  getPeer = () => this.engine.getPeer();
-  getDeadline = () => this.engine.getDeadline();
-  getHost = () => this.engine.getHost();
-  getAuthContext = () => this.engine.getAuthContext();
-  getConnectionInfo = () => this.engine.getConnectionInfo();
-  getMetricsRecorder = () => this.engine.getMetricsRecorder();
-  startRead = noop;
-  sendMetadata = noop;
-  sendMessage = noop;
-  sendStatus = noop;
 }
 
 function timedOut(): FerryError {
@@ -286,5 +261,3 @@ function timedOut(): FerryError {
 function isInfrastructure({ path }: ServedMethod): boolean {
   return path.startsWith("/grpc.");
 }
-
-function noop(): void {}

@@ -1,52 +1,44 @@
 import type { EventEmitter } from "node:events";
-import { constants, type IncomingHttpHeaders, type ServerHttp2Session } from "node:http2";
-import { Server, type ServerInterceptingCall } from "@grpc/grpc-js";
-import { asBuffer } from "../metadata.ts";
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { FerryError } from "@ferry/platform/errors";
+import { Server } from "@grpc/grpc-js";
+import { toWireStatus } from "../status.ts";
 import { serverCredentials, type TlsOptions } from "../tls.ts";
-import { DrivenCall, type EngineCall, type ServerState } from "./driven-call.ts";
+import { DrivenCall, type ServerState } from "./driven-call.ts";
+import { IncomingCall } from "./incoming-call.ts";
 import type { RpcServerLimits } from "./limits.ts";
 import type { ServedMethod } from "./method.ts";
 
-const KINDS = {
-  unary: "unary",
-  server_streaming: "serverStream",
-  client_streaming: "clientStream",
-  bidi_streaming: "bidi",
-} as const;
-
-/** A day: longer deadlines mean nothing to a call, and beyond 24 days the engine's own arithmetic overflows. */
-const LONGEST_TIMEOUT_S = 86_400;
-const SECONDS_OF_UNIT: Readonly<Record<string, number>> = { H: 3_600, M: 60, S: 1 };
-
-/** Each call is driven from a server interceptor, before any handler of the engine's. */
-function createServer(methods: readonly ServedMethod[], state: ServerState): Server {
-  const byPath = new Map(methods.map((method) => [method.path, method]));
-  const server = new Server({
-    ...engineOptions(state.limits),
-    interceptors: [
-      (definition, call) => {
-        const method = byPath.get(definition.path);
-        if (method === undefined) return call as ServerInterceptingCall;
-        // The engine only uses the interface, which DrivenCall has; its type asks for its own class.
-        return new DrivenCall(call as EngineCall, method, state) as unknown as ServerInterceptingCall;
-      },
-    ],
-  });
-  for (const { path, spec } of methods) {
-    const added = server.register(path, unreachable, asBuffer, (bytes: Buffer) => bytes, KINDS[spec.kind]);
-    if (!added) throw new Error(`rpc ${path} has two implementations`);
-  }
-  return server;
+/** Takes the streams of all connections: finds the rpc of each, and drives the call. */
+function takeStream(byPath: ReadonlyMap<string, ServedMethod>, state: ServerState) {
+  return (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
+    stream.on("error", ignore); // Each error has a close, which ends the call.
+    if (!headers["content-type"]?.startsWith("application/grpc")) {
+      stream.respond({ ":status": 415 }, { endStream: true });
+      stream.resume();
+      return;
+    }
+    const call = new IncomingCall(stream, headers, state.limits.maxMessageBytes);
+    const path = String(headers[":path"]);
+    const method = byPath.get(path);
+    if (method !== undefined) new DrivenCall(call, method, state).start();
+    else call.fail(toWireStatus(new FerryError("UNIMPLEMENTED", `there is no rpc ${path}`)), []);
+  };
 }
 
-function unreachable(): never {
-  throw new Error("calls are answered by the interceptor");
+function ignore(): void {}
+
+function indexByPath(methods: readonly ServedMethod[]): ReadonlyMap<string, ServedMethod> {
+  const byPath = new Map<string, ServedMethod>();
+  for (const method of methods) {
+    if (byPath.has(method.path)) throw new Error(`rpc ${method.path} has two implementations`);
+    byPath.set(method.path, method);
+  }
+  return byPath;
 }
 
 function engineOptions(limits: RpcServerLimits) {
   return {
-    "grpc.max_receive_message_length": limits.maxMessageBytes,
-    "grpc.max_send_message_length": limits.maxMessageBytes,
     "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     "grpc-node.max_session_memory": limits.maxSessionMemoryMb,
     "grpc.max_connection_age_ms": limits.maxConnectionAgeMs,
@@ -64,9 +56,15 @@ export interface Engine {
   drain(timeoutMs: number): Promise<"drained" | "forced">;
 }
 
-/** The engine with all rpcs registered. */
+/**
+ * The engine: it listens, secures and keeps connections, ages and drains them. What comes over them is taken
+ * here, below its own calls, interceptors and handlers.
+ *
+ * @throws Error when an rpc has two implementations.
+ */
 export function createEngine(methods: readonly ServedMethod[], state: ServerState): Engine {
-  const server = createServer(methods, state);
+  const server = new Server(engineOptions(state.limits));
+  const take = takeStream(indexByPath(methods), state);
   const sessions = new Set<ServerHttp2Session>();
   return {
     async listen(host, port, tls) {
@@ -78,7 +76,8 @@ export function createEngine(methods: readonly ServedMethod[], state: ServerStat
         });
       });
       for (const listener of listenersOf(server)) {
-        listener.prependListener("stream", limitTimeout);
+        listener.removeAllListeners("stream");
+        listener.on("stream", take);
         listener.on("session", (session: ServerHttp2Session) => {
           sessions.add(session);
           session.once("close", () => sessions.delete(session));
@@ -103,19 +102,8 @@ export function createEngine(methods: readonly ServedMethod[], state: ServerStat
 }
 
 /** The engine's HTTP/2 servers, which it does not show. */
-function listenersOf(server: Server): Iterable<EventEmitter> {
+function listenersOf(server: Server): EventEmitter[] {
   const { http2Servers } = server as unknown as { http2Servers?: Map<EventEmitter, unknown> };
-  return http2Servers?.keys() ?? [];
-}
-
-/**
- * Shortens an absurd grpc-timeout before the engine reads it: it counts in 32 bits, so that "99999999H"
- * would have passed already.
- */
-function limitTimeout(_stream: unknown, headers: IncomingHttpHeaders): void {
-  const text = headers["grpc-timeout"];
-  if (typeof text !== "string") return;
-  const unit = SECONDS_OF_UNIT[text.slice(-1)];
-  if (unit === undefined || Number(text.slice(0, -1)) * unit <= LONGEST_TIMEOUT_S) return;
-  headers["grpc-timeout"] = `${LONGEST_TIMEOUT_S}S`;
+  if (http2Servers === undefined) throw new Error("this release of grpc-js keeps its servers elsewhere");
+  return [...http2Servers.keys()];
 }
