@@ -24,7 +24,7 @@ export interface Journal {
 
 /** Where each line begins: eight bytes a line, where an array of numbers or a map would take several times that. */
 class Offsets {
-  #values = new Float64Array(1024);
+  #values = new Float64Array(1 << 20);
   length = 0;
   push(offset: number): void {
     if (this.length === this.#values.length) {
