@@ -20,7 +20,7 @@ export const bankingVariables = {
   bankConnections: {
     env: "FERRY_BANK_CONNECTIONS",
     schema: wholeNumber(1, 1_000),
-    fallback: "64",
+    fallback: "128",
     help: "connections to the bank, and calls under way at once",
   },
 };
