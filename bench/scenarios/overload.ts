@@ -8,7 +8,7 @@ const TIMES_MAXIMUM = 3;
 const EASY_SHARE = 0.5;
 const EASY_SECONDS = 10;
 const RECOVERY_SECONDS = 40;
-/** More than the edge takes at once (FERRY_MAX_IN_FLIGHT, 4,096), so that it is the one to refuse. */
+/** More than the edge takes at once (FERRY_MAX_IN_FLIGHT, 2,048), so that it is the one to refuse. */
 const MAX_OPEN = 8_000;
 /** Normal again: within so many times the p99 of before, or this much more where that is short. */
 const NORMAL_TIMES = 1.5;
