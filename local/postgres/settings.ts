@@ -27,7 +27,7 @@ export function serverSettings(port: number, durable: boolean): string[] {
     max_parallel_workers_per_gather: 0,
     max_logical_replication_workers: 0,
     autovacuum_max_workers: 2,
-    autovacuum_naptime: "30s",
+    autovacuum_naptime: "1min",
     timezone: "UTC",
     log_timezone: "UTC",
     log_checkpoints: "off",

@@ -121,9 +121,11 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: Create
 
   return async (request) => {
     const wanted = request.transfer;
+    const facts = factsFor(wanted); // Asked for at the same time, since almost every key is new.
+    facts.catch(() => {}); // A replay needs none, also where they cannot be had.
     const before = await known.add(wanted.id);
     if (before !== undefined) return replayOf(before, wanted);
-    checkRequest(wanted, await factsFor(wanted));
+    checkRequest(wanted, await facts);
     const { transfer, fresh } = await recorded.add(request);
     return fresh ? { transfer, replayed: false } : replayOf(transfer, wanted);
   };
