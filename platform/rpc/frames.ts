@@ -1,18 +1,18 @@
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
-import { FerryError } from "@ferry/platform/errors";
+import { FerryError, type Reason } from "@ferry/platform/errors";
 
 const PREFIX_BYTES = 5;
 
 /** A packed message that cannot be unpacked: whose fault it is depends on who reads it. */
 export class BadFrame extends Error {
   override readonly name = "BadFrame";
-  /** Whether it is the encoding that is not known here. */
-  readonly isUnknownEncoding: boolean;
+  /** With what a server refuses it (grpc/doc/compression.md). */
+  readonly refusal: Reason;
 
-  constructor(message: string, isUnknownEncoding: boolean, cause?: unknown) {
+  constructor(message: string, refusal: Reason, cause?: unknown) {
     super(message, { cause });
-    this.isUnknownEncoding = isUnknownEncoding;
+    this.refusal = refusal;
   }
 }
 
@@ -78,24 +78,31 @@ export function unframe(
   maxBytes: number,
 ): Uint8Array | Promise<Uint8Array> {
   const message = frame.subarray(PREFIX_BYTES);
-  return frame[0] === 0 ? message : unpack(message, String(encoding), maxBytes);
+  return frame[0] === 0 ? message : unpack(message, String(encoding ?? "identity"), maxBytes);
 }
 
 const unpackers: Readonly<Record<string, (packed: Uint8Array, options: object) => Promise<Buffer>>> = {
   gzip: promisify(gunzip) as never,
   deflate: promisify(inflate) as never,
 };
+const encodings = ["identity", ...Object.keys(unpackers)];
 /** What messages may be packed with. */
-export const ACCEPTED_ENCODINGS = ["identity", ...Object.keys(unpackers)].join(",");
+export const ACCEPTED_ENCODINGS = encodings.join(",");
+
+/** Whether messages of a stream with this "grpc-encoding" can be read. */
+export function isAccepted(encoding: string | string[] | undefined): boolean {
+  return encoding === undefined || encodings.includes(String(encoding));
+}
 
 async function unpack(message: Uint8Array, encoding: string, maxBytes: number): Promise<Uint8Array> {
+  if (encoding === "identity") throw new BadFrame("the message is packed, and nothing says how", "INTERNAL");
   const unpacker = Object.hasOwn(unpackers, encoding) ? unpackers[encoding] : undefined;
-  if (unpacker === undefined) throw new BadFrame(`the message is packed with ${encoding}`, true);
+  if (unpacker === undefined) throw new BadFrame(`the message is packed with ${encoding}`, "UNIMPLEMENTED");
   try {
     return await unpacker(message, { maxOutputLength: maxBytes });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(maxBytes);
-    throw new BadFrame("the message cannot be unpacked", false, error);
+    throw new BadFrame("the message cannot be unpacked", "INVALID_REQUEST", error);
   }
 }
 

@@ -27,6 +27,11 @@ export type HeadersInput = ConstructorParameters<typeof Headers>[0];
 /** Names and values in turn, as HTTP/2 takes them; values of names that end in "-bin" are base64. */
 export type HeaderList = string[];
 
+/** Bytes as the value of a "-bin" name: base64, which should go without its padding (grpc/doc/PROTOCOL-HTTP2.md). */
+export function binaryText(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64").replace(/=+$/, "");
+}
+
 const NAME = /^[0-9a-z_.-]+$/;
 const VALUE = /^[\x20-\x7e]*$/;
 
@@ -46,7 +51,7 @@ function add(list: HeaderList, name: string, value: string): void {
   if (RESERVED.test(key)) return;
   if (!NAME.test(key) || !VALUE.test(value)) throw uncarriable(key);
   if (!key.endsWith("-bin")) list.push(key, value);
-  else for (const part of value.split(",")) list.push(key, Buffer.from(part.trim(), "base64").toString("base64"));
+  else for (const part of value.split(",")) list.push(key, binaryText(Buffer.from(part.trim(), "base64")));
 }
 
 function uncarriable(key: string): FerryError {

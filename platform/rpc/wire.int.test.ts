@@ -32,10 +32,11 @@ async function send(context: TestContext, port: number, headers: OutgoingHttpHea
   stream.resume();
   stream.end(Buffer.concat(frames));
   await ended;
-  return { status: Number(answer["grpc-status"]), http: answer[":status"], message: answer["grpc-message"] };
+  const details = answer["grpc-status-details-bin"];
+  return { status: Number(answer["grpc-status"]), http: answer[":status"], message: answer["grpc-message"], details };
 }
 
-const [OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED] = [0, 3, 8, 12];
+const [OK, INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL] = [0, 3, 8, 12, 13];
 
 test("requests may be compressed with gzip, and an encoding that nobody knows is refused as unimplemented", async (context) => {
   const { port } = await serveEcho(context, { echo: ({ text }) => ({ text }) });
@@ -44,6 +45,9 @@ test("requests may be compressed with gzip, and an encoding that nobody knows is
   assert.equal(await status({ "grpc-encoding": "gzip" }, frame(gzipSync(request), true)), OK);
   assert.equal(await status({ "grpc-encoding": "gzip" }, frame(request)), OK, "a message may stay as it is");
   assert.equal(await status({ "grpc-encoding": "rot13" }, frame(request, true)), UNIMPLEMENTED);
+  assert.equal(await status({ "grpc-encoding": "rot13" }, frame(request)), UNIMPLEMENTED, "whatever comes after it");
+  assert.equal(await status({ "grpc-encoding": "identity" }, frame(request, true)), INTERNAL);
+  assert.equal(await status({}, frame(request, true)), INTERNAL);
 });
 
 test("a small message that unpacks to a large one is refused", async (context) => {
@@ -62,7 +66,11 @@ test("what is not the message of the contract, or not one message, is refused", 
   );
   assert.equal((await send(context, port, {})).status, UNIMPLEMENTED);
   assert.equal((await send(context, port, {}, frame(request), frame(request))).status, UNIMPLEMENTED);
-  assert.equal((await send(context, port, { "content-type": "application/json" }, frame(request))).http, 415);
+  for (const type of ["application/json", "application/grpc+json", "application/grpc-web+proto", "application/grpcx"])
+    assert.equal((await send(context, port, { "content-type": type }, frame(request))).http, 415, type);
+  for (const type of ["application/grpc+proto", "application/grpc;charset=utf-8"])
+    assert.equal((await send(context, port, { "content-type": type }, frame(request))).status, OK, type);
+  assert.equal((await send(context, port, { ":method": "PUT" }, frame(request))).http, 405);
   const unknown = await send(context, port, { ":path": "/ferry.test.v1.EchoService/Missing" }, frame(request));
   assert.equal(unknown.status, UNIMPLEMENTED);
   const torn = await send(context, port, {}, frame(request).subarray(0, 8));
@@ -107,4 +115,12 @@ test("an absurd deadline is shortened to the contract's", async (context) => {
   });
   for (const timeout of ["99999999H", "99999999M", "99999999S"])
     assert.equal((await send(context, port, { "grpc-timeout": timeout }, frame(request))).status, OK, timeout);
+});
+
+test("details of an error are base64 without padding, whatever their length", async (context) => {
+  const { port } = await serveEcho(context, {});
+  for (const path of ["/a/b", "/a/bc", "/a/bcd"]) {
+    const { details } = await send(context, port, { ":path": path }, frame(request));
+    assert.match(String(details), /^[A-Za-z0-9+/]{9,}$/, path);
+  }
 });

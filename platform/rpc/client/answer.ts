@@ -5,8 +5,10 @@ import { DETAILS, fromWireStatus } from "../status.ts";
 
 /** How an answer came to its end, as its frames told it. */
 export interface ClosedAnswer {
-  /** Status, content type, encoding; also the trailers when the answer has no more than one block of headers. */
+  /** Status, content type, encoding; also the trailers when nothing comes after them. */
   headers: IncomingHttpHeaders | undefined;
+  /** Whether any bytes of messages came. */
+  hasBody: boolean;
   trailers: IncomingHttpHeaders | undefined;
   /** What the stream was reset with; 0 when it was not. */
   resetCode: number;
@@ -38,8 +40,8 @@ const CODE_OF_RESET: Readonly<Record<number, number>> = {
 
 /** The error that the end of an answer tells; undefined when the call went well. */
 export function failureOf(answer: ClosedAnswer): FerryError | undefined {
-  const { headers, trailers, resetCode, connectionLost } = answer;
-  const told = trailers?.["grpc-status"] !== undefined ? trailers : headers;
+  const { headers, hasBody, trailers, resetCode, connectionLost } = answer;
+  const told = trailers ?? (hasBody ? undefined : headers);
   const text = told?.["grpc-status"];
   if (text === "0") return undefined;
   if (typeof text === "string") {
@@ -69,6 +71,11 @@ function messageOf(headers: IncomingHttpHeaders | undefined): string {
 function detailsOf(headers: IncomingHttpHeaders | undefined): Uint8Array | undefined {
   const text = headers?.[DETAILS];
   return typeof text === "string" ? Buffer.from(text, "base64") : undefined;
+}
+
+/** A peer that answers with none or several messages where one is due (grpc/doc/statuscodes.md). */
+export function miscounted(text: string): FerryError {
+  return new FerryError("UNIMPLEMENTED", "the answer is not one message", { cause: new Error(text) });
 }
 
 /** A peer that does not keep to the protocol. */

@@ -36,6 +36,7 @@ export abstract class ClientCall {
   protected over = false;
   header: IncomingHttpHeaders | undefined;
   trailer: IncomingHttpHeaders | undefined;
+  private hasBody = false;
   private session!: ClientHttp2Session;
   private timer: NodeJS.Timeout | undefined;
 
@@ -98,6 +99,7 @@ export abstract class ClientCall {
     });
     stream.on("data", (chunk: Buffer) => {
       if (this.over) return;
+      this.hasBody = true;
       try {
         this.onData(chunk);
       } catch (error) {
@@ -113,8 +115,9 @@ export abstract class ClientCall {
   private readonly onAbort = () => this.cancel(toFerryError(this.out.signal?.reason));
 
   private ending(): FerryError | undefined {
-    const { header: headers, trailer: trailers, stream, session } = this;
-    const failure = failureOf({ headers, trailers, resetCode: stream.rstCode ?? 0, connectionLost: session.destroyed });
+    const { header: headers, trailer: trailers, hasBody, stream, session } = this;
+    const resetCode = stream.rstCode ?? 0;
+    const failure = failureOf({ headers, hasBody, trailers, resetCode, connectionLost: session.destroyed });
     if (failure === undefined) return undefined;
     if (headers === undefined && stream.rstCode === constants.NGHTTP2_REFUSED_STREAM)
       return new Refused("UNAVAILABLE", failure.message, { cause: failure.cause });

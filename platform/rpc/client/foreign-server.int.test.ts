@@ -28,6 +28,12 @@ function answer(stream: ServerHttp2Stream, body: readonly Buffer[], trailers = {
   stream.end();
 }
 
+/** Says how the call ends before its message, where no status counts. */
+function statusFirst(stream: ServerHttp2Stream, message: Buffer): void {
+  stream.respond({ ...HEADERS, "grpc-status": "0" });
+  stream.end(message);
+}
+
 async function serve(context: TestContext, onCall: (stream: ServerHttp2Stream, call: number) => void) {
   const server = createServer();
   let calls = 0;
@@ -118,8 +124,9 @@ test("answers that are none are errors of the peer, and say nothing of it", asyn
   const packed = Buffer.concat([Buffer.from([1, 0, 0, bomb.length >> 8, bomb.length & 255]), bomb]);
   const huge = Buffer.from([0, 127, 0, 0, 0]);
   const cases: [expected: string, answer: (stream: ServerHttp2Stream) => void][] = [
-    ["INTERNAL", (stream) => answer(stream, [])],
-    ["INTERNAL", (stream) => answer(stream, [frame("a"), frame("b")])],
+    ["UNIMPLEMENTED", (stream) => answer(stream, [])],
+    ["UNIMPLEMENTED", (stream) => answer(stream, [frame("a"), frame("b")])],
+    ["INTERNAL", (stream) => statusFirst(stream, frame("a"))],
     ["INTERNAL", (stream) => answer(stream, [frame("torn").subarray(0, 7)])],
     ["INTERNAL", (stream) => answer(stream, [Buffer.from([0, 0, 0, 0, 2, 0x0a, 0xff])])],
     ["INTERNAL", (stream) => answer(stream, [frame("a", true)], {}, { "grpc-encoding": "rot13" })],

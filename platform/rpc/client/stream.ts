@@ -6,7 +6,7 @@ import { FrameReader, frameOf, unframe } from "../frames.ts";
 import type { MessageInit } from "../metadata.ts";
 import { headersOf } from "../metadata.ts";
 import { toFerryError } from "../status.ts";
-import { broken } from "./answer.ts";
+import { broken, miscounted } from "./answer.ts";
 import { ClientCall, type Outgoing } from "./call.ts";
 import { decodeAnswer } from "./unary.ts";
 
@@ -79,7 +79,7 @@ class StreamCall extends ClientCall implements AsyncIterable<Message> {
     const before = this.reader.frames.length;
     this.reader.add(chunk);
     this.received += this.reader.frames.length - before;
-    if (this.isSingle && this.received > 1) throw broken(`${this.out.method.path} answered with several messages`);
+    if (this.isSingle && this.received > 1) throw miscounted(`${this.out.method.path} answered with several messages`);
     if (this.reader.frames.length >= READ_AHEAD) this.stream.pause();
     this.wakeReader();
   }
@@ -95,8 +95,9 @@ class StreamCall extends ClientCall implements AsyncIterable<Message> {
 
   /** What is wrong with an answer that ended well. */
   private problem(): FerryError | undefined {
-    const torn = this.reader.isTorn || (this.isSingle && this.received === 0);
-    return torn ? broken(`${this.out.method.path} answered with no message`) : undefined;
+    const { path } = this.out.method;
+    if (this.reader.isTorn) return broken(`the answer of ${path} ends in the middle of a message`);
+    return this.isSingle && this.received === 0 ? miscounted(`${path} answered with no message`) : undefined;
   }
 
   private get isSingle(): boolean {

@@ -4,7 +4,7 @@ import { decode } from "@ferry/platform/codec";
 import type { FerryError } from "@ferry/platform/errors";
 import { FrameReader, unframe } from "../frames.ts";
 import { toFerryError } from "../status.ts";
-import { broken } from "./answer.ts";
+import { broken, miscounted } from "./answer.ts";
 import { ClientCall, type Outgoing, Refused } from "./call.ts";
 
 export interface Incoming {
@@ -53,7 +53,7 @@ class UnaryCall extends ClientCall {
 
   protected onData(chunk: Buffer): void {
     this.reader.add(chunk);
-    if (this.reader.frames.length > 1) throw broken(`${this.out.method.path} answered with several messages`);
+    if (this.reader.frames.length > 1) throw miscounted(`${this.out.method.path} answered with several messages`);
   }
 
   protected onEnd(failure: FerryError | undefined): void {
@@ -69,7 +69,8 @@ class UnaryCall extends ClientCall {
   private answer(): void {
     const { method, maxMessageBytes } = this.out;
     const [frame] = this.reader.frames;
-    if (frame === undefined || this.reader.isTorn) throw broken(`${method.path} answered with no message`);
+    if (this.reader.isTorn) throw broken(`the answer of ${method.path} ends in the middle of a message`);
+    if (frame === undefined) throw miscounted(`${method.path} answered with no message`);
     const message = unframe(frame, this.header?.["grpc-encoding"], maxMessageBytes);
     if (message instanceof Promise)
       message.then((bytes) => this.resolve(this.incoming(bytes))).catch((error) => this.reject(toFerryError(error)));

@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events";
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { FerryError } from "@ferry/platform/errors";
 import { Server } from "@grpc/grpc-js";
+import { ACCEPTED_ENCODINGS, isAccepted } from "../frames.ts";
 import { toWireStatus } from "../status.ts";
 import { serverCredentials, type TlsOptions } from "../tls.ts";
 import { DrivenCall, type ServerState } from "./driven-call.ts";
@@ -9,20 +10,32 @@ import { IncomingCall } from "./incoming-call.ts";
 import type { RpcServerLimits } from "./limits.ts";
 import type { ServedMethod } from "./method.ts";
 
+/** gRPC with protobuf: "+json" or "-web" after it is another protocol. */
+const CONTENT_TYPE = /^application\/grpc(?:\+proto)?(?:\s*;|$)/;
+
+/** The HTTP status for what is no call at all; undefined for a call. */
+function refusalOf(headers: IncomingHttpHeaders): number | undefined {
+  if (headers[":method"] !== "POST") return 405;
+  return CONTENT_TYPE.test(headers["content-type"] ?? "") ? undefined : 415;
+}
+
 /** Takes the streams of all connections: finds the rpc of each, and drives the call. */
 function takeStream(byPath: ReadonlyMap<string, ServedMethod>, state: ServerState) {
   return (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
     stream.on("error", ignore); // Each error has a close, which ends the call.
-    if (!headers["content-type"]?.startsWith("application/grpc")) {
-      stream.respond({ ":status": 415 }, { endStream: true });
+    const refusal = refusalOf(headers);
+    if (refusal !== undefined) {
+      stream.respond({ ":status": refusal }, { endStream: true });
       stream.resume();
       return;
     }
     const call = new IncomingCall(stream, headers, state.limits.maxMessageBytes);
     const path = String(headers[":path"]);
     const method = byPath.get(path);
-    if (method !== undefined) new DrivenCall(call, method, state).start();
-    else call.fail(toWireStatus(new FerryError("UNIMPLEMENTED", `there is no rpc ${path}`)), []);
+    const refuse = (text: string) => call.fail(toWireStatus(new FerryError("UNIMPLEMENTED", text)), []);
+    if (method === undefined) refuse(`there is no rpc ${path}`);
+    else if (!isAccepted(headers["grpc-encoding"])) refuse(`messages may be packed with ${ACCEPTED_ENCODINGS} only`);
+    else new DrivenCall(call, method, state).start();
   };
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { FerryError } from "@ferry/platform/errors";
 import { ACCEPTED_ENCODINGS, BadFrame, FrameReader, frameOf, unframe } from "../frames.ts";
-import type { HeaderList } from "../metadata.ts";
+import { binaryText, type HeaderList } from "../metadata.ts";
 import { DETAILS, toFerryError, type WireStatus } from "../status.ts";
 
 /** What is told of a call as it comes in. */
@@ -107,7 +107,7 @@ export class IncomingCall {
     this.finished = true;
     const { stream } = this;
     const status: Record<string, string> = { "grpc-status": String(code), "grpc-message": encodeURI(details) };
-    if (packed !== undefined) status[DETAILS] = Buffer.from(packed).toString("base64");
+    if (packed !== undefined) status[DETAILS] = binaryText(packed);
     const told = { ...status, ...grouped(trailers) };
     if (stream.headersSent) {
       this.trailers = told;
@@ -161,17 +161,17 @@ export class IncomingCall {
       this.unpacking = false;
       this.deliverMessage(bytes);
     } catch (error) {
-      this.listener.onBroken(error instanceof BadFrame ? badFrame(error) : toFerryError(error));
+      this.listener.onBroken(error instanceof BadFrame ? refused(error) : toFerryError(error));
     }
   }
 }
 
-function badFrame({ message, isUnknownEncoding, cause }: BadFrame): FerryError {
-  return isUnknownEncoding ? new FerryError("UNIMPLEMENTED", message) : invalid(message, cause);
+function refused({ refusal, message, cause }: BadFrame): FerryError {
+  return new FerryError(refusal, message, { cause });
 }
 
-function invalid(message: string, cause?: unknown): FerryError {
-  return new FerryError("INVALID_REQUEST", message, { cause });
+function invalid(message: string): FerryError {
+  return new FerryError("INVALID_REQUEST", message);
 }
 
 /** Names with all their values. */

@@ -1,0 +1,70 @@
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const HELP = `node test/contract/conformance/run.ts [server|client] [-- options of connectconformance]
+
+Holds platform/rpc against the conformance suite of the Connect project: gRPC over HTTP/2. Both sides without
+an argument. CONNECTCONFORMANCE names the program where it is not on the path.
+`;
+const MODULE = "connectrpc.com/conformance";
+const INSTALL = `go install ${MODULE}/cmd/connectconformance@v1.0.6`;
+
+const program = process.env.CONNECTCONFORMANCE || "connectconformance";
+const here = import.meta.dirname;
+
+/** What a program prints; undefined when there is no such program. */
+function output(command: string, ...args: string[]): string | undefined {
+  try {
+    return execFileSync(command, args, { encoding: "utf8" }).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Writes the descriptors of the suite's contract, whose files Go keeps beside the program's source. */
+function describeContract(version: string, path: string): void {
+  const modules = output("go", "env", "GOMODCACHE");
+  if (modules === undefined) throw new Error("go is not on the path: the suite's contract is in its module cache");
+  const buf = join(here, "../../../node_modules/.bin/buf");
+  output(buf, "build", join(modules, `${MODULE}@${version}`, "proto"), "-o", path);
+}
+
+function runSuite(mode: string, descriptors: string, options: readonly string[]): Promise<boolean> {
+  const config = join(here, "config.yaml");
+  const tested = [process.execPath, join(here, `${mode}.ts`), descriptors];
+  const args = ["--mode", mode, "--conf", config, ...options, "--", ...tested];
+  process.stdout.write(`${mode}\n`);
+  const child = spawn(program, args, { stdio: "inherit" });
+  return new Promise((resolve) => child.once("close", (code) => resolve(code === 0)));
+}
+
+async function main(): Promise<boolean> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === "--help") {
+    process.stdout.write(HELP);
+    return true;
+  }
+  const isMode = first === "server" || first === "client";
+  const version = /v\d+\.\d+\.\d+/.exec(output(program, "--version") ?? "")?.[0];
+  if (version === undefined) {
+    process.stderr.write(`There is no ${program}. Nothing was checked. To have it: ${INSTALL}\n`);
+    return false;
+  }
+  const directory = mkdtempSync(join(tmpdir(), "ferry-conformance-"));
+  try {
+    const descriptors = join(directory, "contract.binpb");
+    describeContract(version, descriptors);
+    const options = (isMode ? rest : process.argv.slice(2)).filter((each) => each !== "--");
+    let allPassed = true;
+    for (const mode of isMode ? [first] : ["server", "client"])
+      allPassed = (await runSuite(mode, descriptors, options)) && allPassed;
+    return allPassed;
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+process.exitCode = (await main()) ? 0 : 1;
