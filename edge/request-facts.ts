@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Principal } from "@ferry/platform/auth";
-import { isTraceparent, newTraceparent } from "@ferry/platform/telemetry";
+import { isTraceparent, newTraceparent, traceIdOf } from "@ferry/platform/telemetry";
 import type { EdgeMatch } from "./routes.ts";
 
 /** What the edge knows of one request, from its first hook on. */
@@ -36,7 +36,7 @@ export function factsOf({ headers }: Pick<IncomingMessage, "headers">): RequestF
   return {
     requestId: typeof id === "string" && REQUEST_ID.test(id) ? id : randomUUID(),
     traceparent,
-    traceId: traceparent.slice(3, 35),
+    traceId: traceIdOf(traceparent) ?? "",
     startedAtMs: Date.now(),
   };
 }

@@ -2,6 +2,7 @@ import { FerryError } from "@ferry/platform/errors";
 import pg from "pg";
 import { createListener } from "./listener.ts";
 import { toParameters } from "./parameters.ts";
+import { sqlStateOf } from "./sql-state.ts";
 import type { Database, Session, Transaction } from "./types.ts";
 
 pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
@@ -56,10 +57,6 @@ function run<Row>(
       throw error;
     },
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 /** Opens a pool on a database. Nothing connects until the first use. */
@@ -142,7 +139,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         broken = lost;
       });
       // Of statements that were sent together it is chance whose failure is heard first.
-      throw codeOf(error) === ABORTED ? failure : error;
+      throw sqlStateOf(error) === ABORTED ? failure : error;
     } finally {
       client.release(broken);
       over = true;
@@ -155,7 +152,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       try {
         return await attempt(work);
       } catch (error) {
-        if (count >= ATTEMPTS || !RETRY_CODES.has(codeOf(error))) throw error;
+        if (count >= ATTEMPTS || !RETRY_CODES.has(sqlStateOf(error))) throw error;
       }
     }
   }

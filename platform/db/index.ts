@@ -3,5 +3,6 @@ export { type DatabaseOptions, openDatabase } from "./database.ts";
 export { createDatabaseIfMissing, type Migrations, migrate } from "./migrate.ts";
 export { type PageCursor, readPageToken, writePageToken } from "./page-token.ts";
 export { textArray } from "./parameters.ts";
+export { sqlStateOf } from "./sql-state.ts";
 export type { Database, Listening, Queryable, Session, Transaction } from "./types.ts";
 export { nameUuid, newUuid } from "./uuid.ts";

@@ -6,7 +6,6 @@ import { currentContext } from "@ferry/platform/telemetry";
 import { frameOf } from "../frames.ts";
 import { addHeaders, findHeader, type HeaderList, type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";
 import type { Outgoing } from "./call.ts";
-
 import { calledMethod, deadlineOf } from "./method.ts";
 import { RetryBudget, withRetries } from "./retry.ts";
 import type { Sessions } from "./sessions.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Database, Migrations, Queryable, Transaction } from "@ferry/platform/db";
+import { type Database, type Migrations, type Queryable, sqlStateOf, type Transaction } from "@ferry/platform/db";
 import type { BankCall, FinishedCall, PendingCall, RecordedCall } from "../app/bank-call.ts";
 import { type CallRow, fromRow, idOf, shortIdOf } from "./rows.ts";
 import {
@@ -34,7 +34,7 @@ export async function insertCalls(
   try {
     rows = await database.query<RecordedRow>(INSERT_CALLS, values);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && KNOWN_CODES.has(String(error.code)))) throw error;
+    if (!KNOWN_CODES.has(sqlStateOf(error))) throw error;
     rows = await database.transaction((tx) => tx.query<RecordedRow>(INSERT_NEW_CALLS, values));
   }
   const recorded = new Map(rows.map((row) => [idOf(row) + row.reference, row.seq]));

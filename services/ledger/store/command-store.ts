@@ -1,4 +1,4 @@
-import { nameUuid, type Transaction } from "@ferry/platform/db";
+import { nameUuid, sqlStateOf, type Transaction } from "@ferry/platform/db";
 import type { Account, AccountId } from "../domain/account.ts";
 import type { Changes, Credit, Hold } from "../domain/books.ts";
 import type { InternalAccount } from "../domain/internal-accounts.ts";
@@ -14,9 +14,7 @@ function lostRace(): Error {
   return Object.assign(new Error("another set was first with the same reference"), { code: "40001" });
 }
 
-function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "23505";
-}
+const UNIQUE_VIOLATION = "23505";
 
 export function createCommandStore() {
   /** Ids of internal accounts that are surely there; forgotten all at once when there are too many. */
@@ -85,7 +83,7 @@ export function createCommandStore() {
       const given = newHolds.length + endedHolds.length + newCredits.length + entries.length + accounts.length;
       if (given === 0) return;
       const rows = await tx.query<{ ended: bigint }>(SAVE_CHANGES, columnsOf(changes)).catch((error: unknown) => {
-        throw isUniqueViolation(error) ? lostRace() : error;
+        throw sqlStateOf(error) === UNIQUE_VIOLATION ? lostRace() : error;
       });
       if (rows[0]?.ended !== BigInt(endedHolds.length)) throw lostRace();
     },
