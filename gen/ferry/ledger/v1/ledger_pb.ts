@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/ledger/v1/ledger.proto.
  */
 export const file_ferry_ledger_v1_ledger: GenFile = /*@__PURE__*/
-  fileDesc("ChxmZXJyeS9sZWRnZXIvdjEvbGVkZ2VyLnByb3RvEg9mZXJyeS5sZWRnZXIudjEi2AEKB0FjY291bnQSCgoCaWQYASABKAkSEAoIY3VycmVuY3kYAiABKAkSJgoHYmFsYW5jZRgDIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5EigKCWF2YWlsYWJsZRgEIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5EiwKBXN0YXRlGAUgASgOMh0uZmVycnkubGVkZ2VyLnYxLkFjY291bnRTdGF0ZRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAipQEKBUVudHJ5EgoKAmlkGAEgASgJEhEKCXJlZmVyZW5jZRgCIAEoCRIlCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leRIsCg1iYWxhbmNlX2FmdGVyGAQgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoST3BlbkFjY291bnRSZXF1ZXN0EiMKCGN1cnJlbmN5GAEgASgJQhG6SA5yDDIKXltBLVpdezN9JCJAChNPcGVuQWNjb3VudFJlc3BvbnNlEikKB2FjY291bnQYASABKAsyGC5mZXJyeS5sZWRnZXIudjEuQWNjb3VudCJSChNMaXN0QWNjb3VudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACCJbChRMaXN0QWNjb3VudHNSZXNwb25zZRIqCghhY2NvdW50cxgBIAMoCzIYLmZlcnJ5LmxlZGdlci52MS5BY2NvdW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIxChFHZXRBY2NvdW50UmVxdWVzdBIcCgphY2NvdW50X2lkGAEgASgJQgi6SAVyA7ABASI/ChJHZXRBY2NvdW50UmVzcG9uc2USKQoHYWNjb3VudBgBIAEoCzIYLmZlcnJ5LmxlZGdlci52MS5BY2NvdW50Im8KEkxpc3RFbnRyaWVzUmVxdWVzdBIcCgphY2NvdW50X2lkGAEgASgJQgi6SAVyA7ABARIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiVwoTTGlzdEVudHJpZXNSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuZmVycnkubGVkZ2VyLnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIzChNDbG9zZUFjY291bnRSZXF1ZXN0EhwKCmFjY291bnRfaWQYASABKAlCCLpIBXIDsAEBIkEKFENsb3NlQWNjb3VudFJlc3BvbnNlEikKB2FjY291bnQYASABKAsyGC5mZXJyeS5sZWRnZXIudjEuQWNjb3VudCJEChtCYXRjaEdldEFjY291bnRGYWN0c1JlcXVlc3QSJQoLYWNjb3VudF9pZHMYASADKAlCELpIDZIBChDQDyIFcgOwAQEivQEKHEJhdGNoR2V0QWNjb3VudEZhY3RzUmVzcG9uc2USTQoIYWNjb3VudHMYASADKAsyOy5mZXJyeS5sZWRnZXIudjEuQmF0Y2hHZXRBY2NvdW50RmFjdHNSZXNwb25zZS5BY2NvdW50c0VudHJ5Gk4KDUFjY291bnRzRW50cnkSCwoDa2V5GAEgASgJEiwKBXZhbHVlGAIgASgLMh0uZmVycnkubGVkZ2VyLnYxLkFjY291bnRGYWN0czoCOAEiYAoMQWNjb3VudEZhY3RzEhAKCG93bmVyX2lkGAEgASgJEhAKCGN1cnJlbmN5GAIgASgJEiwKBXN0YXRlGAMgASgOMh0uZmVycnkubGVkZ2VyLnYxLkFjY291bnRTdGF0ZSLGAgoQUGxhY2VIb2xkUmVxdWVzdBIdCgt0cmFuc2Zlcl9pZBgBIAEoCUIIukgFcgOwAQESIwoRc291cmNlX2FjY291bnRfaWQYAiABKAlCCLpIBXIDsAEBEiEKD3BheWVyX21lbWJlcl9pZBgDIAEoCUIIukgFcgOwAQESawoGYW1vdW50GAQgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXlCRLpIQboBOwoPYW1vdW50LnBvc2l0aXZlEhJtdXN0IGJlIGFib3ZlIHplcm8aFHRoaXMubWlub3JfdW5pdHMgPiAwyAEBEisKFmRlc3RpbmF0aW9uX2FjY291bnRfaWQYBSABKAlCC7pICNgBAXIDsAEBOjGKtRgtChhmZXJyeS5sZWRnZXIuY29tbWFuZHMudjESEXNvdXJjZV9hY2NvdW50X2lkImUKEVBsYWNlSG9sZFJlc3BvbnNlEhMKC3RyYW5zZmVyX2lkGAEgASgJEigKB2ZhaWx1cmUYAiABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlOhGKtRgNEgt0cmFuc2Zlcl9pZCKNAgoRU2V0dGxlSG9sZFJlcXVlc3QSHQoLdHJhbnNmZXJfaWQYASABKAlCCLpIBXIDsAEBEiMKEXNvdXJjZV9hY2NvdW50X2lkGAIgASgJQgi6SAVyA7ABARIqChZkZXN0aW5hdGlvbl9hY2NvdW50X2lkGAMgASgJQgi6SAVyA7ABAUgAEj8KGGRlc3RpbmF0aW9uX2JhbmtfYWNjb3VudBgEIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50SAA6MYq1GC0KGGZlcnJ5LmxlZGdlci5jb21tYW5kcy52MRIRc291cmNlX2FjY291bnRfaWRCFAoLZGVzdGluYXRpb24SBbpIAggBImYKElNldHRsZUhvbGRSZXNwb25zZRITCgt0cmFuc2Zlcl9pZBgBIAEoCRIoCgdmYWlsdXJlGAIgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZToRirUYDRILdHJhbnNmZXJfaWQiiwEKElJlbGVhc2VIb2xkUmVxdWVzdBIdCgt0cmFuc2Zlcl9pZBgBIAEoCUIIukgFcgOwAQESIwoRc291cmNlX2FjY291bnRfaWQYAiABKAlCCLpIBXIDsAEBOjGKtRgtChhmZXJyeS5sZWRnZXIuY29tbWFuZHMudjESEXNvdXJjZV9hY2NvdW50X2lkImcKE1JlbGVhc2VIb2xkUmVzcG9uc2USEwoLdHJhbnNmZXJfaWQYASABKAkSKAoHZmFpbHVyZRgCIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmU6EYq1GA0SC3RyYW5zZmVyX2lkIp8CChRDcmVkaXRBY2NvdW50UmVxdWVzdBIbCglyZWZlcmVuY2UYASABKAlCCLpIBXIDsAEBEhwKCmFjY291bnRfaWQYAiABKAlCCLpIBXIDsAEBEmsKBmFtb3VudBgDIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5QkS6SEG6ATsKD2Ftb3VudC5wb3NpdGl2ZRISbXVzdCBiZSBhYm92ZSB6ZXJvGhR0aGlzLm1pbm9yX3VuaXRzID4gMMgBARIzCgZzb3VyY2UYBCABKAsyGy5mZXJyeS50eXBlcy52MS5CYW5rQWNjb3VudEIGukgDyAEBOiqKtRgmChhmZXJyeS5sZWRnZXIuY29tbWFuZHMudjESCmFjY291bnRfaWQiZQoVQ3JlZGl0QWNjb3VudFJlc3BvbnNlEhEKCXJlZmVyZW5jZRgBIAEoCRIoCgdmYWlsdXJlGAIgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZToPirUYCxIJcmVmZXJlbmNlKl8KDEFjY291bnRTdGF0ZRIdChlBQ0NPVU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQUNDT1VOVF9TVEFURV9PUEVOEAESGAoUQUNDT1VOVF9TVEFURV9DTE9TRUQQAjKhCwoNTGVkZ2VyU2VydmljZRKSAQoLT3BlbkFjY291bnQSIy5mZXJyeS5sZWRnZXIudjEuT3BlbkFjY291bnRSZXF1ZXN0GiQuZmVycnkubGVkZ2VyLnYxLk9wZW5BY2NvdW50UmVzcG9uc2UiOIq1GB0IAhIOYWNjb3VudHM6d3JpdGUguBcwATgBQAJKAILT5JMCEToBKiIML3YxL2FjY291bnRzEo8BCgxMaXN0QWNjb3VudHMSJC5mZXJyeS5sZWRnZXIudjEuTGlzdEFjY291bnRzUmVxdWVzdBolLmZlcnJ5LmxlZGdlci52MS5MaXN0QWNjb3VudHNSZXNwb25zZSIyirUYGggCEg1hY2NvdW50czpyZWFkINAPMAE4AkABgtPkkwIOEgwvdjEvYWNjb3VudHMSlgEKCkdldEFjY291bnQSIi5mZXJyeS5sZWRnZXIudjEuR2V0QWNjb3VudFJlcXVlc3QaIy5mZXJyeS5sZWRnZXIudjEuR2V0QWNjb3VudFJlc3BvbnNlIj+KtRgaCAISDWFjY291bnRzOnJlYWQg0A8wATgCQAGC0+STAhsSGS92MS9hY2NvdW50cy97YWNjb3VudF9pZH0SoQEKC0xpc3RFbnRyaWVzEiMuZmVycnkubGVkZ2VyLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBokLmZlcnJ5LmxlZGdlci52MS5MaXN0RW50cmllc1Jlc3BvbnNlIkeKtRgaCAISDWFjY291bnRzOnJlYWQg0A8wATgCQAGC0+STAiMSIS92MS9hY2NvdW50cy97YWNjb3VudF9pZH0vZW50cmllcxKmAQoMQ2xvc2VBY2NvdW50EiQuZmVycnkubGVkZ2VyLnYxLkNsb3NlQWNjb3VudFJlcXVlc3QaJS5mZXJyeS5sZWRnZXIudjEuQ2xvc2VBY2NvdW50UmVzcG9uc2UiSYq1GBsIAhIOYWNjb3VudHM6d3JpdGUg0A8wATgCQAKC0+STAiQ6ASoiHy92MS9hY2NvdW50cy97YWNjb3VudF9pZH06Y2xvc2USlwEKFEJhdGNoR2V0QWNjb3VudEZhY3RzEiwuZmVycnkubGVkZ2VyLnYxLkJhdGNoR2V0QWNjb3VudEZhY3RzUmVxdWVzdBotLmZlcnJ5LmxlZGdlci52MS5CYXRjaEdldEFjY291bnRGYWN0c1Jlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50IOgHMAE4AkABEnYKCVBsYWNlSG9sZBIhLmZlcnJ5LmxlZGdlci52MS5QbGFjZUhvbGRSZXF1ZXN0GiIuZmVycnkubGVkZ2VyLnYxLlBsYWNlSG9sZFJlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50ILgXMAE4AkACEnkKClNldHRsZUhvbGQSIi5mZXJyeS5sZWRnZXIudjEuU2V0dGxlSG9sZFJlcXVlc3QaIy5mZXJyeS5sZWRnZXIudjEuU2V0dGxlSG9sZFJlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50ILgXMAE4AkACEnwKC1JlbGVhc2VIb2xkEiMuZmVycnkubGVkZ2VyLnYxLlJlbGVhc2VIb2xkUmVxdWVzdBokLmZlcnJ5LmxlZGdlci52MS5SZWxlYXNlSG9sZFJlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50ILgXMAE4AkACEngKDUNyZWRpdEFjY291bnQSJS5mZXJyeS5sZWRnZXIudjEuQ3JlZGl0QWNjb3VudFJlcXVlc3QaJi5mZXJyeS5sZWRnZXIudjEuQ3JlZGl0QWNjb3VudFJlc3BvbnNlIhiKtRgUCAQaB3BheW1lbnQguBcwATgCQAJiBnByb3RvMw", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("ChxmZXJyeS9sZWRnZXIvdjEvbGVkZ2VyLnByb3RvEg9mZXJyeS5sZWRnZXIudjEi2AEKB0FjY291bnQSCgoCaWQYASABKAkSEAoIY3VycmVuY3kYAiABKAkSJgoHYmFsYW5jZRgDIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5EigKCWF2YWlsYWJsZRgEIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5EiwKBXN0YXRlGAUgASgOMh0uZmVycnkubGVkZ2VyLnYxLkFjY291bnRTdGF0ZRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAipQEKBUVudHJ5EgoKAmlkGAEgASgJEhEKCXJlZmVyZW5jZRgCIAEoCRIlCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leRIsCg1iYWxhbmNlX2FmdGVyGAQgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOQoST3BlbkFjY291bnRSZXF1ZXN0EiMKCGN1cnJlbmN5GAEgASgJQhG6SA5yDDIKXltBLVpdezN9JCJAChNPcGVuQWNjb3VudFJlc3BvbnNlEikKB2FjY291bnQYASABKAsyGC5mZXJyeS5sZWRnZXIudjEuQWNjb3VudCJSChNMaXN0QWNjb3VudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACCJbChRMaXN0QWNjb3VudHNSZXNwb25zZRIqCghhY2NvdW50cxgBIAMoCzIYLmZlcnJ5LmxlZGdlci52MS5BY2NvdW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIxChFHZXRBY2NvdW50UmVxdWVzdBIcCgphY2NvdW50X2lkGAEgASgJQgi6SAVyA7ABASI/ChJHZXRBY2NvdW50UmVzcG9uc2USKQoHYWNjb3VudBgBIAEoCzIYLmZlcnJ5LmxlZGdlci52MS5BY2NvdW50Im8KEkxpc3RFbnRyaWVzUmVxdWVzdBIcCgphY2NvdW50X2lkGAEgASgJQgi6SAVyA7ABARIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAgiVwoTTGlzdEVudHJpZXNSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuZmVycnkubGVkZ2VyLnYxLkVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIzChNDbG9zZUFjY291bnRSZXF1ZXN0EhwKCmFjY291bnRfaWQYASABKAlCCLpIBXIDsAEBIkEKFENsb3NlQWNjb3VudFJlc3BvbnNlEikKB2FjY291bnQYASABKAsyGC5mZXJyeS5sZWRnZXIudjEuQWNjb3VudCJQChRGcmVlemVBY2NvdW50UmVxdWVzdBIcCgphY2NvdW50X2lkGAEgASgJQgi6SAVyA7ABARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMiQgoVRnJlZXplQWNjb3VudFJlc3BvbnNlEikKB2FjY291bnQYASABKAsyGC5mZXJyeS5sZWRnZXIudjEuQWNjb3VudCJSChZVbmZyZWV6ZUFjY291bnRSZXF1ZXN0EhwKCmFjY291bnRfaWQYASABKAlCCLpIBXIDsAEBEhoKBnJlYXNvbhgCIAEoCUIKukgHcgUQARj0AyJEChdVbmZyZWV6ZUFjY291bnRSZXNwb25zZRIpCgdhY2NvdW50GAEgASgLMhguZmVycnkubGVkZ2VyLnYxLkFjY291bnQiXAoVRnJlZXplQWNjb3VudHNSZXF1ZXN0EicKC2FjY291bnRfaWRzGAEgAygJQhK6SA+SAQwIARDIASIFcgOwAQESGgoGcmVhc29uGAIgASgJQgq6SAdyBRABGPQDIi0KFkZyZWV6ZUFjY291bnRzUmVzcG9uc2USEwoLYWNjb3VudF9pZHMYASADKAkiXgoXVW5mcmVlemVBY2NvdW50c1JlcXVlc3QSJwoLYWNjb3VudF9pZHMYASADKAlCErpID5IBDAgBEMgBIgVyA7ABARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMiLwoYVW5mcmVlemVBY2NvdW50c1Jlc3BvbnNlEhMKC2FjY291bnRfaWRzGAEgAygJIkQKG0JhdGNoR2V0QWNjb3VudEZhY3RzUmVxdWVzdBIlCgthY2NvdW50X2lkcxgBIAMoCUIQukgNkgEKENAPIgVyA7ABASK9AQocQmF0Y2hHZXRBY2NvdW50RmFjdHNSZXNwb25zZRJNCghhY2NvdW50cxgBIAMoCzI7LmZlcnJ5LmxlZGdlci52MS5CYXRjaEdldEFjY291bnRGYWN0c1Jlc3BvbnNlLkFjY291bnRzRW50cnkaTgoNQWNjb3VudHNFbnRyeRILCgNrZXkYASABKAkSLAoFdmFsdWUYAiABKAsyHS5mZXJyeS5sZWRnZXIudjEuQWNjb3VudEZhY3RzOgI4ASJgCgxBY2NvdW50RmFjdHMSEAoIb3duZXJfaWQYASABKAkSEAoIY3VycmVuY3kYAiABKAkSLAoFc3RhdGUYAyABKA4yHS5mZXJyeS5sZWRnZXIudjEuQWNjb3VudFN0YXRlItsCChBQbGFjZUhvbGRSZXF1ZXN0Eh0KC3RyYW5zZmVyX2lkGAEgASgJQgi6SAVyA7ABARIjChFzb3VyY2VfYWNjb3VudF9pZBgCIAEoCUIIukgFcgOwAQESIQoPcGF5ZXJfbWVtYmVyX2lkGAMgASgJQgi6SAVyA7ABARJrCgZhbW91bnQYBCABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJEukhBugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDDIAQESKwoWZGVzdGluYXRpb25fYWNjb3VudF9pZBgFIAEoCUILukgI2AEBcgOwAQESEwoLcHJvdmlzaW9uYWwYBiABKAg6MYq1GC0KGGZlcnJ5LmxlZGdlci5jb21tYW5kcy52MRIRc291cmNlX2FjY291bnRfaWQijQEKEVBsYWNlSG9sZFJlc3BvbnNlEhMKC3RyYW5zZmVyX2lkGAEgASgJEigKB2ZhaWx1cmUYAiABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlEiYKB21pc3NpbmcYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leToRirUYDRILdHJhbnNmZXJfaWQijQIKEVNldHRsZUhvbGRSZXF1ZXN0Eh0KC3RyYW5zZmVyX2lkGAEgASgJQgi6SAVyA7ABARIjChFzb3VyY2VfYWNjb3VudF9pZBgCIAEoCUIIukgFcgOwAQESKgoWZGVzdGluYXRpb25fYWNjb3VudF9pZBgDIAEoCUIIukgFcgOwAQFIABI/ChhkZXN0aW5hdGlvbl9iYW5rX2FjY291bnQYBCABKAsyGy5mZXJyeS50eXBlcy52MS5CYW5rQWNjb3VudEgAOjGKtRgtChhmZXJyeS5sZWRnZXIuY29tbWFuZHMudjESEXNvdXJjZV9hY2NvdW50X2lkQhQKC2Rlc3RpbmF0aW9uEgW6SAIIASJmChJTZXR0bGVIb2xkUmVzcG9uc2USEwoLdHJhbnNmZXJfaWQYASABKAkSKAoHZmFpbHVyZRgCIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmU6EYq1GA0SC3RyYW5zZmVyX2lkIosBChJSZWxlYXNlSG9sZFJlcXVlc3QSHQoLdHJhbnNmZXJfaWQYASABKAlCCLpIBXIDsAEBEiMKEXNvdXJjZV9hY2NvdW50X2lkGAIgASgJQgi6SAVyA7ABAToxirUYLQoYZmVycnkubGVkZ2VyLmNvbW1hbmRzLnYxEhFzb3VyY2VfYWNjb3VudF9pZCJnChNSZWxlYXNlSG9sZFJlc3BvbnNlEhMKC3RyYW5zZmVyX2lkGAEgASgJEigKB2ZhaWx1cmUYAiABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlOhGKtRgNEgt0cmFuc2Zlcl9pZCKfAgoUQ3JlZGl0QWNjb3VudFJlcXVlc3QSGwoJcmVmZXJlbmNlGAEgASgJQgi6SAVyA7ABARIcCgphY2NvdW50X2lkGAIgASgJQgi6SAVyA7ABARJrCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJEukhBugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDDIAQESMwoGc291cmNlGAQgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRCBrpIA8gBAToqirUYJgoYZmVycnkubGVkZ2VyLmNvbW1hbmRzLnYxEgphY2NvdW50X2lkImUKFUNyZWRpdEFjY291bnRSZXNwb25zZRIRCglyZWZlcmVuY2UYASABKAkSKAoHZmFpbHVyZRgCIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmU6D4q1GAsSCXJlZmVyZW5jZSKhAgoMUmVmdW5kQm9va2VkEhEKCXJlZnVuZF9pZBgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEhsKE21lcmNoYW50X2FjY291bnRfaWQYAyABKAkSGgoQcGF5ZXJfYWNjb3VudF9pZBgEIAEoCUgAEjMKDGJhbmtfYWNjb3VudBgFIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50SAASJQoGYW1vdW50GAYgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSDAoEbWVtbxgHIAEoCRIPCgd2ZXJzaW9uGAggASgDOieKtRgjChZmZXJyeS5sZWRnZXIuZXZlbnRzLnYxEglyZWZ1bmRfaWRCDQoLZGVzdGluYXRpb24inAEKD1JlZnVuZE5vdEJvb2tlZBIRCglyZWZ1bmRfaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIoCgdmYWlsdXJlGAMgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRIPCgd2ZXJzaW9uGAQgASgDOieKtRgjChZmZXJyeS5sZWRnZXIuZXZlbnRzLnYxEglyZWZ1bmRfaWQinAEKD1JlZnVuZFRha2VuQmFjaxIRCglyZWZ1bmRfaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIoCgdmYWlsdXJlGAMgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRIPCgd2ZXJzaW9uGAQgASgDOieKtRgjChZmZXJyeS5sZWRnZXIuZXZlbnRzLnYxEglyZWZ1bmRfaWQqeQoMQWNjb3VudFN0YXRlEh0KGUFDQ09VTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJBQ0NPVU5UX1NUQVRFX09QRU4QARIYChRBQ0NPVU5UX1NUQVRFX0NMT1NFRBACEhgKFEFDQ09VTlRfU1RBVEVfRlJPWkVOEAMynRAKDUxlZGdlclNlcnZpY2USkgEKC09wZW5BY2NvdW50EiMuZmVycnkubGVkZ2VyLnYxLk9wZW5BY2NvdW50UmVxdWVzdBokLmZlcnJ5LmxlZGdlci52MS5PcGVuQWNjb3VudFJlc3BvbnNlIjiKtRgdCAISDmFjY291bnRzOndyaXRlILgXMAE4AUACSgCC0+STAhE6ASoiDC92MS9hY2NvdW50cxKPAQoMTGlzdEFjY291bnRzEiQuZmVycnkubGVkZ2VyLnYxLkxpc3RBY2NvdW50c1JlcXVlc3QaJS5mZXJyeS5sZWRnZXIudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiMoq1GBoIAhINYWNjb3VudHM6cmVhZCDQDzABOAJAAYLT5JMCDhIML3YxL2FjY291bnRzEpYBCgpHZXRBY2NvdW50EiIuZmVycnkubGVkZ2VyLnYxLkdldEFjY291bnRSZXF1ZXN0GiMuZmVycnkubGVkZ2VyLnYxLkdldEFjY291bnRSZXNwb25zZSI/irUYGggCEg1hY2NvdW50czpyZWFkINAPMAE4AkABgtPkkwIbEhkvdjEvYWNjb3VudHMve2FjY291bnRfaWR9EqEBCgtMaXN0RW50cmllcxIjLmZlcnJ5LmxlZGdlci52MS5MaXN0RW50cmllc1JlcXVlc3QaJC5mZXJyeS5sZWRnZXIudjEuTGlzdEVudHJpZXNSZXNwb25zZSJHirUYGggCEg1hY2NvdW50czpyZWFkINAPMAE4AkABgtPkkwIjEiEvdjEvYWNjb3VudHMve2FjY291bnRfaWR9L2VudHJpZXMSpgEKDENsb3NlQWNjb3VudBIkLmZlcnJ5LmxlZGdlci52MS5DbG9zZUFjY291bnRSZXF1ZXN0GiUuZmVycnkubGVkZ2VyLnYxLkNsb3NlQWNjb3VudFJlc3BvbnNlIkmKtRgbCAISDmFjY291bnRzOndyaXRlINAPMAE4AkACgtPkkwIkOgEqIh8vdjEvYWNjb3VudHMve2FjY291bnRfaWR9OmNsb3NlEpcBChRCYXRjaEdldEFjY291bnRGYWN0cxIsLmZlcnJ5LmxlZGdlci52MS5CYXRjaEdldEFjY291bnRGYWN0c1JlcXVlc3QaLS5mZXJyeS5sZWRnZXIudjEuQmF0Y2hHZXRBY2NvdW50RmFjdHNSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCDoBzABOAJAARKsAQoNRnJlZXplQWNjb3VudBIlLmZlcnJ5LmxlZGdlci52MS5GcmVlemVBY2NvdW50UmVxdWVzdBomLmZlcnJ5LmxlZGdlci52MS5GcmVlemVBY2NvdW50UmVzcG9uc2UiTIq1GB0IAxIQb3BlcmF0aW9uczp3cml0ZSC4FzABOAJAAoLT5JMCJToBKiIgL3YxL2FjY291bnRzL3thY2NvdW50X2lkfTpmcmVlemUStAEKD1VuZnJlZXplQWNjb3VudBInLmZlcnJ5LmxlZGdlci52MS5VbmZyZWV6ZUFjY291bnRSZXF1ZXN0GiguZmVycnkubGVkZ2VyLnYxLlVuZnJlZXplQWNjb3VudFJlc3BvbnNlIk6KtRgdCAMSEG9wZXJhdGlvbnM6d3JpdGUguBcwATgCQAKC0+STAic6ASoiIi92MS9hY2NvdW50cy97YWNjb3VudF9pZH06dW5mcmVlemUShQEKDkZyZWV6ZUFjY291bnRzEiYuZmVycnkubGVkZ2VyLnYxLkZyZWV6ZUFjY291bnRzUmVxdWVzdBonLmZlcnJ5LmxlZGdlci52MS5GcmVlemVBY2NvdW50c1Jlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50ILgXMAE4AkACEosBChBVbmZyZWV6ZUFjY291bnRzEiguZmVycnkubGVkZ2VyLnYxLlVuZnJlZXplQWNjb3VudHNSZXF1ZXN0GikuZmVycnkubGVkZ2VyLnYxLlVuZnJlZXplQWNjb3VudHNSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCC4FzABOAJAAhJ2CglQbGFjZUhvbGQSIS5mZXJyeS5sZWRnZXIudjEuUGxhY2VIb2xkUmVxdWVzdBoiLmZlcnJ5LmxlZGdlci52MS5QbGFjZUhvbGRSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCC4FzABOAJAAhJ5CgpTZXR0bGVIb2xkEiIuZmVycnkubGVkZ2VyLnYxLlNldHRsZUhvbGRSZXF1ZXN0GiMuZmVycnkubGVkZ2VyLnYxLlNldHRsZUhvbGRSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCC4FzABOAJAAhJ8CgtSZWxlYXNlSG9sZBIjLmZlcnJ5LmxlZGdlci52MS5SZWxlYXNlSG9sZFJlcXVlc3QaJC5mZXJyeS5sZWRnZXIudjEuUmVsZWFzZUhvbGRSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCC4FzABOAJAAhJ4Cg1DcmVkaXRBY2NvdW50EiUuZmVycnkubGVkZ2VyLnYxLkNyZWRpdEFjY291bnRSZXF1ZXN0GiYuZmVycnkubGVkZ2VyLnYxLkNyZWRpdEFjY291bnRSZXNwb25zZSIYirUYFAgEGgdwYXltZW50ILgXMAE4AkACYgZwcm90bzM", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message ferry.ledger.v1.Account
@@ -81,7 +81,7 @@ export type Entry = Message<"ferry.ledger.v1.Entry"> & {
   id: string;
 
   /**
-   * The transfer or top-up that it belongs to.
+   * The transfer, top-up, payment or refund that it belongs to.
    *
    * @generated from field: string reference = 2;
    */
@@ -320,6 +320,174 @@ export const CloseAccountResponseSchema: GenMessage<CloseAccountResponse> = /*@_
   messageDesc(file_ferry_ledger_v1_ledger, 11);
 
 /**
+ * @generated from message ferry.ledger.v1.FreezeAccountRequest
+ */
+export type FreezeAccountRequest = Message<"ferry.ledger.v1.FreezeAccountRequest"> & {
+  /**
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Why, for the audit log.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.FreezeAccountRequest.
+ * Use `create(FreezeAccountRequestSchema)` to create a new message.
+ */
+export const FreezeAccountRequestSchema: GenMessage<FreezeAccountRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 12);
+
+/**
+ * @generated from message ferry.ledger.v1.FreezeAccountResponse
+ */
+export type FreezeAccountResponse = Message<"ferry.ledger.v1.FreezeAccountResponse"> & {
+  /**
+   * @generated from field: ferry.ledger.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.FreezeAccountResponse.
+ * Use `create(FreezeAccountResponseSchema)` to create a new message.
+ */
+export const FreezeAccountResponseSchema: GenMessage<FreezeAccountResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 13);
+
+/**
+ * @generated from message ferry.ledger.v1.UnfreezeAccountRequest
+ */
+export type UnfreezeAccountRequest = Message<"ferry.ledger.v1.UnfreezeAccountRequest"> & {
+  /**
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Why, for the audit log.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.UnfreezeAccountRequest.
+ * Use `create(UnfreezeAccountRequestSchema)` to create a new message.
+ */
+export const UnfreezeAccountRequestSchema: GenMessage<UnfreezeAccountRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 14);
+
+/**
+ * @generated from message ferry.ledger.v1.UnfreezeAccountResponse
+ */
+export type UnfreezeAccountResponse = Message<"ferry.ledger.v1.UnfreezeAccountResponse"> & {
+  /**
+   * @generated from field: ferry.ledger.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.UnfreezeAccountResponse.
+ * Use `create(UnfreezeAccountResponseSchema)` to create a new message.
+ */
+export const UnfreezeAccountResponseSchema: GenMessage<UnfreezeAccountResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 15);
+
+/**
+ * @generated from message ferry.ledger.v1.FreezeAccountsRequest
+ */
+export type FreezeAccountsRequest = Message<"ferry.ledger.v1.FreezeAccountsRequest"> & {
+  /**
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+
+  /**
+   * Why, for the audit log.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.FreezeAccountsRequest.
+ * Use `create(FreezeAccountsRequestSchema)` to create a new message.
+ */
+export const FreezeAccountsRequestSchema: GenMessage<FreezeAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 16);
+
+/**
+ * @generated from message ferry.ledger.v1.FreezeAccountsResponse
+ */
+export type FreezeAccountsResponse = Message<"ferry.ledger.v1.FreezeAccountsResponse"> & {
+  /**
+   * Those that are frozen now, by this call or before it.
+   *
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+};
+
+/**
+ * Describes the message ferry.ledger.v1.FreezeAccountsResponse.
+ * Use `create(FreezeAccountsResponseSchema)` to create a new message.
+ */
+export const FreezeAccountsResponseSchema: GenMessage<FreezeAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 17);
+
+/**
+ * @generated from message ferry.ledger.v1.UnfreezeAccountsRequest
+ */
+export type UnfreezeAccountsRequest = Message<"ferry.ledger.v1.UnfreezeAccountsRequest"> & {
+  /**
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+
+  /**
+   * Why, for the audit log.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.UnfreezeAccountsRequest.
+ * Use `create(UnfreezeAccountsRequestSchema)` to create a new message.
+ */
+export const UnfreezeAccountsRequestSchema: GenMessage<UnfreezeAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 18);
+
+/**
+ * @generated from message ferry.ledger.v1.UnfreezeAccountsResponse
+ */
+export type UnfreezeAccountsResponse = Message<"ferry.ledger.v1.UnfreezeAccountsResponse"> & {
+  /**
+   * Those that are open now, by this call or before it.
+   *
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+};
+
+/**
+ * Describes the message ferry.ledger.v1.UnfreezeAccountsResponse.
+ * Use `create(UnfreezeAccountsResponseSchema)` to create a new message.
+ */
+export const UnfreezeAccountsResponseSchema: GenMessage<UnfreezeAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 19);
+
+/**
  * @generated from message ferry.ledger.v1.BatchGetAccountFactsRequest
  */
 export type BatchGetAccountFactsRequest = Message<"ferry.ledger.v1.BatchGetAccountFactsRequest"> & {
@@ -334,7 +502,7 @@ export type BatchGetAccountFactsRequest = Message<"ferry.ledger.v1.BatchGetAccou
  * Use `create(BatchGetAccountFactsRequestSchema)` to create a new message.
  */
 export const BatchGetAccountFactsRequestSchema: GenMessage<BatchGetAccountFactsRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 12);
+  messageDesc(file_ferry_ledger_v1_ledger, 20);
 
 /**
  * @generated from message ferry.ledger.v1.BatchGetAccountFactsResponse
@@ -353,7 +521,7 @@ export type BatchGetAccountFactsResponse = Message<"ferry.ledger.v1.BatchGetAcco
  * Use `create(BatchGetAccountFactsResponseSchema)` to create a new message.
  */
 export const BatchGetAccountFactsResponseSchema: GenMessage<BatchGetAccountFactsResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 13);
+  messageDesc(file_ferry_ledger_v1_ledger, 21);
 
 /**
  * @generated from message ferry.ledger.v1.AccountFacts
@@ -380,7 +548,7 @@ export type AccountFacts = Message<"ferry.ledger.v1.AccountFacts"> & {
  * Use `create(AccountFactsSchema)` to create a new message.
  */
 export const AccountFactsSchema: GenMessage<AccountFacts> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 14);
+  messageDesc(file_ferry_ledger_v1_ledger, 22);
 
 /**
  * @generated from message ferry.ledger.v1.PlaceHoldRequest
@@ -415,6 +583,15 @@ export type PlaceHoldRequest = Message<"ferry.ledger.v1.PlaceHoldRequest"> & {
    * @generated from field: string destination_account_id = 5;
    */
   destinationAccountId: string;
+
+  /**
+   * A lack of money is answered with what is missing, and is not kept: the same transfer id may be
+   * asked for again once there is more. Whoever gives up must release the transfer id, since a
+   * command may come twice, and the second may find the money.
+   *
+   * @generated from field: bool provisional = 6;
+   */
+  provisional: boolean;
 };
 
 /**
@@ -422,7 +599,7 @@ export type PlaceHoldRequest = Message<"ferry.ledger.v1.PlaceHoldRequest"> & {
  * Use `create(PlaceHoldRequestSchema)` to create a new message.
  */
 export const PlaceHoldRequestSchema: GenMessage<PlaceHoldRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 15);
+  messageDesc(file_ferry_ledger_v1_ledger, 23);
 
 /**
  * @generated from message ferry.ledger.v1.PlaceHoldResponse
@@ -439,6 +616,14 @@ export type PlaceHoldResponse = Message<"ferry.ledger.v1.PlaceHoldResponse"> & {
    * @generated from field: ferry.types.v1.Failure failure = 2;
    */
   failure?: Failure | undefined;
+
+  /**
+   * Only when a provisional hold was refused with INSUFFICIENT_BALANCE: by how much the available
+   * balance is below the amount.
+   *
+   * @generated from field: ferry.types.v1.Money missing = 3;
+   */
+  missing?: Money | undefined;
 };
 
 /**
@@ -446,7 +631,7 @@ export type PlaceHoldResponse = Message<"ferry.ledger.v1.PlaceHoldResponse"> & {
  * Use `create(PlaceHoldResponseSchema)` to create a new message.
  */
 export const PlaceHoldResponseSchema: GenMessage<PlaceHoldResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 16);
+  messageDesc(file_ferry_ledger_v1_ledger, 24);
 
 /**
  * @generated from message ferry.ledger.v1.SettleHoldRequest
@@ -489,7 +674,7 @@ export type SettleHoldRequest = Message<"ferry.ledger.v1.SettleHoldRequest"> & {
  * Use `create(SettleHoldRequestSchema)` to create a new message.
  */
 export const SettleHoldRequestSchema: GenMessage<SettleHoldRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 17);
+  messageDesc(file_ferry_ledger_v1_ledger, 25);
 
 /**
  * @generated from message ferry.ledger.v1.SettleHoldResponse
@@ -513,7 +698,7 @@ export type SettleHoldResponse = Message<"ferry.ledger.v1.SettleHoldResponse"> &
  * Use `create(SettleHoldResponseSchema)` to create a new message.
  */
 export const SettleHoldResponseSchema: GenMessage<SettleHoldResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 18);
+  messageDesc(file_ferry_ledger_v1_ledger, 26);
 
 /**
  * @generated from message ferry.ledger.v1.ReleaseHoldRequest
@@ -535,7 +720,7 @@ export type ReleaseHoldRequest = Message<"ferry.ledger.v1.ReleaseHoldRequest"> &
  * Use `create(ReleaseHoldRequestSchema)` to create a new message.
  */
 export const ReleaseHoldRequestSchema: GenMessage<ReleaseHoldRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 19);
+  messageDesc(file_ferry_ledger_v1_ledger, 27);
 
 /**
  * @generated from message ferry.ledger.v1.ReleaseHoldResponse
@@ -559,7 +744,7 @@ export type ReleaseHoldResponse = Message<"ferry.ledger.v1.ReleaseHoldResponse">
  * Use `create(ReleaseHoldResponseSchema)` to create a new message.
  */
 export const ReleaseHoldResponseSchema: GenMessage<ReleaseHoldResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 20);
+  messageDesc(file_ferry_ledger_v1_ledger, 28);
 
 /**
  * @generated from message ferry.ledger.v1.CreditAccountRequest
@@ -595,7 +780,7 @@ export type CreditAccountRequest = Message<"ferry.ledger.v1.CreditAccountRequest
  * Use `create(CreditAccountRequestSchema)` to create a new message.
  */
 export const CreditAccountRequestSchema: GenMessage<CreditAccountRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 21);
+  messageDesc(file_ferry_ledger_v1_ledger, 29);
 
 /**
  * @generated from message ferry.ledger.v1.CreditAccountResponse
@@ -619,7 +804,154 @@ export type CreditAccountResponse = Message<"ferry.ledger.v1.CreditAccountRespon
  * Use `create(CreditAccountResponseSchema)` to create a new message.
  */
 export const CreditAccountResponseSchema: GenMessage<CreditAccountResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_ledger_v1_ledger, 22);
+  messageDesc(file_ferry_ledger_v1_ledger, 30);
+
+/**
+ * A refund was booked: from the merchant's account to the payer's, or through clearing towards a
+ * bank, where banking pays it out.
+ *
+ * @generated from message ferry.ledger.v1.RefundBooked
+ */
+export type RefundBooked = Message<"ferry.ledger.v1.RefundBooked"> & {
+  /**
+   * @generated from field: string refund_id = 1;
+   */
+  refundId: string;
+
+  /**
+   * @generated from field: string payment_id = 2;
+   */
+  paymentId: string;
+
+  /**
+   * Where the money was taken from.
+   *
+   * @generated from field: string merchant_account_id = 3;
+   */
+  merchantAccountId: string;
+
+  /**
+   * @generated from oneof ferry.ledger.v1.RefundBooked.destination
+   */
+  destination: {
+    /**
+     * The account that paid.
+     *
+     * @generated from field: string payer_account_id = 4;
+     */
+    value: string;
+    case: "payerAccountId";
+  } | {
+    /**
+     * An account at a bank.
+     *
+     * @generated from field: ferry.types.v1.BankAccount bank_account = 5;
+     */
+    value: BankAccount;
+    case: "bankAccount";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: ferry.types.v1.Money amount = 6;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * @generated from field: string memo = 7;
+   */
+  memo: string;
+
+  /**
+   * Always 1: what the ledger says of a refund first.
+   *
+   * @generated from field: int64 version = 8;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.RefundBooked.
+ * Use `create(RefundBookedSchema)` to create a new message.
+ */
+export const RefundBookedSchema: GenMessage<RefundBooked> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 31);
+
+/**
+ * A refund could not be booked; nothing was moved and nothing will be.
+ *
+ * @generated from message ferry.ledger.v1.RefundNotBooked
+ */
+export type RefundNotBooked = Message<"ferry.ledger.v1.RefundNotBooked"> & {
+  /**
+   * @generated from field: string refund_id = 1;
+   */
+  refundId: string;
+
+  /**
+   * @generated from field: string payment_id = 2;
+   */
+  paymentId: string;
+
+  /**
+   * Why: INSUFFICIENT_BALANCE, ACCOUNT_CLOSED, CURRENCY_MISMATCH, AMOUNT_OUT_OF_RANGE, …
+   *
+   * @generated from field: ferry.types.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * Always 1: what the ledger says of a refund first.
+   *
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.RefundNotBooked.
+ * Use `create(RefundNotBookedSchema)` to create a new message.
+ */
+export const RefundNotBookedSchema: GenMessage<RefundNotBooked> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 32);
+
+/**
+ * The booking of a refund was taken back, because the bank did not take the money: the merchant
+ * has it again.
+ *
+ * @generated from message ferry.ledger.v1.RefundTakenBack
+ */
+export type RefundTakenBack = Message<"ferry.ledger.v1.RefundTakenBack"> & {
+  /**
+   * @generated from field: string refund_id = 1;
+   */
+  refundId: string;
+
+  /**
+   * @generated from field: string payment_id = 2;
+   */
+  paymentId: string;
+
+  /**
+   * Why the bank did not take it.
+   *
+   * @generated from field: ferry.types.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * Always 2: it comes after RefundBooked.
+   *
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.ledger.v1.RefundTakenBack.
+ * Use `create(RefundTakenBackSchema)` to create a new message.
+ */
+export const RefundTakenBackSchema: GenMessage<RefundTakenBack> = /*@__PURE__*/
+  messageDesc(file_ferry_ledger_v1_ledger, 33);
 
 /**
  * @generated from enum ferry.ledger.v1.AccountState
@@ -639,6 +971,13 @@ export const AccountState = {
    * @generated from enum value: ACCOUNT_STATE_CLOSED = 2;
    */
   CLOSED: 2,
+
+  /**
+   * Takes no new holds; what was set aside can still be settled or released, and money still arrives.
+   *
+   * @generated from enum value: ACCOUNT_STATE_FROZEN = 3;
+   */
+  FROZEN: 3,
 } as const;
 
 /**
@@ -702,7 +1041,7 @@ export const LedgerService: GenService<{
   },
   /**
    * Closes an account that has neither money nor holds on it, for good. Closing twice changes
-   * nothing. Errors: NOT_FOUND, ACCOUNT_NOT_EMPTY.
+   * nothing. Errors: NOT_FOUND, ACCOUNT_NOT_EMPTY, ACCOUNT_FROZEN.
    *
    * @generated from rpc ferry.ledger.v1.LedgerService.CloseAccount
    */
@@ -722,8 +1061,51 @@ export const LedgerService: GenService<{
     output: typeof BatchGetAccountFactsResponseSchema;
   },
   /**
+   * Freezes a member's account: it takes no new holds and cannot be closed; holds that are open can
+   * still be settled or released, and credits still arrive. Freezing twice changes nothing.
+   * Errors: NOT_FOUND, ACCOUNT_CLOSED.
+   *
+   * @generated from rpc ferry.ledger.v1.LedgerService.FreezeAccount
+   */
+  freezeAccount: {
+    methodKind: "unary";
+    input: typeof FreezeAccountRequestSchema;
+    output: typeof FreezeAccountResponseSchema;
+  },
+  /**
+   * Opens a frozen account again. Unfreezing one that is open changes nothing.
+   * Errors: NOT_FOUND, ACCOUNT_CLOSED.
+   *
+   * @generated from rpc ferry.ledger.v1.LedgerService.UnfreezeAccount
+   */
+  unfreezeAccount: {
+    methodKind: "unary";
+    input: typeof UnfreezeAccountRequestSchema;
+    output: typeof UnfreezeAccountResponseSchema;
+  },
+  /**
+   * Freezes several accounts at once. Unknown and closed ones, and the platform's own, are left out.
+   *
+   * @generated from rpc ferry.ledger.v1.LedgerService.FreezeAccounts
+   */
+  freezeAccounts: {
+    methodKind: "unary";
+    input: typeof FreezeAccountsRequestSchema;
+    output: typeof FreezeAccountsResponseSchema;
+  },
+  /**
+   * Opens several frozen accounts again. Unknown and closed ones, and the platform's own, are left out.
+   *
+   * @generated from rpc ferry.ledger.v1.LedgerService.UnfreezeAccounts
+   */
+  unfreezeAccounts: {
+    methodKind: "unary";
+    input: typeof UnfreezeAccountsRequestSchema;
+    output: typeof UnfreezeAccountsResponseSchema;
+  },
+  /**
    * Sets money aside for a transfer. The same transfer id gets the same answer again.
-   * Refusals come in the answer: INSUFFICIENT_BALANCE, ACCOUNT_UNKNOWN, ACCOUNT_CLOSED,
+   * Refusals come in the answer: INSUFFICIENT_BALANCE, ACCOUNT_UNKNOWN, ACCOUNT_CLOSED, ACCOUNT_FROZEN,
    * CURRENCY_MISMATCH, DESTINATION_UNKNOWN, HOLD_RELEASED, EXPIRED.
    *
    * @generated from rpc ferry.ledger.v1.LedgerService.PlaceHold

@@ -2,7 +2,7 @@
 // @generated from file ferry/payment/v1/payment.proto (package ferry.payment.v1, syntax proto3)
 /* eslint-disable */
 
-// Money that comes in from an account at a bank.
+// Money that comes in from an account at a bank, payments to merchants, and refunds.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/payment/v1/payment.proto.
  */
 export const file_ferry_payment_v1_payment: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZXJyeS9wYXltZW50L3YxL3BheW1lbnQucHJvdG8SEGZlcnJ5LnBheW1lbnQudjEiugIKBVRvcFVwEgoKAmlkGAEgASgJEisKBXN0YXRlGAIgASgOMhwuZmVycnkucGF5bWVudC52MS5Ub3BVcFN0YXRlEigKB2ZhaWx1cmUYAyABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlEhIKCmFjY291bnRfaWQYBCABKAkSMQoMYmFua19hY2NvdW50GAUgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnQSJQoGYW1vdW50GAYgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLaAQoSQ3JlYXRlVG9wVXBSZXF1ZXN0EhwKCmFjY291bnRfaWQYASABKAlCCLpIBXIDsAEBEjkKDGJhbmtfYWNjb3VudBgCIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50Qga6SAPIAQESawoGYW1vdW50GAMgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXlCRLpIQboBOwoPYW1vdW50LnBvc2l0aXZlEhJtdXN0IGJlIGFib3ZlIHplcm8aFHRoaXMubWlub3JfdW5pdHMgPiAwyAEBIlAKE0NyZWF0ZVRvcFVwUmVzcG9uc2USJwoGdG9wX3VwGAEgASgLMhcuZmVycnkucGF5bWVudC52MS5Ub3BVcBIQCghyZXBsYXllZBgCIAEoCCIuCg9HZXRUb3BVcFJlcXVlc3QSGwoJdG9wX3VwX2lkGAEgASgJQgi6SAVyA7ABASI7ChBHZXRUb3BVcFJlc3BvbnNlEicKBnRvcF91cBgBIAEoCzIXLmZlcnJ5LnBheW1lbnQudjEuVG9wVXAimgEKDlRvcFVwQ29tcGxldGVkEhEKCXRvcF91cF9pZBgBIAEoCRIRCgltZW1iZXJfaWQYAiABKAkSJwoGdG9wX3VwGAMgASgLMhcuZmVycnkucGF5bWVudC52MS5Ub3BVcBIPCgd2ZXJzaW9uGAQgASgDOiiKtRgkChdmZXJyeS5wYXltZW50LmV2ZW50cy52MRIJdG9wX3VwX2lkIpcBCgtUb3BVcEZhaWxlZBIRCgl0b3BfdXBfaWQYASABKAkSEQoJbWVtYmVyX2lkGAIgASgJEicKBnRvcF91cBgDIAEoCzIXLmZlcnJ5LnBheW1lbnQudjEuVG9wVXASDwoHdmVyc2lvbhgEIAEoAzooirUYJAoXZmVycnkucGF5bWVudC5ldmVudHMudjESCXRvcF91cF9pZCqvAQoKVG9wVXBTdGF0ZRIcChhUT1BfVVBfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVUT1BfVVBfU1RBVEVfQUNDRVBURUQQARIaChZUT1BfVVBfU1RBVEVfQ09MTEVDVEVEEAISGgoWVE9QX1VQX1NUQVRFX0NPTVBMRVRFRBADEhcKE1RPUF9VUF9TVEFURV9GQUlMRUQQBBIXChNUT1BfVVBfU1RBVEVfUEFSS0VEEAUynAMKDlBheW1lbnRTZXJ2aWNlEvYBCgtDcmVhdGVUb3BVcBIkLmZlcnJ5LnBheW1lbnQudjEuQ3JlYXRlVG9wVXBSZXF1ZXN0GiUuZmVycnkucGF5bWVudC52MS5DcmVhdGVUb3BVcFJlc3BvbnNlIpkBirUYfwgCEg5wYXltZW50czp3cml0ZSCIJyiw6gEwAjgCQAJKXAoMdG9wX3VwLnN0YXRlEhVUT1BfVVBfU1RBVEVfQUNDRVBURUQSFlRPUF9VUF9TVEFURV9DT0xMRUNURUQSE1RPUF9VUF9TVEFURV9QQVJLRUQaCHJlcGxheWVkUAGC0+STAhA6ASoiCy92MS90b3AtdXBzEpABCghHZXRUb3BVcBIhLmZlcnJ5LnBheW1lbnQudjEuR2V0VG9wVXBSZXF1ZXN0GiIuZmVycnkucGF5bWVudC52MS5HZXRUb3BVcFJlc3BvbnNlIj2KtRgaCAISDXBheW1lbnRzOnJlYWQg0A8wATgCQAGC0+STAhkSFy92MS90b3AtdXBzL3t0b3BfdXBfaWR9YgZwcm90bzM", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mZXJyeS9wYXltZW50L3YxL3BheW1lbnQucHJvdG8SEGZlcnJ5LnBheW1lbnQudjEiugIKBVRvcFVwEgoKAmlkGAEgASgJEisKBXN0YXRlGAIgASgOMhwuZmVycnkucGF5bWVudC52MS5Ub3BVcFN0YXRlEigKB2ZhaWx1cmUYAyABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlEhIKCmFjY291bnRfaWQYBCABKAkSMQoMYmFua19hY2NvdW50GAUgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnQSJQoGYW1vdW50GAYgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLaAQoSQ3JlYXRlVG9wVXBSZXF1ZXN0EhwKCmFjY291bnRfaWQYASABKAlCCLpIBXIDsAEBEjkKDGJhbmtfYWNjb3VudBgCIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50Qga6SAPIAQESawoGYW1vdW50GAMgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXlCRLpIQboBOwoPYW1vdW50LnBvc2l0aXZlEhJtdXN0IGJlIGFib3ZlIHplcm8aFHRoaXMubWlub3JfdW5pdHMgPiAwyAEBIlAKE0NyZWF0ZVRvcFVwUmVzcG9uc2USJwoGdG9wX3VwGAEgASgLMhcuZmVycnkucGF5bWVudC52MS5Ub3BVcBIQCghyZXBsYXllZBgCIAEoCCIuCg9HZXRUb3BVcFJlcXVlc3QSGwoJdG9wX3VwX2lkGAEgASgJQgi6SAVyA7ABASI7ChBHZXRUb3BVcFJlc3BvbnNlEicKBnRvcF91cBgBIAEoCzIXLmZlcnJ5LnBheW1lbnQudjEuVG9wVXAimgEKDlRvcFVwQ29tcGxldGVkEhEKCXRvcF91cF9pZBgBIAEoCRIRCgltZW1iZXJfaWQYAiABKAkSJwoGdG9wX3VwGAMgASgLMhcuZmVycnkucGF5bWVudC52MS5Ub3BVcBIPCgd2ZXJzaW9uGAQgASgDOiiKtRgkChdmZXJyeS5wYXltZW50LmV2ZW50cy52MRIJdG9wX3VwX2lkIpcBCgtUb3BVcEZhaWxlZBIRCgl0b3BfdXBfaWQYASABKAkSEQoJbWVtYmVyX2lkGAIgASgJEicKBnRvcF91cBgDIAEoCzIXLmZlcnJ5LnBheW1lbnQudjEuVG9wVXASDwoHdmVyc2lvbhgEIAEoAzooirUYJAoXZmVycnkucGF5bWVudC5ldmVudHMudjESCXRvcF91cF9pZCKwAQoEU3RlcBIMCgRuYW1lGAEgASgJEioKBXN0YXRlGAIgASgOMhsuZmVycnkucGF5bWVudC52MS5TdGVwU3RhdGUSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGAUgASgFIrMBCgxQYXltZW50VG9wVXASOQoMYmFua19hY2NvdW50GAEgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRCBrpIA8gBARJoCgZhbW91bnQYAiABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJBukg+ugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDAi0AMKB1BheW1lbnQSCgoCaWQYASABKAkSLQoFc3RhdGUYAiABKA4yHi5mZXJyeS5wYXltZW50LnYxLlBheW1lbnRTdGF0ZRIoCgdmYWlsdXJlGAMgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRIZChFzb3VyY2VfYWNjb3VudF9pZBgEIAEoCRIbChNtZXJjaGFudF9hY2NvdW50X2lkGAUgASgJEiUKBmFtb3VudBgGIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5EgwKBG1lbW8YByABKAkSLgoGdG9wX3VwGAggASgLMh4uZmVycnkucGF5bWVudC52MS5QYXltZW50VG9wVXASEQoJdG9wX3VwX2lkGAkgASgJEicKCHJlZnVuZGVkGAogASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSJQoFc3RlcHMYCyADKAsyFi5mZXJyeS5wYXltZW50LnYxLlN0ZXASLwoLY3JlYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKXAgoUQ3JlYXRlUGF5bWVudFJlcXVlc3QSIwoRc291cmNlX2FjY291bnRfaWQYASABKAlCCLpIBXIDsAEBEiUKE21lcmNoYW50X2FjY291bnRfaWQYAiABKAlCCLpIBXIDsAEBEmsKBmFtb3VudBgDIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5QkS6SEG6ATsKD2Ftb3VudC5wb3NpdGl2ZRISbXVzdCBiZSBhYm92ZSB6ZXJvGhR0aGlzLm1pbm9yX3VuaXRzID4gMMgBARIWCgRtZW1vGAQgASgJQgi6SAVyAxiMARIuCgZ0b3BfdXAYBSABKAsyHi5mZXJyeS5wYXltZW50LnYxLlBheW1lbnRUb3BVcCJVChVDcmVhdGVQYXltZW50UmVzcG9uc2USKgoHcGF5bWVudBgBIAEoCzIZLmZlcnJ5LnBheW1lbnQudjEuUGF5bWVudBIQCghyZXBsYXllZBgCIAEoCCIxChFHZXRQYXltZW50UmVxdWVzdBIcCgpwYXltZW50X2lkGAEgASgJQgi6SAVyA7ABASJAChJHZXRQYXltZW50UmVzcG9uc2USKgoHcGF5bWVudBgBIAEoCzIZLmZlcnJ5LnBheW1lbnQudjEuUGF5bWVudCKdAQoTTGlzdFBheW1lbnRzUmVxdWVzdBI3CgVzdGF0ZRgBIAEoDjIeLmZlcnJ5LnBheW1lbnQudjEuUGF5bWVudFN0YXRlQgi6SAWCAQIQARIQCghyZWNlaXZlZBgCIAEoCBIdCglwYWdlX3NpemUYAyABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAgiXAoUTGlzdFBheW1lbnRzUmVzcG9uc2USKwoIcGF5bWVudHMYASADKAsyGS5mZXJyeS5wYXltZW50LnYxLlBheW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjQKFENhbmNlbFBheW1lbnRSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBIkMKFUNhbmNlbFBheW1lbnRSZXNwb25zZRIqCgdwYXltZW50GAEgASgLMhkuZmVycnkucGF5bWVudC52MS5QYXltZW50Ir0BChBQYXltZW50Q29tcGxldGVkEhIKCnBheW1lbnRfaWQYASABKAkSEQoJbWVtYmVyX2lkGAIgASgJEhoKEm1lcmNoYW50X21lbWJlcl9pZBgDIAEoCRIqCgdwYXltZW50GAQgASgLMhkuZmVycnkucGF5bWVudC52MS5QYXltZW50Eg8KB3ZlcnNpb24YBSABKAM6KYq1GCUKF2ZlcnJ5LnBheW1lbnQuZXZlbnRzLnYxEgpwYXltZW50X2lkIp4BCg1QYXltZW50RmFpbGVkEhIKCnBheW1lbnRfaWQYASABKAkSEQoJbWVtYmVyX2lkGAIgASgJEioKB3BheW1lbnQYAyABKAsyGS5mZXJyeS5wYXltZW50LnYxLlBheW1lbnQSDwoHdmVyc2lvbhgEIAEoAzopirUYJQoXZmVycnkucGF5bWVudC5ldmVudHMudjESCnBheW1lbnRfaWQioAEKD1BheW1lbnRDYW5jZWxlZBISCgpwYXltZW50X2lkGAEgASgJEhEKCW1lbWJlcl9pZBgCIAEoCRIqCgdwYXltZW50GAMgASgLMhkuZmVycnkucGF5bWVudC52MS5QYXltZW50Eg8KB3ZlcnNpb24YBCABKAM6KYq1GCUKF2ZlcnJ5LnBheW1lbnQuZXZlbnRzLnYxEgpwYXltZW50X2lkIsoCCgZSZWZ1bmQSCgoCaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIsCgVzdGF0ZRgDIAEoDjIdLmZlcnJ5LnBheW1lbnQudjEuUmVmdW5kU3RhdGUSKAoHZmFpbHVyZRgEIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmUSJQoGYW1vdW50GAUgASgLMhUuZmVycnkudHlwZXMudjEuTW9uZXkSMQoMYmFua19hY2NvdW50GAYgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnQSDAoEbWVtbxgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIusBChNDcmVhdGVSZWZ1bmRSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBEmsKBmFtb3VudBgCIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5QkS6SEG6ATsKD2Ftb3VudC5wb3NpdGl2ZRISbXVzdCBiZSBhYm92ZSB6ZXJvGhR0aGlzLm1pbm9yX3VuaXRzID4gMMgBARIxCgxiYW5rX2FjY291bnQYAyABKAsyGy5mZXJyeS50eXBlcy52MS5CYW5rQWNjb3VudBIWCgRtZW1vGAQgASgJQgi6SAVyAxiMASJSChRDcmVhdGVSZWZ1bmRSZXNwb25zZRIoCgZyZWZ1bmQYASABKAsyGC5mZXJyeS5wYXltZW50LnYxLlJlZnVuZBIQCghyZXBsYXllZBgCIAEoCCJNChBHZXRSZWZ1bmRSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBEhsKCXJlZnVuZF9pZBgCIAEoCUIIukgFcgOwAQEiPQoRR2V0UmVmdW5kUmVzcG9uc2USKAoGcmVmdW5kGAEgASgLMhguZmVycnkucGF5bWVudC52MS5SZWZ1bmQibwoSTGlzdFJlZnVuZHNSZXF1ZXN0EhwKCnBheW1lbnRfaWQYASABKAlCCLpIBXIDsAEBEh0KCXBhZ2Vfc2l6ZRgCIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiACCJZChNMaXN0UmVmdW5kc1Jlc3BvbnNlEikKB3JlZnVuZHMYASADKAsyGC5mZXJyeS5wYXltZW50LnYxLlJlZnVuZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiwQIKD1JlZnVuZFJlcXVlc3RlZBIRCglyZWZ1bmRfaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIaChJtZXJjaGFudF9tZW1iZXJfaWQYAyABKAkSGwoTbWVyY2hhbnRfYWNjb3VudF9pZBgEIAEoCRIaChBwYXllcl9hY2NvdW50X2lkGAUgASgJSAASMwoMYmFua19hY2NvdW50GAYgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRIABIlCgZhbW91bnQYByABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leRIMCgRtZW1vGAggASgJEg8KB3ZlcnNpb24YCSABKAM6KIq1GCQKF2ZlcnJ5LnBheW1lbnQuZXZlbnRzLnYxEglyZWZ1bmRfaWRCDQoLZGVzdGluYXRpb24iuAEKD1JlZnVuZENvbXBsZXRlZBIRCglyZWZ1bmRfaWQYASABKAkSEQoJbWVtYmVyX2lkGAIgASgJEhoKEm1lcmNoYW50X21lbWJlcl9pZBgDIAEoCRIoCgZyZWZ1bmQYBCABKAsyGC5mZXJyeS5wYXltZW50LnYxLlJlZnVuZBIPCgd2ZXJzaW9uGAUgASgDOiiKtRgkChdmZXJyeS5wYXltZW50LmV2ZW50cy52MRIJcmVmdW5kX2lkIrUBCgxSZWZ1bmRGYWlsZWQSEQoJcmVmdW5kX2lkGAEgASgJEhEKCW1lbWJlcl9pZBgCIAEoCRIaChJtZXJjaGFudF9tZW1iZXJfaWQYAyABKAkSKAoGcmVmdW5kGAQgASgLMhguZmVycnkucGF5bWVudC52MS5SZWZ1bmQSDwoHdmVyc2lvbhgFIAEoAzooirUYJAoXZmVycnkucGF5bWVudC5ldmVudHMudjESCXJlZnVuZF9pZCqvAQoKVG9wVXBTdGF0ZRIcChhUT1BfVVBfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVUT1BfVVBfU1RBVEVfQUNDRVBURUQQARIaChZUT1BfVVBfU1RBVEVfQ09MTEVDVEVEEAISGgoWVE9QX1VQX1NUQVRFX0NPTVBMRVRFRBADEhcKE1RPUF9VUF9TVEFURV9GQUlMRUQQBBIXChNUT1BfVVBfU1RBVEVfUEFSS0VEEAUq7AEKDFBheW1lbnRTdGF0ZRIdChlQQVlNRU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWUEFZTUVOVF9TVEFURV9BQ0NFUFRFRBABEhwKGFBBWU1FTlRfU1RBVEVfVE9QUElOR19VUBACEhYKElBBWU1FTlRfU1RBVEVfSEVMRBADEhsKF1BBWU1FTlRfU1RBVEVfQ09NUExFVEVEEAQSGAoUUEFZTUVOVF9TVEFURV9GQUlMRUQQBRIaChZQQVlNRU5UX1NUQVRFX0NBTkNFTEVEEAYSGAoUUEFZTUVOVF9TVEFURV9QQVJLRUQQByriAQoJU3RlcFN0YXRlEhoKFlNURVBfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJTVEVQX1NUQVRFX1BFTkRJTkcQARIWChJTVEVQX1NUQVRFX1JVTk5JTkcQAhITCg9TVEVQX1NUQVRFX0RPTkUQAxIVChFTVEVQX1NUQVRFX0ZBSUxFRBAEEhYKElNURVBfU1RBVEVfVU5LTk9XThAFEhYKElNURVBfU1RBVEVfVU5ET0lORxAGEhUKEVNURVBfU1RBVEVfVU5ET05FEAcSFgoSU1RFUF9TVEFURV9TS0lQUEVEEAgqlQEKC1JlZnVuZFN0YXRlEhwKGFJFRlVORF9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlJFRlVORF9TVEFURV9SRVFVRVNURUQQARIXChNSRUZVTkRfU1RBVEVfQk9PS0VEEAISGgoWUkVGVU5EX1NUQVRFX0NPTVBMRVRFRBADEhcKE1JFRlVORF9TVEFURV9GQUlMRUQQBDLhDQoOUGF5bWVudFNlcnZpY2US9gEKC0NyZWF0ZVRvcFVwEiQuZmVycnkucGF5bWVudC52MS5DcmVhdGVUb3BVcFJlcXVlc3QaJS5mZXJyeS5wYXltZW50LnYxLkNyZWF0ZVRvcFVwUmVzcG9uc2UimQGKtRh/CAISDnBheW1lbnRzOndyaXRlIIgnKLDqATACOAJAAkpcCgx0b3BfdXAuc3RhdGUSFVRPUF9VUF9TVEFURV9BQ0NFUFRFRBIWVE9QX1VQX1NUQVRFX0NPTExFQ1RFRBITVE9QX1VQX1NUQVRFX1BBUktFRBoIcmVwbGF5ZWRQAYLT5JMCEDoBKiILL3YxL3RvcC11cHMSkAEKCEdldFRvcFVwEiEuZmVycnkucGF5bWVudC52MS5HZXRUb3BVcFJlcXVlc3QaIi5mZXJyeS5wYXltZW50LnYxLkdldFRvcFVwUmVzcG9uc2UiPYq1GBoIAhINcGF5bWVudHM6cmVhZCDQDzABOAJAAYLT5JMCGRIXL3YxL3RvcC11cHMve3RvcF91cF9pZH0SlwIKDUNyZWF0ZVBheW1lbnQSJi5mZXJyeS5wYXltZW50LnYxLkNyZWF0ZVBheW1lbnRSZXF1ZXN0GicuZmVycnkucGF5bWVudC52MS5DcmVhdGVQYXltZW50UmVzcG9uc2UitAGKtRiYAQgCEg5wYXltZW50czp3cml0ZSCIJyiw6gEwAjgCQAJKdQoNcGF5bWVudC5zdGF0ZRIWUEFZTUVOVF9TVEFURV9BQ0NFUFRFRBIYUEFZTUVOVF9TVEFURV9UT1BQSU5HX1VQEhJQQVlNRU5UX1NUQVRFX0hFTEQSFFBBWU1FTlRfU1RBVEVfUEFSS0VEGghyZXBsYXllZFABgtPkkwIROgEqIgwvdjEvcGF5bWVudHMSmAEKCkdldFBheW1lbnQSIy5mZXJyeS5wYXltZW50LnYxLkdldFBheW1lbnRSZXF1ZXN0GiQuZmVycnkucGF5bWVudC52MS5HZXRQYXltZW50UmVzcG9uc2UiP4q1GBoIAhINcGF5bWVudHM6cmVhZCDQDzABOAJAAYLT5JMCGxIZL3YxL3BheW1lbnRzL3twYXltZW50X2lkfRKRAQoMTGlzdFBheW1lbnRzEiUuZmVycnkucGF5bWVudC52MS5MaXN0UGF5bWVudHNSZXF1ZXN0GiYuZmVycnkucGF5bWVudC52MS5MaXN0UGF5bWVudHNSZXNwb25zZSIyirUYGggCEg1wYXltZW50czpyZWFkINAPMAE4AkABgtPkkwIOEgwvdjEvcGF5bWVudHMSrAEKDUNhbmNlbFBheW1lbnQSJi5mZXJyeS5wYXltZW50LnYxLkNhbmNlbFBheW1lbnRSZXF1ZXN0GicuZmVycnkucGF5bWVudC52MS5DYW5jZWxQYXltZW50UmVzcG9uc2UiSoq1GBsIAhIOcGF5bWVudHM6d3JpdGUguBcwATgCQAKC0+STAiU6ASoiIC92MS9wYXltZW50cy97cGF5bWVudF9pZH06Y2FuY2VsEvgBCgxDcmVhdGVSZWZ1bmQSJS5mZXJyeS5wYXltZW50LnYxLkNyZWF0ZVJlZnVuZFJlcXVlc3QaJi5mZXJyeS5wYXltZW50LnYxLkNyZWF0ZVJlZnVuZFJlc3BvbnNlIpgBirUYaAgCEg5wYXltZW50czp3cml0ZSCIJyiw6gEwAjgCQAJKRQoMcmVmdW5kLnN0YXRlEhZSRUZVTkRfU1RBVEVfUkVRVUVTVEVEEhNSRUZVTkRfU1RBVEVfQk9PS0VEGghyZXBsYXllZFABgtPkkwImOgEqIiEvdjEvcGF5bWVudHMve3BheW1lbnRfaWR9L3JlZnVuZHMSqQEKCUdldFJlZnVuZBIiLmZlcnJ5LnBheW1lbnQudjEuR2V0UmVmdW5kUmVxdWVzdBojLmZlcnJ5LnBheW1lbnQudjEuR2V0UmVmdW5kUmVzcG9uc2UiU4q1GBoIAhINcGF5bWVudHM6cmVhZCDQDzABOAJAAYLT5JMCLxItL3YxL3BheW1lbnRzL3twYXltZW50X2lkfS9yZWZ1bmRzL3tyZWZ1bmRfaWR9EqMBCgtMaXN0UmVmdW5kcxIkLmZlcnJ5LnBheW1lbnQudjEuTGlzdFJlZnVuZHNSZXF1ZXN0GiUuZmVycnkucGF5bWVudC52MS5MaXN0UmVmdW5kc1Jlc3BvbnNlIkeKtRgaCAISDXBheW1lbnRzOnJlYWQg0A8wATgCQAGC0+STAiMSIS92MS9wYXltZW50cy97cGF5bWVudF9pZH0vcmVmdW5kc2IGcHJvdG8z", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message ferry.payment.v1.TopUp
@@ -241,6 +241,871 @@ export const TopUpFailedSchema: GenMessage<TopUpFailed> = /*@__PURE__*/
   messageDesc(file_ferry_payment_v1_payment, 6);
 
 /**
+ * @generated from message ferry.payment.v1.Step
+ */
+export type Step = Message<"ferry.payment.v1.Step"> & {
+  /**
+   * As "place-hold".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.StepState state = 2;
+   */
+  state: StepState;
+
+  /**
+   * Absent until the step began.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Absent until the step ended.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: int32 attempts = 5;
+   */
+  attempts: number;
+};
+
+/**
+ * Describes the message ferry.payment.v1.Step.
+ * Use `create(StepSchema)` to create a new message.
+ */
+export const StepSchema: GenMessage<Step> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 7);
+
+/**
+ * How a payment tops up by itself when the balance is too low.
+ *
+ * @generated from message ferry.payment.v1.PaymentTopUp
+ */
+export type PaymentTopUp = Message<"ferry.payment.v1.PaymentTopUp"> & {
+  /**
+   * Where the money comes from.
+   *
+   * @generated from field: ferry.types.v1.BankAccount bank_account = 1;
+   */
+  bankAccount?: BankAccount | undefined;
+
+  /**
+   * How much is brought in when the balance is too low, in the payment's currency. Absent: what is
+   * missing. When it is less than what is missing nothing is brought in, and the payment fails.
+   *
+   * @generated from field: ferry.types.v1.Money amount = 2;
+   */
+  amount?: Money | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.PaymentTopUp.
+ * Use `create(PaymentTopUpSchema)` to create a new message.
+ */
+export const PaymentTopUpSchema: GenMessage<PaymentTopUp> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 8);
+
+/**
+ * @generated from message ferry.payment.v1.Payment
+ */
+export type Payment = Message<"ferry.payment.v1.Payment"> & {
+  /**
+   * UUID, made from the member, the method and the idempotency key.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.PaymentState state = 2;
+   */
+  state: PaymentState;
+
+  /**
+   * With FAILED, CANCELED and PARKED.
+   *
+   * @generated from field: ferry.types.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * Empty when the merchant asks.
+   *
+   * @generated from field: string source_account_id = 4;
+   */
+  sourceAccountId: string;
+
+  /**
+   * @generated from field: string merchant_account_id = 5;
+   */
+  merchantAccountId: string;
+
+  /**
+   * @generated from field: ferry.types.v1.Money amount = 6;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * @generated from field: string memo = 7;
+   */
+  memo: string;
+
+  /**
+   * As it was asked for. Absent when the merchant asks.
+   *
+   * @generated from field: ferry.payment.v1.PaymentTopUp top_up = 8;
+   */
+  topUp?: PaymentTopUp | undefined;
+
+  /**
+   * The top-up that the payment began: see GetTopUp. Empty when none was needed, or the merchant asks.
+   *
+   * @generated from field: string top_up_id = 9;
+   */
+  topUpId: string;
+
+  /**
+   * Sum of the refunds that are on their way or completed.
+   *
+   * @generated from field: ferry.types.v1.Money refunded = 10;
+   */
+  refunded?: Money | undefined;
+
+  /**
+   * None when the merchant asks.
+   *
+   * @generated from field: repeated ferry.payment.v1.Step steps = 11;
+   */
+  steps: Step[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 12;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp update_time = 13;
+   */
+  updateTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.Payment.
+ * Use `create(PaymentSchema)` to create a new message.
+ */
+export const PaymentSchema: GenMessage<Payment> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 9);
+
+/**
+ * @generated from message ferry.payment.v1.CreatePaymentRequest
+ */
+export type CreatePaymentRequest = Message<"ferry.payment.v1.CreatePaymentRequest"> & {
+  /**
+   * An open account of the caller's, UUID.
+   *
+   * @generated from field: string source_account_id = 1;
+   */
+  sourceAccountId: string;
+
+  /**
+   * An open account of another member, UUID.
+   *
+   * @generated from field: string merchant_account_id = 2;
+   */
+  merchantAccountId: string;
+
+  /**
+   * Above zero, in the currency of both accounts.
+   *
+   * @generated from field: ferry.types.v1.Money amount = 3;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * Up to 140 characters for the merchant.
+   *
+   * @generated from field: string memo = 4;
+   */
+  memo: string;
+
+  /**
+   * Absent: a balance that is too low fails the payment.
+   *
+   * @generated from field: ferry.payment.v1.PaymentTopUp top_up = 5;
+   */
+  topUp?: PaymentTopUp | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.CreatePaymentRequest.
+ * Use `create(CreatePaymentRequestSchema)` to create a new message.
+ */
+export const CreatePaymentRequestSchema: GenMessage<CreatePaymentRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 10);
+
+/**
+ * @generated from message ferry.payment.v1.CreatePaymentResponse
+ */
+export type CreatePaymentResponse = Message<"ferry.payment.v1.CreatePaymentResponse"> & {
+  /**
+   * @generated from field: ferry.payment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * The payment was recorded by an earlier request with the same key.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message ferry.payment.v1.CreatePaymentResponse.
+ * Use `create(CreatePaymentResponseSchema)` to create a new message.
+ */
+export const CreatePaymentResponseSchema: GenMessage<CreatePaymentResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 11);
+
+/**
+ * @generated from message ferry.payment.v1.GetPaymentRequest
+ */
+export type GetPaymentRequest = Message<"ferry.payment.v1.GetPaymentRequest"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.GetPaymentRequest.
+ * Use `create(GetPaymentRequestSchema)` to create a new message.
+ */
+export const GetPaymentRequestSchema: GenMessage<GetPaymentRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 12);
+
+/**
+ * @generated from message ferry.payment.v1.GetPaymentResponse
+ */
+export type GetPaymentResponse = Message<"ferry.payment.v1.GetPaymentResponse"> & {
+  /**
+   * @generated from field: ferry.payment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.GetPaymentResponse.
+ * Use `create(GetPaymentResponseSchema)` to create a new message.
+ */
+export const GetPaymentResponseSchema: GenMessage<GetPaymentResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 13);
+
+/**
+ * @generated from message ferry.payment.v1.ListPaymentsRequest
+ */
+export type ListPaymentsRequest = Message<"ferry.payment.v1.ListPaymentsRequest"> & {
+  /**
+   * Only payments in this state; unspecified: all.
+   *
+   * @generated from field: ferry.payment.v1.PaymentState state = 1;
+   */
+  state: PaymentState;
+
+  /**
+   * True: the completed payments that the caller received, instead of those that the caller made.
+   *
+   * @generated from field: bool received = 2;
+   */
+  received: boolean;
+
+  /**
+   * 1 to 200; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.ListPaymentsRequest.
+ * Use `create(ListPaymentsRequestSchema)` to create a new message.
+ */
+export const ListPaymentsRequestSchema: GenMessage<ListPaymentsRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 14);
+
+/**
+ * @generated from message ferry.payment.v1.ListPaymentsResponse
+ */
+export type ListPaymentsResponse = Message<"ferry.payment.v1.ListPaymentsResponse"> & {
+  /**
+   * @generated from field: repeated ferry.payment.v1.Payment payments = 1;
+   */
+  payments: Payment[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.ListPaymentsResponse.
+ * Use `create(ListPaymentsResponseSchema)` to create a new message.
+ */
+export const ListPaymentsResponseSchema: GenMessage<ListPaymentsResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 15);
+
+/**
+ * @generated from message ferry.payment.v1.CancelPaymentRequest
+ */
+export type CancelPaymentRequest = Message<"ferry.payment.v1.CancelPaymentRequest"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.CancelPaymentRequest.
+ * Use `create(CancelPaymentRequestSchema)` to create a new message.
+ */
+export const CancelPaymentRequestSchema: GenMessage<CancelPaymentRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 16);
+
+/**
+ * @generated from message ferry.payment.v1.CancelPaymentResponse
+ */
+export type CancelPaymentResponse = Message<"ferry.payment.v1.CancelPaymentResponse"> & {
+  /**
+   * @generated from field: ferry.payment.v1.Payment payment = 1;
+   */
+  payment?: Payment | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.CancelPaymentResponse.
+ * Use `create(CancelPaymentResponseSchema)` to create a new message.
+ */
+export const CancelPaymentResponseSchema: GenMessage<CancelPaymentResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 17);
+
+/**
+ * A payment has come over to its merchant.
+ *
+ * @generated from message ferry.payment.v1.PaymentCompleted
+ */
+export type PaymentCompleted = Message<"ferry.payment.v1.PaymentCompleted"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * The payer.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * The owner of the merchant's account.
+   *
+   * @generated from field: string merchant_member_id = 3;
+   */
+  merchantMemberId: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.Payment payment = 4;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * Version of the payment, rises with each change.
+   *
+   * @generated from field: int64 version = 5;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.payment.v1.PaymentCompleted.
+ * Use `create(PaymentCompletedSchema)` to create a new message.
+ */
+export const PaymentCompletedSchema: GenMessage<PaymentCompleted> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 18);
+
+/**
+ * A payment did not succeed; all that was done is undone.
+ *
+ * @generated from message ferry.payment.v1.PaymentFailed
+ */
+export type PaymentFailed = Message<"ferry.payment.v1.PaymentFailed"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * The payer.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.Payment payment = 3;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * Version of the payment, rises with each change.
+   *
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.payment.v1.PaymentFailed.
+ * Use `create(PaymentFailedSchema)` to create a new message.
+ */
+export const PaymentFailedSchema: GenMessage<PaymentFailed> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 19);
+
+/**
+ * A payment was taken back by its payer.
+ *
+ * @generated from message ferry.payment.v1.PaymentCanceled
+ */
+export type PaymentCanceled = Message<"ferry.payment.v1.PaymentCanceled"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * The payer.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.Payment payment = 3;
+   */
+  payment?: Payment | undefined;
+
+  /**
+   * Version of the payment, rises with each change.
+   *
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.payment.v1.PaymentCanceled.
+ * Use `create(PaymentCanceledSchema)` to create a new message.
+ */
+export const PaymentCanceledSchema: GenMessage<PaymentCanceled> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 20);
+
+/**
+ * @generated from message ferry.payment.v1.Refund
+ */
+export type Refund = Message<"ferry.payment.v1.Refund"> & {
+  /**
+   * UUID, made from the member, the method and the idempotency key. Entries of both accounts carry
+   * it as their reference.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string payment_id = 2;
+   */
+  paymentId: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.RefundState state = 3;
+   */
+  state: RefundState;
+
+  /**
+   * With FAILED.
+   *
+   * @generated from field: ferry.types.v1.Failure failure = 4;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * @generated from field: ferry.types.v1.Money amount = 5;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * Where the money goes; absent: to the account that paid.
+   *
+   * @generated from field: ferry.types.v1.BankAccount bank_account = 6;
+   */
+  bankAccount?: BankAccount | undefined;
+
+  /**
+   * @generated from field: string memo = 7;
+   */
+  memo: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp update_time = 9;
+   */
+  updateTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.Refund.
+ * Use `create(RefundSchema)` to create a new message.
+ */
+export const RefundSchema: GenMessage<Refund> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 21);
+
+/**
+ * @generated from message ferry.payment.v1.CreateRefundRequest
+ */
+export type CreateRefundRequest = Message<"ferry.payment.v1.CreateRefundRequest"> & {
+  /**
+   * A completed payment of which the caller is the merchant, UUID.
+   *
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * Above zero, in the payment's currency; at most what is left of the payment.
+   *
+   * @generated from field: ferry.types.v1.Money amount = 2;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * An account at a bank that the payer wants the money on; absent: the account that paid.
+   *
+   * @generated from field: ferry.types.v1.BankAccount bank_account = 3;
+   */
+  bankAccount?: BankAccount | undefined;
+
+  /**
+   * Up to 140 characters for the payer.
+   *
+   * @generated from field: string memo = 4;
+   */
+  memo: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.CreateRefundRequest.
+ * Use `create(CreateRefundRequestSchema)` to create a new message.
+ */
+export const CreateRefundRequestSchema: GenMessage<CreateRefundRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 22);
+
+/**
+ * @generated from message ferry.payment.v1.CreateRefundResponse
+ */
+export type CreateRefundResponse = Message<"ferry.payment.v1.CreateRefundResponse"> & {
+  /**
+   * @generated from field: ferry.payment.v1.Refund refund = 1;
+   */
+  refund?: Refund | undefined;
+
+  /**
+   * The refund was recorded by an earlier request with the same key.
+   *
+   * @generated from field: bool replayed = 2;
+   */
+  replayed: boolean;
+};
+
+/**
+ * Describes the message ferry.payment.v1.CreateRefundResponse.
+ * Use `create(CreateRefundResponseSchema)` to create a new message.
+ */
+export const CreateRefundResponseSchema: GenMessage<CreateRefundResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 23);
+
+/**
+ * @generated from message ferry.payment.v1.GetRefundRequest
+ */
+export type GetRefundRequest = Message<"ferry.payment.v1.GetRefundRequest"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * @generated from field: string refund_id = 2;
+   */
+  refundId: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.GetRefundRequest.
+ * Use `create(GetRefundRequestSchema)` to create a new message.
+ */
+export const GetRefundRequestSchema: GenMessage<GetRefundRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 24);
+
+/**
+ * @generated from message ferry.payment.v1.GetRefundResponse
+ */
+export type GetRefundResponse = Message<"ferry.payment.v1.GetRefundResponse"> & {
+  /**
+   * @generated from field: ferry.payment.v1.Refund refund = 1;
+   */
+  refund?: Refund | undefined;
+};
+
+/**
+ * Describes the message ferry.payment.v1.GetRefundResponse.
+ * Use `create(GetRefundResponseSchema)` to create a new message.
+ */
+export const GetRefundResponseSchema: GenMessage<GetRefundResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 25);
+
+/**
+ * @generated from message ferry.payment.v1.ListRefundsRequest
+ */
+export type ListRefundsRequest = Message<"ferry.payment.v1.ListRefundsRequest"> & {
+  /**
+   * @generated from field: string payment_id = 1;
+   */
+  paymentId: string;
+
+  /**
+   * 1 to 200; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.ListRefundsRequest.
+ * Use `create(ListRefundsRequestSchema)` to create a new message.
+ */
+export const ListRefundsRequestSchema: GenMessage<ListRefundsRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 26);
+
+/**
+ * @generated from message ferry.payment.v1.ListRefundsResponse
+ */
+export type ListRefundsResponse = Message<"ferry.payment.v1.ListRefundsResponse"> & {
+  /**
+   * @generated from field: repeated ferry.payment.v1.Refund refunds = 1;
+   */
+  refunds: Refund[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message ferry.payment.v1.ListRefundsResponse.
+ * Use `create(ListRefundsResponseSchema)` to create a new message.
+ */
+export const ListRefundsResponseSchema: GenMessage<ListRefundsResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 27);
+
+/**
+ * A refund was recorded. Ledger books it and says RefundBooked or RefundNotBooked.
+ *
+ * @generated from message ferry.payment.v1.RefundRequested
+ */
+export type RefundRequested = Message<"ferry.payment.v1.RefundRequested"> & {
+  /**
+   * @generated from field: string refund_id = 1;
+   */
+  refundId: string;
+
+  /**
+   * @generated from field: string payment_id = 2;
+   */
+  paymentId: string;
+
+  /**
+   * @generated from field: string merchant_member_id = 3;
+   */
+  merchantMemberId: string;
+
+  /**
+   * Where the money is taken from.
+   *
+   * @generated from field: string merchant_account_id = 4;
+   */
+  merchantAccountId: string;
+
+  /**
+   * @generated from oneof ferry.payment.v1.RefundRequested.destination
+   */
+  destination: {
+    /**
+     * The account that paid.
+     *
+     * @generated from field: string payer_account_id = 5;
+     */
+    value: string;
+    case: "payerAccountId";
+  } | {
+    /**
+     * An account at a bank: the money leaves through clearing, and banking pays it out.
+     *
+     * @generated from field: ferry.types.v1.BankAccount bank_account = 6;
+     */
+    value: BankAccount;
+    case: "bankAccount";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: ferry.types.v1.Money amount = 7;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * @generated from field: string memo = 8;
+   */
+  memo: string;
+
+  /**
+   * Version of the refund, rises with each change.
+   *
+   * @generated from field: int64 version = 9;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.payment.v1.RefundRequested.
+ * Use `create(RefundRequestedSchema)` to create a new message.
+ */
+export const RefundRequestedSchema: GenMessage<RefundRequested> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 28);
+
+/**
+ * A refund has reached its payer.
+ *
+ * @generated from message ferry.payment.v1.RefundCompleted
+ */
+export type RefundCompleted = Message<"ferry.payment.v1.RefundCompleted"> & {
+  /**
+   * @generated from field: string refund_id = 1;
+   */
+  refundId: string;
+
+  /**
+   * The payer of the payment.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * @generated from field: string merchant_member_id = 3;
+   */
+  merchantMemberId: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.Refund refund = 4;
+   */
+  refund?: Refund | undefined;
+
+  /**
+   * Version of the refund, rises with each change.
+   *
+   * @generated from field: int64 version = 5;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.payment.v1.RefundCompleted.
+ * Use `create(RefundCompletedSchema)` to create a new message.
+ */
+export const RefundCompletedSchema: GenMessage<RefundCompleted> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 29);
+
+/**
+ * A refund did not succeed; the merchant has the money again.
+ *
+ * @generated from message ferry.payment.v1.RefundFailed
+ */
+export type RefundFailed = Message<"ferry.payment.v1.RefundFailed"> & {
+  /**
+   * @generated from field: string refund_id = 1;
+   */
+  refundId: string;
+
+  /**
+   * The payer of the payment.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
+   * @generated from field: string merchant_member_id = 3;
+   */
+  merchantMemberId: string;
+
+  /**
+   * @generated from field: ferry.payment.v1.Refund refund = 4;
+   */
+  refund?: Refund | undefined;
+
+  /**
+   * Version of the refund, rises with each change.
+   *
+   * @generated from field: int64 version = 5;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message ferry.payment.v1.RefundFailed.
+ * Use `create(RefundFailedSchema)` to create a new message.
+ */
+export const RefundFailedSchema: GenMessage<RefundFailed> = /*@__PURE__*/
+  messageDesc(file_ferry_payment_v1_payment, 30);
+
+/**
  * @generated from enum ferry.payment.v1.TopUpState
  */
 export const TopUpState = {
@@ -297,6 +1162,190 @@ export const TopUpStateSchema: GenEnum<TopUpState> = /*@__PURE__*/
   enumDesc(file_ferry_payment_v1_payment, 0);
 
 /**
+ * @generated from enum ferry.payment.v1.PaymentState
+ */
+export const PaymentState = {
+  /**
+   * @generated from enum value: PAYMENT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Recorded.
+   *
+   * @generated from enum value: PAYMENT_STATE_ACCEPTED = 1;
+   */
+  ACCEPTED: 1,
+
+  /**
+   * The balance was too low: a top-up is on its way, and the payment waits for it.
+   *
+   * @generated from enum value: PAYMENT_STATE_TOPPING_UP = 2;
+   */
+  TOPPING_UP: 2,
+
+  /**
+   * The money is set aside on the payer's account.
+   *
+   * @generated from enum value: PAYMENT_STATE_HELD = 3;
+   */
+  HELD: 3,
+
+  /**
+   * The merchant has the money. An end.
+   *
+   * @generated from enum value: PAYMENT_STATE_COMPLETED = 4;
+   */
+  COMPLETED: 4,
+
+  /**
+   * Did not succeed, and all that was done is undone; what a top-up brought stays the payer's. An end.
+   *
+   * @generated from enum value: PAYMENT_STATE_FAILED = 5;
+   */
+  FAILED: 5,
+
+  /**
+   * Taken back by the payer. An end.
+   *
+   * @generated from enum value: PAYMENT_STATE_CANCELED = 6;
+   */
+  CANCELED: 6,
+
+  /**
+   * Waits for an operator.
+   *
+   * @generated from enum value: PAYMENT_STATE_PARKED = 7;
+   */
+  PARKED: 7,
+} as const;
+
+/**
+ * @generated from enum ferry.payment.v1.PaymentState
+ */
+export type PaymentState = (typeof PaymentState)[keyof typeof PaymentState] | UnknownEnum;
+
+/**
+ * Describes the enum ferry.payment.v1.PaymentState.
+ */
+export const PaymentStateSchema: GenEnum<PaymentState> = /*@__PURE__*/
+  enumDesc(file_ferry_payment_v1_payment, 1);
+
+/**
+ * @generated from enum ferry.payment.v1.StepState
+ */
+export const StepState = {
+  /**
+   * @generated from enum value: STEP_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: STEP_STATE_PENDING = 1;
+   */
+  PENDING: 1,
+
+  /**
+   * @generated from enum value: STEP_STATE_RUNNING = 2;
+   */
+  RUNNING: 2,
+
+  /**
+   * @generated from enum value: STEP_STATE_DONE = 3;
+   */
+  DONE: 3,
+
+  /**
+   * @generated from enum value: STEP_STATE_FAILED = 4;
+   */
+  FAILED: 4,
+
+  /**
+   * What became of it is being asked.
+   *
+   * @generated from enum value: STEP_STATE_UNKNOWN = 5;
+   */
+  UNKNOWN: 5,
+
+  /**
+   * @generated from enum value: STEP_STATE_UNDOING = 6;
+   */
+  UNDOING: 6,
+
+  /**
+   * @generated from enum value: STEP_STATE_UNDONE = 7;
+   */
+  UNDONE: 7,
+
+  /**
+   * It was not needed, or an operator went on without it.
+   *
+   * @generated from enum value: STEP_STATE_SKIPPED = 8;
+   */
+  SKIPPED: 8,
+} as const;
+
+/**
+ * @generated from enum ferry.payment.v1.StepState
+ */
+export type StepState = (typeof StepState)[keyof typeof StepState] | UnknownEnum;
+
+/**
+ * Describes the enum ferry.payment.v1.StepState.
+ */
+export const StepStateSchema: GenEnum<StepState> = /*@__PURE__*/
+  enumDesc(file_ferry_payment_v1_payment, 2);
+
+/**
+ * @generated from enum ferry.payment.v1.RefundState
+ */
+export const RefundState = {
+  /**
+   * @generated from enum value: REFUND_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Recorded and announced; its amount counts as refunded.
+   *
+   * @generated from enum value: REFUND_STATE_REQUESTED = 1;
+   */
+  REQUESTED: 1,
+
+  /**
+   * Booked from the merchant's account, and on its way to the bank.
+   *
+   * @generated from enum value: REFUND_STATE_BOOKED = 2;
+   */
+  BOOKED: 2,
+
+  /**
+   * The payer has the money, on the platform or at the bank. An end.
+   *
+   * @generated from enum value: REFUND_STATE_COMPLETED = 3;
+   */
+  COMPLETED: 3,
+
+  /**
+   * Did not succeed; the merchant has the money again, and its amount can be refunded again. An end.
+   *
+   * @generated from enum value: REFUND_STATE_FAILED = 4;
+   */
+  FAILED: 4,
+} as const;
+
+/**
+ * @generated from enum ferry.payment.v1.RefundState
+ */
+export type RefundState = (typeof RefundState)[keyof typeof RefundState] | UnknownEnum;
+
+/**
+ * Describes the enum ferry.payment.v1.RefundState.
+ */
+export const RefundStateSchema: GenEnum<RefundState> = /*@__PURE__*/
+  enumDesc(file_ferry_payment_v1_payment, 3);
+
+/**
  * @generated from service ferry.payment.v1.PaymentService
  */
 export const PaymentService: GenService<{
@@ -324,6 +1373,103 @@ export const PaymentService: GenService<{
     methodKind: "unary";
     input: typeof GetTopUpRequestSchema;
     output: typeof GetTopUpResponseSchema;
+  },
+  /**
+   * Records a payment to a merchant (an account on the platform of another member) and sets it on
+   * its way: the amount is set aside, then it goes over. With top_up, a balance that is too low is
+   * topped up first, from a bank under the member's mandate, and the payment waits for it. With
+   * metadata "prefer: wait=SECONDS" the answer comes at its end. The same idempotency key with the
+   * same request gets the same payment.
+   *
+   * What a top-up has brought stays the member's own, whatever becomes of the payment: when
+   * somebody else has spent it in the meantime the payment fails with INSUFFICIENT_BALANCE, and
+   * when the payment is canceled while its top-up is under way the money comes all the same. A
+   * top-up that is parked keeps its payment waiting; one that fails fails it, with its reason.
+   *
+   * Errors, all of which mean that nothing was recorded: NOT_FOUND (no such source account, or
+   * another's), MEMBER_SUSPENDED, CURRENCY_MISMATCH, ACCOUNT_CLOSED, SAME_ACCOUNT (the merchant's
+   * account is the caller's own), DESTINATION_UNKNOWN, IDEMPOTENCY_KEY_INVALID,
+   * IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS, INVALID_REQUEST.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.CreatePayment
+   */
+  createPayment: {
+    methodKind: "unary";
+    input: typeof CreatePaymentRequestSchema;
+    output: typeof CreatePaymentResponseSchema;
+  },
+  /**
+   * Tells one payment of the caller's: to its payer, and, once it is completed, to its merchant,
+   * who sees neither the payer's account nor the steps. Errors: NOT_FOUND, for another's too.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.GetPayment
+   */
+  getPayment: {
+    methodKind: "unary";
+    input: typeof GetPaymentRequestSchema;
+    output: typeof GetPaymentResponseSchema;
+  },
+  /**
+   * Lists the payments that the caller made, or those that the caller received, newest first.
+   * Errors: PAGE_TOKEN_INVALID.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.ListPayments
+   */
+  listPayments: {
+    methodKind: "unary";
+    input: typeof ListPaymentsRequestSchema;
+    output: typeof ListPaymentsResponseSchema;
+  },
+  /**
+   * Takes a payment back, as long as its money has not gone over. What was set aside is given back
+   * first: the answer shows the payment on its way to CANCELED, or there. Canceling twice changes
+   * nothing. Errors: NOT_FOUND, PAYMENT_NOT_CANCELABLE.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.CancelPayment
+   */
+  cancelPayment: {
+    methodKind: "unary";
+    input: typeof CancelPaymentRequestSchema;
+    output: typeof CancelPaymentResponseSchema;
+  },
+  /**
+   * Records a refund, a part of a payment or all of it, and announces it: nobody coordinates it.
+   * Ledger hears of it and books it from the merchant's account, banking pays out what goes to a
+   * bank, and each says what it did; when the bank refuses, each takes its own part back. Only the
+   * merchant may ask. Several refunds of one payment may come to its whole amount, never to more,
+   * also when they are asked for at once. With metadata "prefer: wait=SECONDS" the answer comes at
+   * its end. The same idempotency key with the same request gets the same refund.
+   * Errors, all of which mean that nothing was recorded: NOT_FOUND (no such payment of which the
+   * caller is the merchant), MEMBER_SUSPENDED, REFUND_EXCEEDS_PAYMENT, CURRENCY_MISMATCH,
+   * IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS, INVALID_REQUEST.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.CreateRefund
+   */
+  createRefund: {
+    methodKind: "unary";
+    input: typeof CreateRefundRequestSchema;
+    output: typeof CreateRefundResponseSchema;
+  },
+  /**
+   * Tells one refund to the payment's merchant and to its payer. Errors: NOT_FOUND.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.GetRefund
+   */
+  getRefund: {
+    methodKind: "unary";
+    input: typeof GetRefundRequestSchema;
+    output: typeof GetRefundResponseSchema;
+  },
+  /**
+   * Lists the refunds of a payment to its merchant and to its payer, newest first.
+   * Errors: NOT_FOUND, PAGE_TOKEN_INVALID.
+   *
+   * @generated from rpc ferry.payment.v1.PaymentService.ListRefunds
+   */
+  listRefunds: {
+    methodKind: "unary";
+    input: typeof ListRefundsRequestSchema;
+    output: typeof ListRefundsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ferry_payment_v1_payment, 0);
