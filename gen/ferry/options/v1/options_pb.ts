@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/options/v1/options.proto.
  */
 export const file_ferry_options_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEi6gIKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCCJVCg5SZXNwb25zZVN0YXR1cxITCgtzdGF0ZV9maWVsZBgBIAEoCRIWCg5wZW5kaW5nX3N0YXRlcxgCIAMoCRIWCg5yZXBsYXllZF9maWVsZBgDIAEoCSIxCg1NZXNzYWdlUG9saWN5Eg0KBXRvcGljGAEgASgJEhEKCWtleV9maWVsZBgCIAEoCSJJCgxSZWFzb25Qb2xpY3kSEQoJZ3JwY19jb2RlGAEgASgFEhMKC2h0dHBfc3RhdHVzGAIgASgFEhEKCXJldHJ5YWJsZRgDIAEoCCpjCgRBdXRoEhQKEEFVVEhfVU5TUEVDSUZJRUQQABIPCgtBVVRIX1BVQkxJQxABEg8KC0FVVEhfTUVNQkVSEAISEQoNQVVUSF9PUEVSQVRPUhADEhAKDEFVVEhfU0VSVklDRRAEKmkKDklkZW1wb3RlbmN5S2V5Eh8KG0lERU1QT1RFTkNZX0tFWV9VTlNQRUNJRklFRBAAEhgKFElERU1QT1RFTkNZX0tFWV9OT05FEAESHAoYSURFTVBPVEVOQ1lfS0VZX1JFUVVJUkVEEAIqPwoFUmV0cnkSFQoRUkVUUllfVU5TUEVDSUZJRUQQABIPCgtSRVRSWV9ORVZFUhABEg4KClJFVFJZX1NBRkUQAipoCglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhMKD1JBVEVfQ0xBU1NfUkVBRBABEhQKEFJBVEVfQ0xBU1NfV1JJVEUQAhIUChBSQVRFX0NMQVNTX0xPR0lOEAM6WAoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0YYDIAEoCzIeLmZlcnJ5Lm9wdGlvbnMudjEuTWV0aG9kUG9saWN5UgZtZXRob2Q6XAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjRhgMgASgLMh8uZmVycnkub3B0aW9ucy52MS5NZXNzYWdlUG9saWN5UgdtZXNzYWdlOlsKBnJlYXNvbhIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLlJlYXNvblBvbGljeVIGcmVhc29uYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEinwMKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtIjQKC0V2ZW50U3RyZWFtEhAKCGlkX2ZpZWxkGAEgASgJEhMKC2FmdGVyX2ZpZWxkGAIgASgJIlUKDlJlc3BvbnNlU3RhdHVzEhMKC3N0YXRlX2ZpZWxkGAEgASgJEhYKDnBlbmRpbmdfc3RhdGVzGAIgAygJEhYKDnJlcGxheWVkX2ZpZWxkGAMgASgJIjEKDU1lc3NhZ2VQb2xpY3kSDQoFdG9waWMYASABKAkSEQoJa2V5X2ZpZWxkGAIgASgJIkkKDFJlYXNvblBvbGljeRIRCglncnBjX2NvZGUYASABKAUSEwoLaHR0cF9zdGF0dXMYAiABKAUSEQoJcmV0cnlhYmxlGAMgASgIKmMKBEF1dGgSFAoQQVVUSF9VTlNQRUNJRklFRBAAEg8KC0FVVEhfUFVCTElDEAESDwoLQVVUSF9NRU1CRVIQAhIRCg1BVVRIX09QRVJBVE9SEAMSEAoMQVVUSF9TRVJWSUNFEAQqaQoOSWRlbXBvdGVuY3lLZXkSHwobSURFTVBPVEVOQ1lfS0VZX1VOU1BFQ0lGSUVEEAASGAoUSURFTVBPVEVOQ1lfS0VZX05PTkUQARIcChhJREVNUE9URU5DWV9LRVlfUkVRVUlSRUQQAio/CgVSZXRyeRIVChFSRVRSWV9VTlNQRUNJRklFRBAAEg8KC1JFVFJZX05FVkVSEAESDgoKUkVUUllfU0FGRRACKmgKCVJhdGVDbGFzcxIaChZSQVRFX0NMQVNTX1VOU1BFQ0lGSUVEEAASEwoPUkFURV9DTEFTU19SRUFEEAESFAoQUkFURV9DTEFTU19XUklURRACEhQKEFJBVEVfQ0xBU1NfTE9HSU4QAzpYCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMh4uZmVycnkub3B0aW9ucy52MS5NZXRob2RQb2xpY3lSBm1ldGhvZDpcCgdtZXNzYWdlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNGGAyABKAsyHy5mZXJyeS5vcHRpb25zLnYxLk1lc3NhZ2VQb2xpY3lSB21lc3NhZ2U6WwoGcmVhc29uEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMY0YYDIAEoCzIeLmZlcnJ5Lm9wdGlvbnMudjEuUmVhc29uUG9saWN5UgZyZWFzb25iBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message ferry.options.v1.MethodPolicy
@@ -85,6 +85,14 @@ export type MethodPolicy = Message<"ferry.options.v1.MethodPolicy"> & {
    * @generated from field: bool handles_suspension = 10;
    */
   handlesSuspension: boolean;
+
+  /**
+   * How the edge shows a server-streaming rpc as server-sent events. Only for those, where it may
+   * be absent: then events have no id, and a client that comes back begins anew.
+   *
+   * @generated from field: ferry.options.v1.EventStream event_stream = 11;
+   */
+  eventStream?: EventStream | undefined;
 };
 
 /**
@@ -93,6 +101,35 @@ export type MethodPolicy = Message<"ferry.options.v1.MethodPolicy"> & {
  */
 export const MethodPolicySchema: GenMessage<MethodPolicy> = /*@__PURE__*/
   messageDesc(file_ferry_options_v1_options, 0);
+
+/**
+ * What a stream of server-sent events takes from its messages, so that a client whose connection
+ * broke goes on where it was.
+ *
+ * @generated from message ferry.options.v1.EventStream
+ */
+export type EventStream = Message<"ferry.options.v1.EventStream"> & {
+  /**
+   * Name of the answer's integer field that is the event's "id:"; rises with each message.
+   *
+   * @generated from field: string id_field = 1;
+   */
+  idField: string;
+
+  /**
+   * Name of the request's integer field that "Last-Event-ID" goes into: what the client has seen.
+   *
+   * @generated from field: string after_field = 2;
+   */
+  afterField: string;
+};
+
+/**
+ * Describes the message ferry.options.v1.EventStream.
+ * Use `create(EventStreamSchema)` to create a new message.
+ */
+export const EventStreamSchema: GenMessage<EventStream> = /*@__PURE__*/
+  messageDesc(file_ferry_options_v1_options, 1);
 
 /**
  * The HTTP status of a successful answer, told by the answer's own fields.
@@ -129,7 +166,7 @@ export type ResponseStatus = Message<"ferry.options.v1.ResponseStatus"> & {
  * Use `create(ResponseStatusSchema)` to create a new message.
  */
 export const ResponseStatusSchema: GenMessage<ResponseStatus> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 1);
+  messageDesc(file_ferry_options_v1_options, 2);
 
 /**
  * @generated from message ferry.options.v1.MessagePolicy
@@ -156,7 +193,7 @@ export type MessagePolicy = Message<"ferry.options.v1.MessagePolicy"> & {
  * Use `create(MessagePolicySchema)` to create a new message.
  */
 export const MessagePolicySchema: GenMessage<MessagePolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 2);
+  messageDesc(file_ferry_options_v1_options, 3);
 
 /**
  * @generated from message ferry.options.v1.ReasonPolicy
@@ -189,7 +226,7 @@ export type ReasonPolicy = Message<"ferry.options.v1.ReasonPolicy"> & {
  * Use `create(ReasonPolicySchema)` to create a new message.
  */
 export const ReasonPolicySchema: GenMessage<ReasonPolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 3);
+  messageDesc(file_ferry_options_v1_options, 4);
 
 /**
  * Who may call an rpc.
