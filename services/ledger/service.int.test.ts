@@ -88,8 +88,8 @@ const euros = (minorUnits: bigint) => ({ currency: "EUR", minorUnits });
 const source = { bankCode: "081", accountNumber: "1100000001" };
 const because = (reason: string) => (error: FerryError) => error.reason === reason;
 
-function as(memberId: string): CallOptions {
-  const token = signer.sign({ memberId, sessionId: newUuid(), role: "member" });
+function as(memberId: string, role: "member" | "operator" = "member"): CallOptions {
+  const token = signer.sign({ memberId, sessionId: newUuid(), role });
   return { headers: { authorization: `Bearer ${token}` } };
 }
 
@@ -285,4 +285,34 @@ test("services ask by rpc what they could ask by the bus, and get facts of many 
   const headers = { authorization: identity.authorizationFor("ledger") };
   await assert.rejects(ledger.placeHold(first, { headers }), because("PERMISSION_DENIED"));
   await assertBooksHold(database);
+});
+
+test("operators freeze accounts by route and services by rpc; a member can do neither, and sees it", async () => {
+  const [memberId, operatorId, reason] = [newUuid(), newUuid(), "an alarm"];
+  const accountId = await openFunded(memberId, 100n);
+  const frozen = await ledger.freezeAccount({ accountId, reason }, as(operatorId, "operator"));
+  assert.equal(frozen.account?.state, AccountState.FROZEN);
+  const hold = { transferId: newUuid(), sourceAccountId: accountId, payerMemberId: memberId, amount: euros(1n) };
+  assert.equal((await ledger.placeHold(hold)).failure?.code, "ACCOUNT_FROZEN");
+  assert.equal((await ledger.getAccount({ accountId }, as(memberId))).account?.state, AccountState.FROZEN);
+  const { accounts } = await ledger.batchGetAccountFacts({ accountIds: [accountId] });
+  assert.equal(accounts[accountId]?.state, AccountState.FROZEN);
+
+  assert.deepEqual(await ledger.unfreezeAccounts({ accountIds: [accountId.toUpperCase()], reason }), {
+    $typeName: "ferry.ledger.v1.UnfreezeAccountsResponse",
+    accountIds: [accountId],
+  });
+  assert.equal((await ledger.placeHold({ ...hold, transferId: newUuid() })).failure, undefined);
+  const actors = await database.query("SELECT actor FROM account_audit WHERE account_id = $1 ORDER BY at", [accountId]);
+  assert.deepEqual(actors, [{ actor: `operator:${operatorId}` }, { actor: "payment" }]);
+
+  await assert.rejects(ledger.freezeAccount({ accountId, reason }, as(memberId)), because("PERMISSION_DENIED"));
+  await assert.rejects(
+    ledger.freezeAccounts({ accountIds: [accountId], reason }, as(memberId)),
+    because("PERMISSION_DENIED"),
+  );
+  await assert.rejects(
+    ledger.unfreezeAccount({ accountId, reason: "" }, as(operatorId, "operator")),
+    because("INVALID_REQUEST"),
+  );
 });

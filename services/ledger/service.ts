@@ -7,6 +7,7 @@ import type { Outbox } from "@ferry/platform/outbox";
 import { createAnswerCommands } from "./app/answer-commands.ts";
 import { createCarryOut } from "./app/carry-out.ts";
 import { createCloseAccount } from "./app/close-account.ts";
+import { createFreezeAccounts } from "./app/freeze-accounts.ts";
 import { createGetAccounts } from "./app/get-accounts.ts";
 import { createListAccounts } from "./app/list-accounts.ts";
 import { createListEntries } from "./app/list-entries.ts";
@@ -44,5 +45,6 @@ function createAccountUseCases(database: Database) {
     closeAccount: createCloseAccount({ database, store }),
     listAccounts: createListAccounts({ db, store }),
     listEntries: createListEntries({ db, store, getAccount }),
+    ...createFreezeAccounts({ database, store }),
   };
 }

@@ -41,6 +41,7 @@ export function toCommand(message: CommandMessage, expired = false): Command {
             ? undefined
             : uuid("destination_account_id", message.destinationAccountId),
         expired,
+        provisional: message.provisional,
       };
     case "ferry.ledger.v1.SettleHoldRequest":
       return {
@@ -69,11 +70,19 @@ export function toCommand(message: CommandMessage, expired = false): Command {
 }
 
 /** The answer to a command, as a message without its address. References are given back as they were asked. */
-export function toReply(message: CommandMessage, { refusal }: Pick<Outcome, "refusal">): OutgoingMessage {
+export function toReply(message: CommandMessage, outcome: Pick<Outcome, "refusal" | "missingMinor">): OutgoingMessage {
+  const { refusal, missingMinor } = outcome;
   const failure = refusal === undefined ? undefined : { code: refusal, message: refusalMessages[refusal] };
   switch (message.$typeName) {
     case "ferry.ledger.v1.PlaceHoldRequest":
-      return reply(PlaceHoldResponseSchema, { transferId: message.transferId, failure });
+      return reply(PlaceHoldResponseSchema, {
+        transferId: message.transferId,
+        failure,
+        missing:
+          missingMinor === undefined
+            ? undefined
+            : { currency: message.amount?.currency ?? "", minorUnits: missingMinor },
+      });
     case "ferry.ledger.v1.SettleHoldRequest":
       return reply(SettleHoldResponseSchema, { transferId: message.transferId, failure });
     case "ferry.ledger.v1.ReleaseHoldRequest":
@@ -91,8 +100,12 @@ type ReplySchema =
   | typeof ReleaseHoldResponseSchema
   | typeof CreditAccountResponseSchema;
 type FailureFields = Pick<Failure, "code" | "message">;
+type MoneyFields = Pick<Money, "currency" | "minorUnits">;
 
-function reply(schema: ReplySchema, fields: { transferId?: string; reference?: string; failure?: FailureFields }) {
+function reply(
+  schema: ReplySchema,
+  fields: { transferId?: string; reference?: string; failure?: FailureFields; missing?: MoneyFields },
+) {
   return { schema, message: create(schema, fields) } as OutgoingMessage;
 }
 

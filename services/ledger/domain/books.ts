@@ -66,6 +66,8 @@ export interface Outcome {
   command: Command;
   /** undefined: carried out, now or before. */
   refusal: Refusal | undefined;
+  /** Of a provisional hold that was refused for lack of money: by how much. */
+  missingMinor?: bigint;
 }
 
 /** The books while a set is decided: each command sees what those before it did. */

@@ -13,6 +13,8 @@ export interface PlaceHold {
   destinationAccountId: AccountId | undefined;
   /** Its time was over when it was received: it is not carried out, but an answer given before is given again. */
   expired: boolean;
+  /** A lack of money is answered and not kept: the same transfer id may be asked for again. Default false. */
+  provisional?: boolean;
 }
 
 export type Destination = { kind: "account"; accountId: AccountId } | { kind: "bank"; bankCode: string };
@@ -49,6 +51,7 @@ export type Command = PlaceHold | SettleHold | ReleaseHold | CreditAccount;
 export type Refusal = Extract<
   Reason,
   | "ACCOUNT_CLOSED"
+  | "ACCOUNT_FROZEN"
   | "ACCOUNT_UNKNOWN"
   | "AMOUNT_OUT_OF_RANGE"
   | "CURRENCY_MISMATCH"
@@ -63,6 +66,7 @@ export type Refusal = Extract<
 
 export const refusalMessages: Readonly<Record<Refusal, string>> = {
   ACCOUNT_CLOSED: "the account is closed",
+  ACCOUNT_FROZEN: "the account is frozen, and takes no new holds",
   ACCOUNT_UNKNOWN: "the account does not exist, or is not the payer's",
   AMOUNT_OUT_OF_RANGE: "the balance would leave the range of an int64",
   CURRENCY_MISMATCH: "the amount's currency is not the account's",

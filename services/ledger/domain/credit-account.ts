@@ -17,7 +17,7 @@ function book(draft: Draft, { reference, accountId, amountMinor, currency, bankC
   if (account === undefined || account.kind !== "member") return "ACCOUNT_UNKNOWN";
   if (account.currency !== currency) return "CURRENCY_MISMATCH";
   const clearing = draft.internal({ kind: "clearing", bankCode, currency });
-  const payee = account.state === "open" ? account : draft.internal({ kind: "suspense", currency });
+  const payee = account.state !== "closed" ? account : draft.internal({ kind: "suspense", currency });
   if (!fitsInt64(payee.balanceMinor + amountMinor) || !fitsInt64(clearing.balanceMinor - amountMinor))
     return "AMOUNT_OUT_OF_RANGE";
   draft.move(reference, "credit", amountMinor, clearing, payee);

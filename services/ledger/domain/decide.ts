@@ -1,7 +1,7 @@
 import { type Books, type Changes, type Draft, type Outcome, openDraft } from "./books.ts";
 import type { Command, Refusal } from "./commands.ts";
 import { creditAccount } from "./credit-account.ts";
-import { placeHold } from "./place-hold.ts";
+import { missingMinorOf, placeHold } from "./place-hold.ts";
 import { releaseHold } from "./release-hold.ts";
 import { settleHold } from "./settle-hold.ts";
 
@@ -19,7 +19,11 @@ export interface Decision {
  */
 export function decide(books: Books, commands: readonly Command[]): Decision {
   const draft = openDraft(books);
-  const outcomes = commands.map((command) => ({ command, refusal: carryOut(draft, command) }));
+  const outcomes = commands.map((command): Outcome => {
+    const refusal = carryOut(draft, command);
+    if (refusal !== "INSUFFICIENT_BALANCE" || command.kind !== "place-hold") return { command, refusal };
+    return { command, refusal, missingMinor: missingMinorOf(draft, command) };
+  });
   return { outcomes, changes: draft.changes() };
 }
 

@@ -5,7 +5,8 @@ import type { PlaceHold, Refusal } from "./commands.ts";
 /**
  * Places a hold, and remembers a refusal as well, so that the same transfer id gets the same answer.
  * A hold that is over is answered with HOLD_RELEASED and not with what was said when it was placed:
- * whoever hears that a hold is placed goes on and pays.
+ * whoever hears that a hold is placed goes on and pays. Only a provisional hold's lack of money is not
+ * kept, so that the same transfer can ask again once there is more.
  */
 export function placeHold(draft: Draft, command: PlaceHold): Refusal | undefined {
   const known = draft.hold(command.transferId);
@@ -14,6 +15,7 @@ export function placeHold(draft: Draft, command: PlaceHold): Refusal | undefined
 
   const source = draft.account(command.sourceAccountId);
   const refusal = refusalOf(draft, command, source);
+  if (refusal === "INSUFFICIENT_BALANCE" && command.provisional) return refusal;
   const { payerMemberId, amountMinor, currency, destinationAccountId } = command;
   if (source !== undefined && refusal === undefined) draft.addHeld(source, amountMinor);
   draft.saveHold({
@@ -24,6 +26,13 @@ export function placeHold(draft: Draft, command: PlaceHold): Refusal | undefined
     refusal,
   });
   return refusal;
+}
+
+/** By how much the money is short for a provisional hold that was just refused for lack of it. */
+export function missingMinorOf(draft: Draft, command: PlaceHold): bigint | undefined {
+  const source = draft.account(command.sourceAccountId);
+  if (!command.provisional || source === undefined || draft.hold(command.transferId) !== undefined) return undefined;
+  return command.amountMinor - availableMinor(source);
 }
 
 function answerAgain(known: Hold, command: PlaceHold): Refusal | undefined {
@@ -56,6 +65,7 @@ function refusalOf(draft: Draft, command: PlaceHold, source: Account | undefined
   if (source === undefined || source.kind !== "member" || source.ownerId !== command.payerMemberId)
     return "ACCOUNT_UNKNOWN";
   if (source.state === "closed") return "ACCOUNT_CLOSED";
+  if (source.state === "frozen") return "ACCOUNT_FROZEN";
   if (source.currency !== command.currency) return "CURRENCY_MISMATCH";
   return destinationRefusalOf(draft, command) ?? fundsRefusalOf(source, command);
 }

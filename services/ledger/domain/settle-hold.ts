@@ -45,5 +45,5 @@ function payeeOf(draft: Draft, { currency }: HoldTerms, destination: Destination
     return draft.internal({ kind: "clearing", bankCode: destination.bankCode, currency });
   const account = draft.account(destination.accountId);
   if (account === undefined) throw new Error(`account ${destination.accountId} was there when the hold was placed`);
-  return account.state === "open" ? account : draft.internal({ kind: "suspense", currency });
+  return account.state !== "closed" ? account : draft.internal({ kind: "suspense", currency });
 }

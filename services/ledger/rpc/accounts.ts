@@ -1,14 +1,15 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import { memberIdOf } from "@ferry/platform/rpc";
+import { memberIdOf, principalOf } from "@ferry/platform/rpc";
 import type { createCloseAccount } from "../app/close-account.ts";
+import type { FreezeAccounts } from "../app/freeze-accounts.ts";
 import type { createGetAccounts } from "../app/get-accounts.ts";
 import type { createListAccounts } from "../app/list-accounts.ts";
 import type { createListEntries } from "../app/list-entries.ts";
 import type { createOpenAccount } from "../app/open-account.ts";
 import { accountMessage, entryMessage, stateMessage } from "./messages.ts";
 
-interface AccountUseCases extends ReturnType<typeof createGetAccounts> {
+export interface AccountUseCases extends ReturnType<typeof createGetAccounts>, FreezeAccounts {
   openAccount: ReturnType<typeof createOpenAccount>;
   closeAccount: ReturnType<typeof createCloseAccount>;
   listAccounts: ReturnType<typeof createListAccounts>;
@@ -17,7 +18,16 @@ interface AccountUseCases extends ReturnType<typeof createGetAccounts> {
 
 type AccountRpcs = Pick<
   ServiceImpl<typeof LedgerService>,
-  "openAccount" | "listAccounts" | "getAccount" | "listEntries" | "closeAccount" | "batchGetAccountFacts"
+  | "openAccount"
+  | "listAccounts"
+  | "getAccount"
+  | "listEntries"
+  | "closeAccount"
+  | "batchGetAccountFacts"
+  | "freezeAccount"
+  | "unfreezeAccount"
+  | "freezeAccounts"
+  | "unfreezeAccounts"
 >;
 
 /** Members' own accounts, and what other services may know of them. */
@@ -41,6 +51,22 @@ export function createAccountRpcs(app: AccountUseCases): AccountRpcs {
     },
     async closeAccount({ accountId }, context) {
       return { account: accountMessage(await closeAccount(accountId.toLowerCase(), memberIdOf(context))) };
+    },
+    async freezeAccount({ accountId, reason }, context) {
+      const order = { actor: `operator:${principalOf(context).id}`, reason };
+      return { account: accountMessage(await app.freezeAccount(accountId.toLowerCase(), order)) };
+    },
+    async unfreezeAccount({ accountId, reason }, context) {
+      const order = { actor: `operator:${principalOf(context).id}`, reason };
+      return { account: accountMessage(await app.unfreezeAccount(accountId.toLowerCase(), order)) };
+    },
+    async freezeAccounts({ accountIds, reason }, context) {
+      const ids = accountIds.map((id) => id.toLowerCase());
+      return { accountIds: await app.freezeAccounts(ids, { actor: principalOf(context).id, reason }) };
+    },
+    async unfreezeAccounts({ accountIds, reason }, context) {
+      const ids = accountIds.map((id) => id.toLowerCase());
+      return { accountIds: await app.unfreezeAccounts(ids, { actor: principalOf(context).id, reason }) };
     },
     async batchGetAccountFacts({ accountIds }) {
       const found = await findAccounts(accountIds.map((id) => id.toLowerCase()));

@@ -10,8 +10,14 @@ import { create } from "@ferry/platform/codec";
 import type { AccountRecord, EntryRecord } from "../app/records.ts";
 import { availableMinor } from "../domain/account.ts";
 
+const stateMessages: Readonly<Record<AccountRecord["state"], AccountState>> = {
+  open: AccountState.OPEN,
+  frozen: AccountState.FROZEN,
+  closed: AccountState.CLOSED,
+};
+
 export function stateMessage(state: AccountRecord["state"]): AccountState {
-  return state === "open" ? AccountState.OPEN : AccountState.CLOSED;
+  return stateMessages[state];
 }
 
 export function accountMessage(account: AccountRecord): Account {

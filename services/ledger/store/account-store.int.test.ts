@@ -3,6 +3,8 @@ import { after, before, test } from "node:test";
 import { newUuid, writePageToken } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
+import { createCloseAccount } from "../app/close-account.ts";
+import { createFreezeAccounts } from "../app/freeze-accounts.ts";
 import { createGetAccounts } from "../app/get-accounts.ts";
 import { createListAccounts } from "../app/list-accounts.ts";
 import { createListEntries } from "../app/list-entries.ts";
@@ -107,4 +109,35 @@ test("callers at once share a query, and each gets its own account only", async 
   assert.ok(others.status === "rejected" && others.reason.reason === "NOT_FOUND");
   assert.ok(facts.status === "fulfilled");
   assert.deepEqual([...facts.value.keys()], [mine.id, theirs.id]);
+});
+
+test("freezing is written down once, with who, why and what was; it races with holds and leaves none after it", async () => {
+  const { database, accounts: store } = ledger;
+  const { freezeAccount, freezeAccounts, unfreezeAccounts } = createFreezeAccounts({ database, store });
+  const closeAccount = createCloseAccount({ database, store });
+  const [one, other, closed] = [await ledger.open(10n), await ledger.open(10n), await ledger.open(0n)];
+  await closeAccount(closed.id, closed.ownerId!);
+  const ids = [one.id, other.id, closed.id, newUuid()];
+  const order = { actor: "transfer", reason: "the books do not hold" };
+  const [placed] = await Promise.all([ledger.send(hold(one, 1n)), freezeAccounts(ids, order)]);
+  assert.ok(placed[0] === undefined || placed[0] === "ACCOUNT_FROZEN");
+  assert.deepEqual(await ledger.send(hold(one, 1n), credit(one.id, 5n)), ["ACCOUNT_FROZEN", undefined]);
+  assert.equal((await ledger.find(one.id)).state, "frozen");
+
+  assert.deepEqual((await freezeAccounts(ids, order)).toSorted(), [one.id, other.id].toSorted());
+  assert.deepEqual(await unfreezeAccounts([other.id], { actor: "operator:7", reason: "looked into" }), [other.id]);
+  const audit = await database.query(
+    "SELECT account_id, actor, action, reason, before, after FROM account_audit ORDER BY at, account_id",
+  );
+  const frozen = { ...order, action: "freeze", before: "open", after: "frozen" };
+  assert.deepEqual(audit, [
+    ...[one.id, other.id].toSorted().map((id) => ({ account_id: id, ...frozen })),
+    {
+      ...{ account_id: other.id, actor: "operator:7", action: "unfreeze", reason: "looked into" },
+      ...{ before: "frozen", after: "open" },
+    },
+  ]);
+  await assert.rejects(closeAccount(one.id, one.ownerId!), because("ACCOUNT_FROZEN"));
+  await assert.rejects(freezeAccount(closed.id, order), because("ACCOUNT_CLOSED"));
+  await assert.rejects(freezeAccount(newUuid(), order), because("NOT_FOUND"));
 });

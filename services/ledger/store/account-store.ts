@@ -1,4 +1,5 @@
 import { nameUuid, type Queryable, type Transaction } from "@ferry/platform/db";
+import type { FreezeAudit } from "../app/freeze-accounts.ts";
 import type { AccountRecord, EntryRecord } from "../app/records.ts";
 import type { AccountId } from "../domain/account.ts";
 import { type AccountRow, toAccount } from "./rows.ts";
@@ -9,6 +10,8 @@ import {
   LIST_ACCOUNTS,
   LIST_ENTRIES,
   LOCK_ACCOUNT,
+  LOCK_RECORDS,
+  SAVE_STATES,
 } from "./statements.ts";
 
 type RecordRow = AccountRow & { created_at: Date };
@@ -50,6 +53,23 @@ export function createAccountStore() {
 
     async saveClosed(tx: Transaction, account: AccountRecord): Promise<void> {
       await tx.query(CLOSE_ACCOUNT, [account.id, account.version]);
+    },
+
+    /** Locks in the order of ids. Unknown ids are left out. */
+    async lockRecords(tx: Transaction, ids: readonly AccountId[]): Promise<AccountRecord[]> {
+      return (await tx.query<RecordRow>(LOCK_RECORDS, [ids])).map(toRecord);
+    },
+
+    /** Of one order: they have one actor, action and reason. */
+    async saveStates(tx: Transaction, changes: readonly FreezeAudit[]): Promise<void> {
+      const { actor, action, reason } = changes[0]!;
+      await tx.query(SAVE_STATES, [
+        changes.map(({ after }) => after.id),
+        changes.map(({ after }) => after.state),
+        changes.map(({ after }) => after.version),
+        changes.map(({ before }) => before.state),
+        ...[actor, action, reason],
+      ]);
     },
 
     async listEntries(db: Queryable, accountId: AccountId, before: bigint, limit: number): Promise<EntryRecord[]> {

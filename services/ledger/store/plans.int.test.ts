@@ -4,6 +4,7 @@ import { newUuid } from "@ferry/platform/db";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { createCloseAccount } from "../app/close-account.ts";
+import { createFreezeAccounts } from "../app/freeze-accounts.ts";
 import { createGetAccounts } from "../app/get-accounts.ts";
 import { createListAccounts } from "../app/list-accounts.ts";
 import { createListEntries } from "../app/list-entries.ts";
@@ -26,6 +27,7 @@ test("whatever is asked of the books goes by an index, once they are full", asyn
     await ledger.send(paid, refused);
     await ledger.send(settle(paid), credit(id, 1n));
     await getAccount(id, ownerId);
+    await createFreezeAccounts(parts).freezeAccount(id, { actor: "transfer", reason: "a test" });
     await createListAccounts(parts)(ownerId, 10, "");
     await createListEntries({ ...parts, getAccount })(id, ownerId, 10, "");
     const empty = await createOpenAccount(parts)(ownerId, "EUR");

@@ -60,6 +60,20 @@ export const LOCK_ACCOUNT = `SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = $
 
 export const CLOSE_ACCOUNT = `UPDATE account SET state = 'closed', version = $2 WHERE id = $1`;
 
+/** Locked in the order of their ids, as LOCK_ACCOUNTS does. */
+export const LOCK_RECORDS = `
+  SELECT ${ACCOUNT_COLUMNS} FROM account WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+
+/** Changes the state of locked accounts and writes down who did it. */
+export const SAVE_STATES = `
+  WITH changed AS (
+    UPDATE account SET state = new.state, version = new.version
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS new (id, state, version) WHERE account.id = new.id
+  )
+  INSERT INTO account_audit (account_id, before, after, actor, action, reason)
+  SELECT audited.id, audited.before, audited.after, $5::text, $6::text, $7::text
+  FROM unnest($1::uuid[], $4::text[], $2::text[]) AS audited (id, before, after)`;
+
 export const LIST_ENTRIES = `
   SELECT reference, amount, balance_after, version, created_at
   FROM entry WHERE account_id = $1 AND version < $2 ORDER BY account_id, version DESC LIMIT $3`;

@@ -13,7 +13,7 @@ export function createAccounts(client: Client<typeof LedgerService>) {
       return ids.map((id) => {
         const found = accounts[id];
         if (found === undefined) return undefined;
-        return { ownerId: found.ownerId, currency: found.currency, open: found.state === AccountState.OPEN };
+        return { ownerId: found.ownerId, currency: found.currency, open: found.state !== AccountState.CLOSED };
       });
     },
   });
