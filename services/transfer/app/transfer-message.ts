@@ -14,6 +14,7 @@ const STEP_STATES = {
   undoing: StepState.UNDOING,
   undone: StepState.UNDONE,
   skipped: StepState.SKIPPED,
+  "not-needed": StepState.NOT_NEEDED,
 } satisfies Record<StepRecord["status"], StepState>;
 
 function timeOf(timeMs: number | undefined): Timestamp | undefined {

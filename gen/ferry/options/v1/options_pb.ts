@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/options/v1/options.proto.
  */
 export const file_ferry_options_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEinwMKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtIjQKC0V2ZW50U3RyZWFtEhAKCGlkX2ZpZWxkGAEgASgJEhMKC2FmdGVyX2ZpZWxkGAIgASgJIlUKDlJlc3BvbnNlU3RhdHVzEhMKC3N0YXRlX2ZpZWxkGAEgASgJEhYKDnBlbmRpbmdfc3RhdGVzGAIgAygJEhYKDnJlcGxheWVkX2ZpZWxkGAMgASgJIjEKDU1lc3NhZ2VQb2xpY3kSDQoFdG9waWMYASABKAkSEQoJa2V5X2ZpZWxkGAIgASgJIkkKDFJlYXNvblBvbGljeRIRCglncnBjX2NvZGUYASABKAUSEwoLaHR0cF9zdGF0dXMYAiABKAUSEQoJcmV0cnlhYmxlGAMgASgIKmMKBEF1dGgSFAoQQVVUSF9VTlNQRUNJRklFRBAAEg8KC0FVVEhfUFVCTElDEAESDwoLQVVUSF9NRU1CRVIQAhIRCg1BVVRIX09QRVJBVE9SEAMSEAoMQVVUSF9TRVJWSUNFEAQqaQoOSWRlbXBvdGVuY3lLZXkSHwobSURFTVBPVEVOQ1lfS0VZX1VOU1BFQ0lGSUVEEAASGAoUSURFTVBPVEVOQ1lfS0VZX05PTkUQARIcChhJREVNUE9URU5DWV9LRVlfUkVRVUlSRUQQAio/CgVSZXRyeRIVChFSRVRSWV9VTlNQRUNJRklFRBAAEg8KC1JFVFJZX05FVkVSEAESDgoKUkVUUllfU0FGRRACKmgKCVJhdGVDbGFzcxIaChZSQVRFX0NMQVNTX1VOU1BFQ0lGSUVEEAASEwoPUkFURV9DTEFTU19SRUFEEAESFAoQUkFURV9DTEFTU19XUklURRACEhQKEFJBVEVfQ0xBU1NfTE9HSU4QAzpYCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMh4uZmVycnkub3B0aW9ucy52MS5NZXRob2RQb2xpY3lSBm1ldGhvZDpcCgdtZXNzYWdlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNGGAyABKAsyHy5mZXJyeS5vcHRpb25zLnYxLk1lc3NhZ2VQb2xpY3lSB21lc3NhZ2U6WwoGcmVhc29uEiEuZ29vZ2xlLnByb3RvYnVmLkVudW1WYWx1ZU9wdGlvbnMY0YYDIAEoCzIeLmZlcnJ5Lm9wdGlvbnMudjEuUmVhc29uUG9saWN5UgZyZWFzb25iBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEi5gMKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtEi0KCnJhd19ib2RpZXMYDCADKAsyGS5mZXJyeS5vcHRpb25zLnYxLlJhd0JvZHkSFgoObWF4X2JvZHlfYnl0ZXMYDSABKAUiLgoHUmF3Qm9keRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFZmllbGQYAiABKAkiNAoLRXZlbnRTdHJlYW0SEAoIaWRfZmllbGQYASABKAkSEwoLYWZ0ZXJfZmllbGQYAiABKAkiVQoOUmVzcG9uc2VTdGF0dXMSEwoLc3RhdGVfZmllbGQYASABKAkSFgoOcGVuZGluZ19zdGF0ZXMYAiADKAkSFgoOcmVwbGF5ZWRfZmllbGQYAyABKAkiMQoNTWVzc2FnZVBvbGljeRINCgV0b3BpYxgBIAEoCRIRCglrZXlfZmllbGQYAiABKAkiSQoMUmVhc29uUG9saWN5EhEKCWdycGNfY29kZRgBIAEoBRITCgtodHRwX3N0YXR1cxgCIAEoBRIRCglyZXRyeWFibGUYAyABKAgqYwoEQXV0aBIUChBBVVRIX1VOU1BFQ0lGSUVEEAASDwoLQVVUSF9QVUJMSUMQARIPCgtBVVRIX01FTUJFUhACEhEKDUFVVEhfT1BFUkFUT1IQAxIQCgxBVVRIX1NFUlZJQ0UQBCppCg5JZGVtcG90ZW5jeUtleRIfChtJREVNUE9URU5DWV9LRVlfVU5TUEVDSUZJRUQQABIYChRJREVNUE9URU5DWV9LRVlfTk9ORRABEhwKGElERU1QT1RFTkNZX0tFWV9SRVFVSVJFRBACKj8KBVJldHJ5EhUKEVJFVFJZX1VOU1BFQ0lGSUVEEAASDwoLUkVUUllfTkVWRVIQARIOCgpSRVRSWV9TQUZFEAIqaAoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABITCg9SQVRFX0NMQVNTX1JFQUQQARIUChBSQVRFX0NMQVNTX1dSSVRFEAISFAoQUkFURV9DTEFTU19MT0dJThADOlgKBm1ldGhvZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLk1ldGhvZFBvbGljeVIGbWV0aG9kOlwKB21lc3NhZ2USHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY0YYDIAEoCzIfLmZlcnJ5Lm9wdGlvbnMudjEuTWVzc2FnZVBvbGljeVIHbWVzc2FnZTpbCgZyZWFzb24SIS5nb29nbGUucHJvdG9idWYuRW51bVZhbHVlT3B0aW9ucxjRhgMgASgLMh4uZmVycnkub3B0aW9ucy52MS5SZWFzb25Qb2xpY3lSBnJlYXNvbmIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message ferry.options.v1.MethodPolicy
@@ -93,6 +93,21 @@ export type MethodPolicy = Message<"ferry.options.v1.MethodPolicy"> & {
    * @generated from field: ferry.options.v1.EventStream event_stream = 11;
    */
   eventStream?: EventStream | undefined;
+
+  /**
+   * Bodies of other content types than JSON, each taken as it came into a field of the request. The
+   * request's other fields come in the query then. Only for rpcs with body "*".
+   *
+   * @generated from field: repeated ferry.options.v1.RawBody raw_bodies = 12;
+   */
+  rawBodies: RawBody[];
+
+  /**
+   * The largest body at the edge, in bytes. Zero: what the edge allows for all.
+   *
+   * @generated from field: int32 max_body_bytes = 13;
+   */
+  maxBodyBytes: number;
 };
 
 /**
@@ -101,6 +116,34 @@ export type MethodPolicy = Message<"ferry.options.v1.MethodPolicy"> & {
  */
 export const MethodPolicySchema: GenMessage<MethodPolicy> = /*@__PURE__*/
   messageDesc(file_ferry_options_v1_options, 0);
+
+/**
+ * A body that the edge does not read.
+ *
+ * @generated from message ferry.options.v1.RawBody
+ */
+export type RawBody = Message<"ferry.options.v1.RawBody"> & {
+  /**
+   * As "text/csv"; a charset may be given with it, and must be UTF-8.
+   *
+   * @generated from field: string content_type = 1;
+   */
+  contentType: string;
+
+  /**
+   * Name of the request's bytes field that takes the body.
+   *
+   * @generated from field: string field = 2;
+   */
+  field: string;
+};
+
+/**
+ * Describes the message ferry.options.v1.RawBody.
+ * Use `create(RawBodySchema)` to create a new message.
+ */
+export const RawBodySchema: GenMessage<RawBody> = /*@__PURE__*/
+  messageDesc(file_ferry_options_v1_options, 1);
 
 /**
  * What a stream of server-sent events takes from its messages, so that a client whose connection
@@ -129,7 +172,7 @@ export type EventStream = Message<"ferry.options.v1.EventStream"> & {
  * Use `create(EventStreamSchema)` to create a new message.
  */
 export const EventStreamSchema: GenMessage<EventStream> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 1);
+  messageDesc(file_ferry_options_v1_options, 2);
 
 /**
  * The HTTP status of a successful answer, told by the answer's own fields.
@@ -166,7 +209,7 @@ export type ResponseStatus = Message<"ferry.options.v1.ResponseStatus"> & {
  * Use `create(ResponseStatusSchema)` to create a new message.
  */
 export const ResponseStatusSchema: GenMessage<ResponseStatus> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 2);
+  messageDesc(file_ferry_options_v1_options, 3);
 
 /**
  * @generated from message ferry.options.v1.MessagePolicy
@@ -193,7 +236,7 @@ export type MessagePolicy = Message<"ferry.options.v1.MessagePolicy"> & {
  * Use `create(MessagePolicySchema)` to create a new message.
  */
 export const MessagePolicySchema: GenMessage<MessagePolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 3);
+  messageDesc(file_ferry_options_v1_options, 4);
 
 /**
  * @generated from message ferry.options.v1.ReasonPolicy
@@ -226,7 +269,7 @@ export type ReasonPolicy = Message<"ferry.options.v1.ReasonPolicy"> & {
  * Use `create(ReasonPolicySchema)` to create a new message.
  */
 export const ReasonPolicySchema: GenMessage<ReasonPolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 4);
+  messageDesc(file_ferry_options_v1_options, 5);
 
 /**
  * Who may call an rpc.
