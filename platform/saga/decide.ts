@@ -1,17 +1,24 @@
 import type { Message } from "@bufbuild/protobuf";
+import { isMessage, type Message } from "@bufbuild/protobuf";
+import { SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
 import { FerryError } from "@ferry/platform/errors";
 import type { Answer, SagaDefinition, SagaFailure, Step } from "./definition.ts";
+import type { Lane } from "./lanes.ts";
 import {
   type Circumstances,
   type Decision,
   enterStep,
-  park,
+  leave,
+  lookAgain,
+  parkStep,
   pause,
   phaseOf,
   retryOrPark,
   send,
+  stay,
   stepAt,
   type Turn,
+  turnAllBack,
   turnBack,
   undoFrom,
   withRecord,
@@ -27,7 +34,8 @@ export type SagaInput =
   | { kind: "timed-out" }
   /** It is due, but the broker did not have the command yet. */
   | { kind: "not-sent-yet" }
-  | { kind: "cancel" }
+  /** To be taken back if that is still possible; without a failure at the member's wish. */
+  | { kind: "cancel"; failure?: SagaFailure }
   /** What an operator decides about a parked saga. */
   | { kind: "resume" | "undo" | "skip" };
 
@@ -43,8 +51,7 @@ export function advance<State>(
   input: SagaInput,
   at: Circumstances,
 ): Decision<State> {
-  const turn = { definition, saga: withoutLostTime(saga, at.nowMs), at };
-  const decision = decide(turn, input);
+  const decision = decide({ definition, saga: withoutLostTime(saga, at.nowMs), at }, input);
   return decision ?? { saga, commands: [] };
 }
 
@@ -61,13 +68,13 @@ function decide<State>(turn: Turn<State>, input: SagaInput): Decision<State> | u
     case "started":
       return enterStep(turn, 0);
     case "reply":
-      return onReply(turn, input.step, input.reply);
+      return inLane(turn, input.step, (each) => onReply(each, input.step, input.reply));
     case "timed-out":
-      return onTimeout(turn);
+      return inEachLane(turn, onTimeout);
     case "not-sent-yet":
-      return restartClock(turn);
+      return inEachLane(turn, restartClock);
     case "cancel":
-      return canCancel(turn) ? turnBack(turn, CANCELED, false) : undefined;
+      return canCancel(turn) ? turnBack(turn, input.failure ?? CANCELED, false) : undefined;
     case "resume":
     case "undo":
     case "skip":
@@ -77,12 +84,46 @@ function decide<State>(turn: Turn<State>, input: SagaInput): Decision<State> | u
   }
 }
 
-const CANCELED: SagaFailure = { code: "CANCELED_BY_MEMBER", message: "canceled by the member" };
+export const CANCELED: SagaFailure = { code: "CANCELED_BY_MEMBER", message: "canceled by the member" };
 
 /** Before the pivot was asked a saga can be taken back. */
 function canCancel(turn: Turn<unknown>): boolean {
-  const { waiting } = turn.saga;
-  return waiting.for !== "nothing" && waiting.role === "ask" && phaseOf(turn) === "before-pivot";
+  const { waiting, turningBack } = turn.saga;
+  if (waiting.for === "nothing" || turningBack) return false;
+  return waiting.role !== "undo" && phaseOf(turn) === "before-pivot";
+}
+
+/** The saga as seen from one of several steps that run side by side. */
+function seenFrom<State>(turn: Turn<State>, lane: Lane): Turn<State> {
+  const { lanes = [], ...saga } = turn.saga;
+  const seen = withoutLostTime({ ...saga, ...lane }, turn.at.nowMs);
+  return { ...turn, saga: seen, others: lanes.filter((each) => each !== lane) };
+}
+
+type Act<State> = (turn: Turn<State>) => Decision<State> | undefined;
+
+/** Acts at the step of this name, among several that run side by side, or at the one at hand. */
+function inLane<State>(turn: Turn<State>, name: string, act: Act<State>): Decision<State> | undefined {
+  const { lanes } = turn.saga;
+  if (lanes === undefined) return act(turn);
+  const lane = lanes.find(({ step }) => turn.definition.steps[step]?.name === name);
+  return lane === undefined ? undefined : act(seenFrom(turn, lane));
+}
+
+/** Acts at each step that runs side by side with others, one after another, or at the one at hand. */
+function inEachLane<State>(turn: Turn<State>, act: Act<State>): Decision<State> | undefined {
+  const { lanes } = turn.saga;
+  if (lanes === undefined) return act(turn);
+  let whole: Decision<State> | undefined;
+  for (const { step } of lanes) {
+    const saga = whole?.saga ?? turn.saga;
+    const lane = saga.lanes?.find((each) => each.step === step);
+    const decision = lane === undefined ? undefined : act(seenFrom({ ...turn, saga }, lane));
+    if (decision === undefined) continue;
+    const children = [...(whole?.children ?? []), ...(decision.children ?? [])];
+    whole = { saga: decision.saga, commands: [...(whole?.commands ?? []), ...decision.commands], children };
+  }
+  return whole;
 }
 
 function roleOf(step: Step<unknown>, typeName: string): Role | undefined {
@@ -97,6 +138,8 @@ function onReply<State>(turn: Turn<State>, stepName: string, reply: Message): De
   const current = stepAt(turn);
   const role = roleOf(current as Step<unknown>, reply.$typeName);
   if (role === undefined || (role === "undo") !== (saga.waiting.role === "undo")) return undefined;
+  // A reply about a child that was begun at an earlier attempt says nothing about the present one.
+  if (isMessage(reply, SagaEndedSchema) && reply.sagaId !== saga.steps[saga.step]?.childId) return undefined;
   const exchange = { ask: current.ask, undo: current.undo, inquire: current.whenUnknown }[role] ?? current.ask;
   const answer = exchange.answer(reply, saga);
   // What is known for good counts whenever it comes; anything less only when it is waited for.
@@ -113,7 +156,7 @@ function onAnswer<State>(turn: Turn<State>, role: Role, answer: Answer<State>): 
     case "refused":
       return onRefused(turn, role, answer.failure);
     case "unavailable":
-      return role === "ask" ? onNotDone(turn, answer.failure) : retryOrPark(turn, role, answer.failure);
+      return role === "ask" ? onUnavailable(turn, answer.failure) : retryOrPark(turn, role, answer.failure);
     case "unknown":
       return onUnknown(turn, role, answer.failure);
     case "not-found":
@@ -128,27 +171,31 @@ function onDone<State>(turn: Turn<State>, role: Role, state: State | undefined):
   const endedAtMs = turn.at.nowMs;
   if (role === "undo") return undoFrom(withRecord(turn, { status: "undone", endedAtMs }), turn.saga.step - 1);
   const done = withRecord(turn, { status: "done", endedAtMs });
-  const saga = state === undefined ? done.saga : { ...done.saga, state };
-  return enterStep({ ...done, saga }, saga.step + 1);
+  return leave(state === undefined ? done : { ...done, saga: { ...done.saga, state } });
 }
 
 function onRefused<State>(turn: Turn<State>, role: Role, failure: SagaFailure): Decision<State> | undefined {
-  const { saga, at } = turn;
+  const { saga } = turn;
   if (role !== "undo" && phaseOf(turn) !== "after-pivot") {
     // An earlier attempt without answer may still be on its way, so only the first refusal is surely clean.
-    return turnBack(turn, failure, saga.attempts === 1);
+    return turnBack(turn, failure, saga.attempts === 1 || stepAt(turn).child !== undefined);
   }
   if (saga.waiting.for === "operator") return undefined;
-  const failed = role === "undo" ? turn : withRecord(turn, { status: "failed" });
-  return { saga: park(failed.saga, failure, at.nowMs, role), commands: [] };
+  return parkStep(role === "undo" ? turn : withRecord(turn, { status: "failed" }), role, failure);
+}
+
+function onUnavailable<State>(turn: Turn<State>, failure: SagaFailure): Decision<State> {
+  if (stepAt(turn).child === undefined) return onNotDone(turn, failure);
+  return onNotDone(withRecord(turn, { childId: undefined }), failure); // That one has ended: the next is another.
 }
 
 /** The step was not done and may be tried again. */
 function onNotDone<State>(turn: Turn<State>, failure: SagaFailure): Decision<State> {
   if (phaseOf(turn) !== "before-pivot") return retryOrPark(turn, "ask", failure);
-  const { retries } = stepAt(turn);
-  if (retries === "until-done" || turn.saga.tries <= retries) return pause(turn, "ask");
-  return turnBack(turn, failure, false);
+  const { retries, child } = stepAt(turn);
+  const again = retries === "until-done" || turn.saga.tries <= retries;
+  if (again && !turn.saga.turningBack) return pause(turn, "ask");
+  return turnBack(turn, failure, child !== undefined);
 }
 
 /** It may be done or not. */
@@ -165,7 +212,8 @@ function onTimeout<State>(turn: Turn<State>): Decision<State> | undefined {
       return waiting.dueAtMs > turn.at.nowMs ? undefined : send(turn, waiting.role);
     case "reply": {
       if (waiting.dueAtMs > turn.at.nowMs) return undefined;
-      const { name, timeoutMs } = stepAt(turn);
+      const { name, timeoutMs, child } = stepAt(turn);
+      if (child !== undefined && waiting.role === "ask") return lookAgain(turn);
       const message = `step ${name} got no answer within ${timeoutMs} ms`;
       return onUnknown(turn, waiting.role, { code: "STEP_TIMED_OUT", message });
     }
@@ -178,36 +226,33 @@ function onTimeout<State>(turn: Turn<State>): Decision<State> | undefined {
 }
 
 /** A command that the broker did not have yet has all its time before it, and its waiting was no trying. */
-function restartClock<State>({ definition, saga, at }: Turn<State>): Decision<State> | undefined {
+function restartClock<State>(turn: Turn<State>): Decision<State> | undefined {
+  const { saga, at } = turn;
   const { waiting } = saga;
   if (waiting.for !== "reply" || waiting.dueAtMs > at.nowMs) return undefined;
-  const { timeoutMs } = stepAt({ definition, saga, at });
+  const { timeoutMs } = stepAt(turn);
   const tryingSinceMs = Math.min(saga.tryingSinceMs + timeoutMs, at.nowMs);
-  return { saga: { ...saga, tryingSinceMs, waiting: { ...waiting, dueAtMs: at.nowMs + timeoutMs } }, commands: [] };
+  return stay(turn, { ...saga, tryingSinceMs, waiting: { ...waiting, dueAtMs: at.nowMs + timeoutMs } });
 }
 
 function onOperator<State>(turn: Turn<State>, action: "resume" | "undo" | "skip"): Decision<State> {
   const { saga, at } = turn;
   if (saga.waiting.for !== "operator")
     throw new FerryError("SAGA_NOT_PARKED", `the saga is ${hasEnded(saga) ? "at its end" : "under way"}, not parked`);
-  const { role, reason } = saga.waiting;
-  const anew = { ...turn, saga: { ...saga, tries: 0, tryingSinceMs: at.nowMs } };
-  switch (action) {
-    case "resume":
-      return send(anew, role);
-    case "undo":
-      if (role === "undo") return send(anew, role);
-      if (phaseOf(turn) === "after-pivot")
-        throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
-      return turnBack(turn, reason, phaseOf(turn) === "pivot");
-    case "skip": {
-      // What comes later stands on it: a payment without its hold would have no money behind it.
-      if (role !== "undo" && phaseOf(turn) === "before-pivot")
-        throw new FerryError("INVALID_REQUEST", "a step before the pivot can be resumed or undone, not skipped");
-      const skipped = withRecord(turn, { status: "skipped", endedAtMs: at.nowMs });
-      return role === "undo" ? undoFrom(skipped, saga.step - 1) : enterStep(skipped, saga.step + 1);
-    }
-    default:
-      return action satisfies never;
-  }
+  const { name } = stepAt(turn);
+  const decision = action === "undo" ? onOperatorUndo(turn, saga.waiting) : inLane(turn, name, (each) => operate(each, action));
+  return decision ?? { saga, commands: [] };
+}
+
+function onOperatorUndo<State>(turn: Turn<State>, { role, reason }: ForOperator): Decision<State> {
+  if (role === "undo") return send(tryingAnew(turn), role);
+  if (phaseOf(turn) === "after-pivot")
+    throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
+  return turnAllBack(tryingAnew(turn), reason, phaseOf(turn) === "pivot");
+}
+
+type ForOperator = Extract<Waiting, { for: "operator" }>;
+
+function tryingAnew<State>(turn: Turn<State>): Turn<State> {
+  return { ...turn, saga: { ...turn.saga, tries: 0, tryingSinceMs: turn.at.nowMs } };
 }

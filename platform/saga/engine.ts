@@ -6,7 +6,8 @@ import type { Component } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
 import { currentContext, type Logger } from "@ferry/platform/telemetry";
 import { createAlarm } from "./alarm.ts";
-import type { SagaDefinition } from "./definition.ts";
+import { CANCELED } from "./decide.ts";
+import type { SagaDefinition, SagaFailure } from "./definition.ts";
 import { createDueRound } from "./due.ts";
 import { createKnownSagas } from "./known-sagas.ts";
 import type { Backoff } from "./moves.ts";
@@ -79,8 +80,10 @@ export interface SagaEngine extends SagaOperators, Required<Component> {
    * Takes a saga back if its pivot was not asked yet. "canceling": it is on its way back at the member's
    * wish, or there already, so canceling twice is canceling once; "too-late": past the pivot, parked there,
    * or already failing for another cause; "ended": in another way; "unknown": there is no such saga.
+   *
+   * @param failure What it fails with. Default CANCELED_BY_MEMBER.
    */
-  cancel(tx: Transaction, id: string): Promise<CancelOutcome>;
+  cancel(tx: Transaction, id: string, failure?: SagaFailure): Promise<CancelOutcome>;
   find(queryable: Queryable, ids: readonly string[]): Promise<Map<string, Saga>>;
   /** Takes a set of replies on, in one transaction. The component's start subscribes it to the topic of replies. */
   handleReplies(set: readonly Envelope<Message>[]): Promise<void>;
@@ -135,13 +138,13 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
     return sagas;
   }
 
-  async function cancel(tx: Transaction, id: string): Promise<CancelOutcome> {
+  async function cancel(tx: Transaction, id: string, failure: SagaFailure = CANCELED): Promise<CancelOutcome> {
     const before = (await lockSagas(tx, [id])).get(id);
     if (before === undefined) return "unknown";
-    if (before.failure?.code === "CANCELED_BY_MEMBER") return "canceling";
+    if (before.failure?.code === failure.code) return "canceling";
     if (hasEnded(before)) return "ended";
     if (registry.find(before.definition, before.version) === undefined) return "too-late";
-    const decided = progress.decide(before, { kind: "cancel" });
+    const decided = progress.decide(before, { kind: "cancel", failure });
     if (decided.after === before) return "too-late";
     await progress.save(tx, [decided]);
     return "canceling";
