@@ -12,7 +12,9 @@ import { createGetAccounts } from "./app/get-accounts.ts";
 import { createListAccounts } from "./app/list-accounts.ts";
 import { createListEntries } from "./app/list-entries.ts";
 import { createOpenAccount } from "./app/open-account.ts";
+import { createRefunds } from "./app/refunds.ts";
 import { createCommandsConsumer } from "./consumers/commands.ts";
+import { createRefundsConsumer } from "./consumers/refunds.ts";
 import { createAccountRpcs } from "./rpc/accounts.ts";
 import { createCommandRpcs } from "./rpc/commands.ts";
 import { createAccountStore } from "./store/account-store.ts";
@@ -31,7 +33,10 @@ export function createLedgerService({ database, bus, outbox }: LedgerDeps): Serv
   const rpcs = { ...createAccountRpcs(createAccountUseCases(database)), ...createCommandRpcs({ database, carryOut }) };
   return {
     routes: (router: ConnectRouter) => void router.service(LedgerService, rpcs),
-    components: [createCommandsConsumer({ bus, database, answerCommands })],
+    components: [
+      createCommandsConsumer({ bus, database, answerCommands }),
+      createRefundsConsumer({ bus, database, refunds: createRefunds({ carryOut, outbox }) }),
+    ],
   };
 }
 

@@ -1,12 +1,14 @@
+import type { RefundNotPaidOut } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import {
+  CreditAccountRequestSchema,
   PlaceHoldRequestSchema,
   RefundBookedSchema,
   RefundNotBookedSchema,
   RefundTakenBackSchema,
   SettleHoldRequestSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import type { RefundNotPaidOut } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import type { RefundRequested } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import { BankAccountSchema } from "@ferry/gen/ferry/types/v1/types_pb.ts";
 import { create } from "@ferry/platform/codec";
 import type { Transaction } from "@ferry/platform/db";
 import { invalidRequest } from "@ferry/platform/errors";
@@ -55,6 +57,19 @@ function bankAccountOf(destination: RefundRequested["destination"]) {
   throw invalidRequest([{ field: "destination", description: "is missing" }]);
 }
 
+/** Whether a refund was booked to this bank: asked by settling it again, which changes nothing. */
+function settledOf({ refundId, merchantAccountId, bankAccount }: RefundNotPaidOut): Command {
+  const destination = { case: "destinationBankAccount" as const, value: bankAccount ?? create(BankAccountSchema, {}) };
+  const fields = { transferId: refundId, sourceAccountId: merchantAccountId, destination };
+  return toCommand(create(SettleHoldRequestSchema, fields));
+}
+
+/** The way back: from clearing to the merchant, or to suspense when the account was closed meanwhile. */
+function creditOf({ refundId, merchantAccountId, amount, bankAccount }: RefundNotPaidOut): Command {
+  const fields = { reference: refundId, accountId: merchantAccountId, amount, source: bankAccount };
+  return toCommand(create(CreditAccountRequestSchema, fields));
+}
+
 function eventOf({ event, traceparent }: Heard<RefundRequested>, refusal: Refusal | undefined): OutgoingMessage {
   const { refundId, paymentId, merchantAccountId, destination, amount, memo } = event;
   if (refusal !== undefined) {
@@ -99,10 +114,16 @@ export function createRefunds({ carryOut, outbox }: RefundsDeps) {
      */
     async takeBack(tx: Transaction, refused: readonly Heard<RefundNotPaidOut>[]): Promise<void> {
       if (refused.length === 0) return;
-      const checks = await carryOut(tx, refused.map(({ event }) => settledOf(event)));
+      const checks = await carryOut(
+        tx,
+        refused.map(({ event }) => settledOf(event)),
+      );
       if (checks.some(({ refusal }) => refusal !== undefined))
         throw invalidRequest([{ field: "refund_id", description: "was not booked from this account to a bank" }]);
-      const outcomes = await carryOut(tx, refused.map(({ event }) => creditOf(event)));
+      const outcomes = await carryOut(
+        tx,
+        refused.map(({ event }) => creditOf(event)),
+      );
       const failed = outcomes.find(({ refusal }) => refusal !== undefined);
       if (failed !== undefined) throw new Error(`a refund could not be taken back: ${failed.refusal}`);
       await outbox.add(
