@@ -1,9 +1,11 @@
 import { FerryError } from "@ferry/platform/errors";
 import pg from "pg";
 import { createListener } from "./listener.ts";
+import { showPool } from "./metrics.ts";
 import { toParameters } from "./parameters.ts";
 import { sqlStateOf } from "./sql-state.ts";
-import type { Database, Session, Transaction } from "./types.ts";
+import { beginTransaction, preparedLiteral } from "./transaction.ts";
+import type { OpenTransaction, PreparableDatabase, Session, Transaction } from "./types.ts";
 
 pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
 
@@ -18,14 +20,16 @@ export interface DatabaseOptions {
   connectTimeoutMs?: number;
   /** The longest that a transaction may take, in milliseconds; it bounds the outbox's watermark. Default 5,000. */
   transactionTimeoutMs?: number;
+  /** How long a statement waits for a lock, in milliseconds; then it fails with 55P03. Default: as long as its transaction may take. */
+  lockTimeoutMs?: number;
   /** Shown in pg_stat_activity. */
   name?: string;
 }
 
 const ATTEMPTS = 3;
 const RETRY_CODES = new Set(["40001", "40P01"]);
-/** What PostgreSQL says of a statement behind one that failed. */
-const ABORTED = "25P02";
+/** What PostgreSQL says of a prepared transaction that is not there, or not any more. */
+const UNKNOWN_NAME = "42704";
 /**
  * Every statement of a service goes by an index. The planner would not know it on the day on which the
  * tables are empty, and a named statement keeps the plan of that day until the table is analyzed.
@@ -60,18 +64,20 @@ function run<Row>(
 }
 
 /** Opens a pool on a database. Nothing connects until the first use. */
-export function openDatabase(options: DatabaseOptions): Database {
+export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   const {
     url,
     maxConnections = 8,
     maxWaiting = 1_000,
     connectTimeoutMs = 2_000,
     transactionTimeoutMs = 5_000,
+    lockTimeoutMs,
   } = options;
+  const lockTimeout = lockTimeoutMs === undefined ? "" : `-c lock_timeout=${lockTimeoutMs} `;
   const settings = {
     connectionString: url,
     application_name: options.name ?? "ferry",
-    options: `-c transaction_timeout=${transactionTimeoutMs} -c idle_in_transaction_session_timeout=${transactionTimeoutMs} ${PLANNER}`,
+    options: `-c transaction_timeout=${transactionTimeoutMs} -c idle_in_transaction_session_timeout=${transactionTimeoutMs} ${lockTimeout}${PLANNER}`,
     keepAlive: true,
   };
   const pool = new pg.Pool({
@@ -85,6 +91,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   pool.on("error", () => {}); // An idle connection that breaks is replaced at its next use.
   // One that breaks in use fails its statements: that says enough, and an event that nobody hears ends the process.
   pool.on("connect", (client) => client.on("error", () => {}));
+
+  const hidePool = showPool(settings.application_name, pool);
 
   async function checkOut(): Promise<pg.PoolClient> {
     if (pool.waitingCount >= maxWaiting)
@@ -102,48 +110,30 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
+  const begin = async (): Promise<OpenTransaction> => beginTransaction(await checkOut(), run);
+
   async function attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await checkOut();
-    const committed: (() => void)[] = [];
-    const ended: (() => void)[] = [];
-    let failure: unknown;
-    let decided = false;
-    let over = false;
-    const failed = (error: unknown) => {
-      failure ??= error;
-    };
-    const tx = {
-      // What would be sent behind COMMIT or ROLLBACK would stand for itself, or in the next one's transaction.
-      query: <Row>(text: string, values?: readonly unknown[]): Promise<Row[]> =>
-        decided ? Promise.reject(new Error("the transaction is over")) : run<Row>(client, text, values, failed),
-      afterCommit: (hook: () => void) => void committed.push(hook),
-      // A statement that nobody waited for, because another one failed, may be answered after the end.
-      afterEnd: (hook: () => void) => (over ? hook() : void ended.push(hook)),
-    } as Transaction;
-    let broken: Error | undefined;
+    const open = await begin();
     try {
-      const begun = client.query("BEGIN");
-      begun.catch(() => {}); // Only a lost connection fails it, and that fails what follows too.
-      const result = await work(tx);
-      decided = true;
-      await begun;
-      const { command } = await client.query("COMMIT");
-      // PostgreSQL takes back what had a failed statement, and only says so in passing.
-      if (command !== "COMMIT")
-        throw new Error("a statement of the transaction failed, and nobody heard of it", { cause: failure });
-      for (const hook of committed) hook();
+      const result = await work(open.tx);
+      await open.commit();
       return result;
     } catch (error) {
-      decided = true;
-      await client.query("ROLLBACK").catch((lost: Error) => {
-        broken = lost;
-      });
-      // Of statements that were sent together it is chance whose failure is heard first.
-      throw sqlStateOf(error) === ABORTED ? failure : error;
+      await open.rollback();
+      throw open.explain(error);
+    }
+  }
+
+  async function endPrepared(name: string, end: "commit" | "rollback"): Promise<boolean> {
+    const client = await checkOut();
+    try {
+      await client.query(`${end === "commit" ? "COMMIT" : "ROLLBACK"} PREPARED ${preparedLiteral(name)}`);
+      return true;
+    } catch (error) {
+      if (sqlStateOf(error) === UNKNOWN_NAME) return false;
+      throw error;
     } finally {
-      client.release(broken);
-      over = true;
-      for (const hook of ended) hook();
+      client.release();
     }
   }
 
@@ -176,9 +166,12 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     query,
     transaction,
+    begin,
+    endPrepared,
     session,
     listen: listener.listen,
     async close() {
+      hidePool();
       await listener.close();
       await pool.end();
     },

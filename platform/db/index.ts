@@ -4,5 +4,13 @@ export { createDatabaseIfMissing, type Migrations, migrate } from "./migrate.ts"
 export { type PageCursor, readPageToken, writePageToken } from "./page-token.ts";
 export { textArray } from "./parameters.ts";
 export { sqlStateOf } from "./sql-state.ts";
-export type { Database, Listening, Queryable, Session, Transaction } from "./types.ts";
+export type {
+  Database,
+  Listening,
+  OpenTransaction,
+  PreparableDatabase,
+  Queryable,
+  Session,
+  Transaction,
+} from "./types.ts";
 export { nameUuid, newUuid } from "./uuid.ts";

@@ -39,6 +39,34 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
+/**
+ * An open transaction whose end is the caller's: exactly one of commit, rollback and prepare is called, and
+ * rollback also after one of the other two has failed.
+ */
+export interface OpenTransaction {
+  readonly tx: Transaction;
+  commit(): Promise<void>;
+  /** Never rejects: a connection that is lost takes the transaction back by itself. */
+  rollback(): Promise<void>;
+  /**
+   * Prepares it under a name, 199 characters of [A-Za-z0-9:._-] at most: it outlives the connection and the
+   * server, with its locks, until `endPrepared`. After an error it may be prepared or not.
+   */
+  prepare(name: string): Promise<void>;
+  /** Runs the hooks of a prepared transaction, once it is known what became of it. */
+  settled(isCommitted: boolean): void;
+  /** Of statements that were sent together the one that failed first, whichever was heard. */
+  explain(error: unknown): unknown;
+}
+
+/** A database that can hold transactions prepared, for a commit over several databases: see platform/two-phase. */
+export interface PreparableDatabase extends Database {
+  /** @throws FerryError OVERLOADED, UNAVAILABLE. */
+  begin(): Promise<OpenTransaction>;
+  /** Ends a prepared transaction. @returns false when there is none of that name (any more). */
+  endPrepared(name: string, end: "commit" | "rollback"): Promise<boolean>;
+}
+
 export interface Listening {
   stop(): Promise<void>;
 }
