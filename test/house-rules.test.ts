@@ -89,6 +89,12 @@ const breaking: [what: string, rule: Rule, source: Source, message: RegExp][] = 
     source("services/ledger/store/x.ts", 'import pg from "pg";'),
     /imported only in/,
   ],
+  [
+    "a second importer of prom-client",
+    checkImports,
+    source("platform/rpc/x.ts", 'import { Counter } from "prom-client";'),
+    /imported only in/,
+  ],
   ["a long file", checkFileLength, source("edge/x.ts", lines(301)), /301 lines/],
   [
     "a long function",

@@ -4,6 +4,7 @@ import { handleSet } from "./handle-set.ts";
 import { isMembershipError } from "./kafka-client.ts";
 import { Commits } from "./kafka-commits.ts";
 import { DecodedRecord } from "./kafkajs-fetch.ts";
+import type { ConsumerFigures } from "./metrics.ts";
 import type { OutgoingRecord, ReceivedRecord, SubscribeOptions } from "./types.ts";
 
 export interface SetOptions {
@@ -13,6 +14,7 @@ export interface SetOptions {
   /** Aborted when the subscription stops. */
   stopping: AbortSignal;
   heartbeatMs: number;
+  figures: ConsumerFigures;
   /** Told after each set, and when the handler waits for what it stands on. */
   onMove(pausedBecause: string | undefined): void;
 }
@@ -131,12 +133,14 @@ export class Sets {
     stopping.addEventListener("abort", giveUp, { once: true });
     if (stopping.aborted) giveUp();
     try {
-      const done = await handleSet(this.#nextSet(), {
+      const set = this.#nextSet();
+      const done = await handleSet(set, {
         ...{ group, logger, publish, handle, signal: leaving.signal, onPause: onMove },
       });
       if (done) {
         for (const { payload, records, taken } of this.#waiting)
           if (taken > 0) payload.resolveOffset(String(records[taken - 1]!.offset));
+        this.#count(set.length);
         await this.#commits.resolved(first);
         onMove(undefined);
       }
@@ -145,6 +149,17 @@ export class Sets {
     } finally {
       beats.stop();
       stopping.removeEventListener("abort", giveUp);
+    }
+  }
+
+  #count(messages: number): void {
+    const { figures } = this.#options;
+    figures.sets++;
+    figures.messages += messages;
+    for (const { payload, records, taken } of this.#waiting) {
+      const { topic, partition, highWatermark } = payload.batch;
+      const last = records[taken - 1]?.offset;
+      if (last !== undefined) figures.lag.set(`${topic}:${partition}`, Number(BigInt(highWatermark) - last) - 1);
     }
   }
 

@@ -5,6 +5,7 @@ import { pause } from "./handle-set.ts";
 import { fromKafka } from "./kafka-client.ts";
 import { Sets } from "./kafka-sets.ts";
 import { watch } from "./kafka-watchdog.ts";
+import { ConsumerFigures, showConsumer } from "./metrics.ts";
 import type { Bus, SubscribeOptions, Subscription } from "./types.ts";
 
 export interface KafkaSubscriptionOptions {
@@ -47,6 +48,8 @@ class KafkaSubscription implements Subscription {
   #paused: string | undefined;
   #sets: Sets | undefined;
   #stopped: Promise<void> | undefined;
+  readonly #figures = new ConsumerFigures();
+  #hide = () => {};
 
   constructor(options: KafkaSubscriptionOptions) {
     const { kafka, subscribe, sessionTimeoutMs } = options;
@@ -83,6 +86,7 @@ class KafkaSubscription implements Subscription {
 
   /** A set at hand is finished and committed by itself before kafkajs leaves the group. */
   async #leave(): Promise<void> {
+    this.#hide();
     await this.#sets?.commit();
     await this.#consumer.disconnect();
   }
@@ -102,6 +106,7 @@ class KafkaSubscription implements Subscription {
     });
     on(events.REBALANCING, () => {
       this.#assigned = undefined;
+      this.#figures.lag.clear(); // Another member may have these partitions now.
       void this.#sets?.commit(); // What is handled need not come again to the next owner of its partition.
     });
     on(events.CRASH, ({ payload }) => {
@@ -143,12 +148,14 @@ class KafkaSubscription implements Subscription {
     const sets = new Sets({
       ...{ subscribe, logger, publish: bus.publish, heartbeatMs: this.#heartbeatMs },
       stopping: this.#stopping.signal,
+      figures: this.#figures,
       onMove: (reason) => {
-        this.#paused = reason;
+        this.#paused = this.#figures.paused = reason;
         watchdog.moved();
       },
     });
     this.#sets = sets;
+    this.#hide = showConsumer(subscribe.group, this.#figures);
     await this.#consumer.run({
       ...{ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: CONCURRENT_PARTITIONS },
       eachBatch: (payload) => sets.eachBatch(payload),

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Build } from "@ferry/platform/telemetry";
+import { type Build, metricsContentType, readMetrics } from "@ferry/platform/telemetry";
 
 export interface ProbeOptions {
   port: number;
@@ -10,9 +10,16 @@ export interface ProbeOptions {
   unready(): string[];
 }
 
+interface Answer {
+  status: number;
+  /** Default application/json. */
+  type?: string;
+  body: string;
+}
+
 /** Answers /livez, /readyz, /version and /metrics over plain HTTP, for whoever places and watches the process. */
 export async function startProbes({ port, host, build, unready }: ProbeOptions) {
-  const answers: Record<string, () => { status: number; type?: string; body: string }> = {
+  const answers: Record<string, () => Answer | Promise<Answer>> = {
     "/livez": () => ({ status: 200, body: JSON.stringify({ status: "ok" }) }),
     "/readyz": () => {
       const reasons = unready();
@@ -20,10 +27,10 @@ export async function startProbes({ port, host, build, unready }: ProbeOptions) 
       return { status: reasons.length === 0 ? 200 : 503, body: JSON.stringify({ status, reasons }) };
     },
     "/version": () => ({ status: 200, body: JSON.stringify(build) }),
-    "/metrics": () => ({ status: 200, type: "text/plain; version=0.0.4", body: processMetrics() }),
+    "/metrics": async () => ({ status: 200, type: metricsContentType, body: await readMetrics() }),
   };
-  const server = createServer((request, response) => {
-    const answer = answers[(request.url ?? "").split("?")[0] ?? ""]?.() ?? {
+  const server = createServer(async (request, response) => {
+    const answer = (await answers[(request.url ?? "").split("?")[0] ?? ""]?.()) ?? {
       status: 404,
       body: '{"status":"no such probe"}',
     };
@@ -43,15 +50,4 @@ export async function startProbes({ port, host, build, unready }: ProbeOptions) 
         server.closeAllConnections();
       }),
   };
-}
-
-/** The process's own figures, by the names that Prometheus clients use for them. */
-function processMetrics(): string {
-  const { user, system } = process.cpuUsage();
-  const lines: [name: string, type: string, value: number][] = [
-    ["process_cpu_seconds_total", "counter", (user + system) / 1e6],
-    ["process_resident_memory_bytes", "gauge", process.memoryUsage.rss()],
-    ["process_start_time_seconds", "gauge", Math.round(Date.now() / 1000 - process.uptime())],
-  ];
-  return lines.map(([name, type, value]) => `# TYPE ${name} ${type}\n${name} ${value}\n`).join("");
 }

@@ -5,6 +5,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
 import { Memory, type Parcel } from "./memory.ts";
 import { type Batch, newBatch, toStored } from "./message.ts";
+import { showOutbox } from "./metrics.ts";
 import { Relay } from "./relay.ts";
 import { CHANNEL, deleteOld, insertRow, listen, notify, readMark, tryLock } from "./store.ts";
 import type { Outbox, OutboxStats, OutgoingMessage } from "./types.ts";
@@ -198,13 +199,20 @@ class PostgresOutbox implements Outbox, Component {
  */
 export function createOutbox(options: OutboxOptions): Outbox & Required<Component> & { stats(): OutboxStats } {
   const outbox = new PostgresOutbox(options);
+  let hide = () => {};
   return {
     name: outbox.name,
     add: (tx, messages) => outbox.add(tx, messages),
     acknowledgedBelow: () => outbox.acknowledgedBelow(),
     stats: () => outbox.stats(),
-    start: () => outbox.start(),
-    stop: () => outbox.stop(),
+    start() {
+      hide = showOutbox(options.source, () => outbox.stats());
+      return outbox.start();
+    },
+    stop() {
+      hide();
+      return outbox.stop();
+    },
     unready: () => outbox.unready(),
   };
 }

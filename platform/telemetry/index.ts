@@ -9,3 +9,16 @@ export {
   type WorkContext,
 } from "./context.ts";
 export { createLogger, type Fields, type Logger, type LoggerOptions, silentLogger } from "./logger.ts";
+export {
+  counter,
+  type Distribution,
+  gauge,
+  histogram,
+  knownMetrics,
+  type Labels,
+  type MetricInfo,
+  metricsContentType,
+  readMetrics,
+  type Sample,
+  type SampledMetric,
+} from "./metrics.ts";

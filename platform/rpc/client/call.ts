@@ -39,6 +39,7 @@ export abstract class ClientCall {
   private hasBody = false;
   private session!: ClientHttp2Session;
   private timer: NodeJS.Timeout | undefined;
+  private readonly begunMs = performance.now();
 
   constructor(out: Outgoing) {
     this.out = out;
@@ -129,6 +130,7 @@ export abstract class ClientCall {
     this.over = true;
     clearTimeout(this.timer);
     this.out.signal?.removeEventListener("abort", this.onAbort);
+    this.out.method.figures.count(failure === undefined ? "OK" : failure.reason, this.begunMs);
     this.onEnd(failure);
   }
 }

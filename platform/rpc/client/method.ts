@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { FerryError } from "@ferry/platform/errors";
+import { type CallFigures, calledFigures } from "../metrics.ts";
 import { getPolicy, type Policy, pathOf, readWaitMs } from "../policy.ts";
 import { currentDeadlineAtMs } from "../work.ts";
 
@@ -8,6 +9,7 @@ export interface CalledMethod {
   desc: DescMethod;
   path: string;
   policy: Policy;
+  figures: CallFigures;
 }
 
 /** What is kept of a caller's time for its own work after the call, in milliseconds. */
@@ -19,7 +21,8 @@ const known = new WeakMap<DescMethod, CalledMethod>();
 export function calledMethod(desc: DescMethod): CalledMethod {
   let method = known.get(desc);
   if (method === undefined) {
-    method = { desc, path: pathOf(desc), policy: getPolicy(desc) };
+    const path = pathOf(desc);
+    method = { desc, path, policy: getPolicy(desc), figures: calledFigures(path) };
     known.set(desc, method);
   }
   return method;

@@ -32,6 +32,7 @@ export class DrivenCall implements CallListener {
   private readonly method: ServedMethod;
   private readonly server: ServerState;
   private readonly startedAtMs = Date.now();
+  private readonly begunMs = performance.now();
   private context: CallContext | undefined;
   private work: CallWork = {};
   private timer: NodeJS.Timeout | undefined;
@@ -233,9 +234,10 @@ export class DrivenCall implements CallListener {
     clearTimeout(this.timer);
     this.server.endless.delete(this);
     this.context?.abort(error);
+    const code = error === undefined ? "OK" : error.reason;
+    this.method.figures.count(code, this.begunMs);
     const { traceparent } = this.work;
     if (!isSampled(traceparent)) return;
-    const code = error === undefined ? "OK" : error.reason;
     this.server.logger.hop("grpc", this.method.path, this.startedAtMs, { code, traceparent });
   }
 

@@ -2,6 +2,7 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Interceptor, MethodImplSpec, StreamRequest, UnaryRequest } from "@connectrpc/connect";
 import { create, decode, encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
+import { type CallFigures, servedFigures } from "../metrics.ts";
 import { getPolicy, type Policy, pathOf } from "../policy.ts";
 import { compileRules } from "../validation.ts";
 import type { CallContext } from "./call-context.ts";
@@ -11,6 +12,7 @@ export interface ServedMethod {
   spec: MethodImplSpec;
   path: string;
   policy: Policy;
+  figures: CallFigures;
   streamsIn: boolean;
   streamsOut: boolean;
   /** @throws FerryError INVALID_REQUEST: not protobuf, or it breaks the rules of the contract. */
@@ -42,6 +44,7 @@ export function serveMethod(
     spec,
     path: pathOf(method),
     policy: getPolicy(method),
+    figures: servedFigures(pathOf(method)),
     streamsIn: spec.kind === "client_streaming" || spec.kind === "bidi_streaming",
     streamsOut: spec.kind === "server_streaming" || spec.kind === "bidi_streaming",
     decode(bytes) {
