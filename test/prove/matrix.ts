@@ -1,0 +1,44 @@
+// The crash-point matrix as a process of its own: `node test/prove/matrix.ts --json FILE`.
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { type MatrixReport, runMatrix } from "./matrix/run.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    seed: { type: "string", default: "1" },
+    rounds: { type: "string", default: "20" },
+    minutes: { type: "string", default: "30" },
+    hot: { type: "string", default: "8" },
+    cold: { type: "string", default: "1000" },
+    callers: { type: "string", default: "64" },
+    rate: { type: "string", default: "60" },
+    lanes: { type: "string", default: "3" },
+    record: { type: "string", default: "15" },
+  },
+});
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+
+function save(report: MatrixReport): void {
+  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(report, undefined, 1));
+}
+
+const report = await runMatrix({
+  seed: Number(values.seed),
+  rounds: Number(values.rounds),
+  minutes: Number(values.minutes),
+  hot: Number(values.hot),
+  cold: Number(values.cold),
+  callers: Number(values.callers),
+  ratePerSecond: Number(values.rate),
+  lanes: Number(values.lanes),
+  recordSeconds: Number(values.record),
+  signal: stopping.signal,
+  say: (line) => console.log(line),
+  progress: save,
+});
+save(report);
+const breaches = report.windows.flatMap(({ findings }) => findings);
+process.exit(breaches.length === 0 && report.windows.length > 0 && !stopping.signal.aborted ? 0 : 1);

@@ -1,0 +1,113 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { EdgeCaller, type Reply } from "../../support/client.ts";
+import type { Random } from "../random.ts";
+import type { Entry, Journal } from "./journal.ts";
+import { type Account, type Accounts, type Operation, topUp } from "./operations.ts";
+
+const MEMBERS = 40;
+const SET_UP_AT_ONCE = 16;
+const HOT_FUNDS = "1000000000";
+const COLD_FUNDS = "1000000";
+/** A client that got no answer for so long stops asking; its operation is looked at with the rest at the end. */
+const PATIENCE_MS = 90_000;
+/** What may succeed later: also 404, while accounts are looked for in a service that restarts, is not among them. */
+const AGAIN = new Set([409, 429, 500, 502, 503, 504]);
+
+export interface ClientsOptions {
+  edgeUrl: string;
+  journal: Journal;
+  random: Random;
+}
+
+/** The people who use the platform: they sign up, hold accounts, and send what is asked of them again until it is answered. */
+export class Clients {
+  readonly edge: EdgeCaller;
+  accounts: Accounts = { hot: [], cold: [] };
+  readonly #journal: Journal;
+  readonly #random: Random;
+  readonly #members: { email: string; token: string }[] = [];
+
+  constructor({ edgeUrl, journal, random }: ClientsOptions) {
+    this.edge = new EdgeCaller(edgeUrl);
+    this.#journal = journal;
+    this.#random = random;
+  }
+
+  /** Signs members up, opens their accounts and funds them by top-ups. */
+  async setUp(hot: number, cold: number): Promise<void> {
+    const signUps = Array.from({ length: Math.min(MEMBERS, hot + cold) }, (_, index) => index);
+    await atOnce(signUps, async (index) => {
+      const { email, token } = await this.edge.signUp();
+      this.#members[index] = { email, token };
+    });
+    const open = async (index: number): Promise<Account> => {
+      const member = index % this.#members.length;
+      return { member, id: await this.edge.openAccount(this.#members[member]!.token) };
+    };
+    const numbers = Array.from({ length: hot + cold }, (_, index) => index);
+    const all = await atOnce(numbers, open);
+    this.accounts = { hot: all.slice(0, hot), cold: all.slice(hot) };
+    await atOnce(all, (account, index) => this.carryOut(topUp(account, index < hot ? HOT_FUNDS : COLD_FUNDS), 20));
+  }
+
+  /** New tokens for all: those at hand live for ten minutes. */
+  async logInAgain(): Promise<void> {
+    await atOnce(this.#members, async (member) => {
+      member.token = await this.edge.logIn(member.email);
+    });
+  }
+
+  /**
+   * Asks for an operation until it is answered.
+   *
+   * @returns the answer: recorded or refused for good; undefined when there was none.
+   */
+  async carryOut(operation: Operation, waitSeconds: number): Promise<Reply | undefined> {
+    const entry = await this.#journal.intend(operation);
+    const reply = await this.ask(entry, waitSeconds);
+    if (reply === undefined) return undefined;
+    const { data } = reply.body;
+    const id = data?.transfer?.id ?? data?.topUp?.id;
+    if (reply.status < 300 && typeof id === "string") this.#journal.promised(entry, id);
+    else entry.refused = `${reply.status} ${JSON.stringify(reply.body)}`;
+    return reply;
+  }
+
+  /** Sends an operation, again with the same key as long as that may help. */
+  async ask(entry: Entry, waitSeconds: number): Promise<Reply | undefined> {
+    const { key, member, path, body } = entry.operation;
+    const who = this.#members[member]!;
+    const prefer: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
+    for (const until = Date.now() + PATIENCE_MS; Date.now() < until; ) {
+      entry.sent++;
+      const options = { token: who.token, headers: { "idempotency-key": key, ...prefer }, body };
+      const reply = await this.edge.call("POST", path, options).catch(() => undefined);
+      if (reply?.status === 401) await this.#renew(who);
+      else if (reply !== undefined && !AGAIN.has(reply.status)) return reply;
+      await pause(50 + this.#random.below(200));
+    }
+    return undefined;
+  }
+
+  async #renew(who: { email: string; token: string }): Promise<void> {
+    who.token = await this.edge.logIn(who.email).catch(() => who.token);
+  }
+}
+
+/** Works on all items, some at once, and keeps their order. */
+export async function atOnce<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R>,
+  limit = SET_UP_AT_ONCE,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!, index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}

@@ -1,0 +1,67 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Random } from "../random.ts";
+import type { Clients } from "./clients.ts";
+import { Newcomers } from "./newcomers.ts";
+import { nextOperation, silentPayment } from "./operations.ts";
+
+/** Payments to the silent bank take half a minute to be parked: some at the beginning are enough. */
+const SILENT_PAYMENTS = 3;
+const LONGEST_WAIT_SECONDS = 3;
+
+export interface LoadOptions {
+  clients: Clients;
+  random: Random;
+  callers: number;
+  /** Operations that all callers together begin in a second, when they are answered in time. */
+  ratePerSecond: number;
+}
+
+/** So many callers, each with one operation at a time, until it is stopped. */
+export class Load {
+  /** Operations that were recorded. */
+  recorded = 0;
+  /** Operations that were refused, by why. */
+  readonly refusals = new Map<string, number>();
+  unanswered = 0;
+  readonly #running: Promise<unknown>;
+  readonly #stopping = new AbortController();
+  readonly #options: LoadOptions;
+  readonly #newcomers: Newcomers;
+  #silent = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#newcomers = new Newcomers(options.clients.edge);
+    this.#running = Promise.all(Array.from({ length: options.callers }, () => this.#caller()));
+  }
+
+  /** Begins no more operations, and waits until those under way are answered. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([this.#running, this.#newcomers.stop()]);
+  }
+
+  async #caller(): Promise<void> {
+    const { clients, random, callers, ratePerSecond } = this.#options;
+    const everyMs = (callers / ratePerSecond) * 1_000;
+    await this.#pause(random.below(everyMs));
+    while (!this.#stopping.signal.aborted) {
+      const startedAt = Date.now();
+      const silent = this.#silent < SILENT_PAYMENTS;
+      if (silent) this.#silent++;
+      const operation = silent ? silentPayment(clients.accounts, random) : nextOperation(clients.accounts, random);
+      const reply = await clients.carryOut(operation, random.below(LONGEST_WAIT_SECONDS));
+      if (reply === undefined) this.unanswered++;
+      else if (reply.status < 300) this.recorded++;
+      else {
+        const why = `${reply.status} ${reply.body.error?.code}`;
+        this.refusals.set(why, (this.refusals.get(why) ?? 0) + 1);
+      }
+      await this.#pause(everyMs * (0.5 + random.next()) - (Date.now() - startedAt));
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await pause(Math.max(1, ms), undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}

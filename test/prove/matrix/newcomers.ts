@@ -1,0 +1,51 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import type { EdgeCaller, Reply } from "../../support/client.ts";
+
+const PASSWORD = "correct horse battery";
+const EVERY_MS = 500;
+const AGAIN_MS = 100;
+
+/** People who sign up, log in and open an account, one after another: they pass the points that payments do not. */
+export class Newcomers {
+  /** Who came through to an account. */
+  arrived = 0;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #edge: EdgeCaller;
+
+  constructor(edge: EdgeCaller) {
+    this.#edge = edge;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const login = { email: `${randomUUID()}@example.com`, password: PASSWORD };
+      await this.#ask("/v1/members", { ...login, displayName: "Newcomer" });
+      const session = await this.#ask("/v1/sessions", login);
+      const account = await this.#ask("/v1/accounts", { currency: "EUR" }, session?.body.data?.accessToken);
+      if (account?.status === 201) this.arrived++;
+      await this.#pause(EVERY_MS);
+    }
+  }
+
+  /** Asks until there is an answer; one who signed up unheard is told that the email is taken, and goes on. */
+  async #ask(path: string, body: object, token?: string): Promise<Reply | undefined> {
+    while (!this.#stopping.signal.aborted) {
+      const reply = await this.#edge.call("POST", path, { body, token }).catch(() => undefined);
+      if (reply !== undefined && reply.status < 500 && reply.status !== 429) return reply;
+      await this.#pause(AGAIN_MS);
+    }
+    return undefined;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,181 @@
+import { join } from "node:path";
+import { openSources } from "../../books/sources.ts";
+import { FailpointControl } from "../../support/failpoints/control.ts";
+import { Platform, waitFor } from "../../support/platform.ts";
+import { createRandom, type Random } from "../random.ts";
+import { Clients } from "./clients.ts";
+import { Journal } from "./journal.ts";
+import { isReady, Killer, type Point } from "./killer.ts";
+import { Load } from "./load.ts";
+import { comeToRest } from "./rest.ts";
+import { verify } from "./verify.ts";
+
+export interface MatrixOptions {
+  seed: number;
+  /** Kills at each point at most. */
+  rounds: number;
+  /** A run that would go on for longer ends with the round at hand. */
+  minutes: number;
+  hot: number;
+  cold: number;
+  callers: number;
+  ratePerSecond: number;
+  /** Processes that may be down at once. */
+  lanes: number;
+  /** Seconds of load in which points are discovered. */
+  recordSeconds: number;
+  signal: AbortSignal;
+  say(line: string): void;
+  /** Hears of the state after each window. */
+  progress(report: MatrixReport): void;
+}
+
+export interface Window {
+  seconds: number;
+  kills: number;
+  /** Operations that were recorded while processes were killed. */
+  operations: number;
+  refusals: Record<string, number>;
+  /** From the last kill until everything had ended, in milliseconds. */
+  restMs: number;
+  /** What did not hold; empty when all did. */
+  findings: string[];
+  figures: Record<string, number>;
+}
+
+export interface MatrixReport {
+  seed: number;
+  points: Point[];
+  windows: Window[];
+}
+
+/** A window proves something only when so much was done in it. */
+export const LEAST_OPERATIONS = 500;
+const REST_MS = 60_000;
+const READY_MS = 30_000;
+
+/** One platform under kills, with its clients. */
+class Matrix {
+  readonly report: MatrixReport;
+  readonly #options: MatrixOptions;
+  readonly #platform: Platform;
+  readonly #control: FailpointControl;
+  readonly #clients: Clients;
+  readonly #journal: Journal;
+  readonly #random: Random;
+
+  constructor(
+    options: MatrixOptions,
+    parts: { platform: Platform; control: FailpointControl; clients: Clients; journal: Journal; random: Random },
+  ) {
+    this.#options = options;
+    this.#platform = parts.platform;
+    this.#control = parts.control;
+    this.#clients = parts.clients;
+    this.#journal = parts.journal;
+    this.#random = parts.random;
+    this.report = { seed: options.seed, points: [], windows: [] };
+  }
+
+  /** Finds the points that processes pass under load, a restart of each included. */
+  async discover(): Promise<void> {
+    const { recordSeconds, say } = this.#options;
+    const load = this.#load();
+    const until = Date.now() + recordSeconds * 1_000;
+    await waitFor("", () => Date.now() > until, recordSeconds * 2_000);
+    await load.stop();
+    for (const [process, passed] of this.#control.points)
+      for (const point of [...passed].sort())
+        this.report.points.push({ process, point, kills: 0, missed: 0, atStart: false });
+    say(`${this.report.points.length} points in ${this.#control.points.size} processes`);
+  }
+
+  /** Kills at each point once under load, then waits for rest and checks. */
+  async window(points: readonly Point[], endAt: number): Promise<Window> {
+    const { lanes, say } = this.#options;
+    await this.#clients.logInAgain();
+    const before = points.map(({ kills }) => kills);
+    const startedAt = Date.now();
+    const load = this.#load();
+    let kills = 0;
+    const killer = new Killer({
+      ...{ platform: this.#platform, control: this.#control, random: this.#random, lanes },
+      killed: ({ process, point }) => {
+        kills++;
+        if (kills % 20 === 0) say(`  ${kills} kills, ${load.recorded} operations; the last: ${process}, ${point}`);
+      },
+    });
+    const findings: string[] = [];
+    const timer = AbortSignal.timeout(Math.max(1, endAt - Date.now()));
+    await killer
+      .killAtEach(points, AbortSignal.any([timer, this.#options.signal]))
+      .catch((error: Error) => findings.push(error.message));
+    this.#control.disarmAll();
+    await waitFor("", () => load.recorded >= LEAST_OPERATIONS, READY_MS).catch(() => {});
+    const stoppedAt = Date.now();
+    await load.stop();
+    const checked = await this.#check(load);
+    findings.push(...checked.findings);
+    if (load.recorded < LEAST_OPERATIONS) findings.push(`only ${load.recorded} operations: the window proves nothing`);
+    if (kills === 0) findings.push("nothing was killed: the window proves nothing");
+    if (findings.length > 0) for (const [index, point] of points.entries()) point.kills = before[index]!; // They do not count.
+    const refusals = Object.fromEntries(load.refusals);
+    const seconds = Math.round((stoppedAt - startedAt) / 1_000);
+    return { ...checked, seconds, kills, operations: load.recorded, refusals, findings };
+  }
+
+  #load(): Load {
+    const { callers, ratePerSecond } = this.#options;
+    return new Load({ clients: this.#clients, random: this.#random.fork("load"), callers, ratePerSecond });
+  }
+
+  async #check(load: Load): Promise<Pick<Window, "findings" | "figures" | "restMs">> {
+    const findings: string[] = [];
+    for (const process of this.#control.points.keys())
+      await waitFor(`${process} to be ready`, () => isReady(this.#platform, process), READY_MS).catch((error: Error) =>
+        findings.push(error.message),
+      );
+    const sources = openSources({ databaseUrl: this.#platform.databaseUrl, bankUrl: this.#platform.bankControl });
+    try {
+      const rest = await comeToRest(this.#platform, sources, REST_MS);
+      findings.push(...rest.open.map((what) => `not at rest after ${REST_MS / 1_000} s: ${what}`));
+      if (load.unanswered > 0) findings.push(`${load.unanswered} requests were never answered`);
+      const verified = await verify(this.#clients, this.#journal, sources, this.#random);
+      return { findings: [...findings, ...verified.findings], figures: verified.figures, restMs: rest.ms };
+    } finally {
+      await sources.close();
+    }
+  }
+}
+
+/** Runs the matrix on a platform of its own. @returns the report; windows tell what did not hold. */
+export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
+  const { seed, rounds, minutes, hot, cold, signal, say, progress } = options;
+  const random = createRandom(seed);
+  const control = await FailpointControl.open();
+  let platform: Platform | undefined;
+  try {
+    platform = await Platform.start({ environment: control.environment });
+    const journal = new Journal(join(control.directory, "journal.jsonl"));
+    const clients = new Clients({ edgeUrl: platform.edge, journal, random: random.fork("clients") });
+    await clients.setUp(hot, cold);
+    say(`platform up, ${hot} hot and ${cold} cold accounts funded`);
+    const matrix = new Matrix(options, { platform, control, clients, journal, random });
+    await matrix.discover();
+    const endAt = Date.now() + minutes * 60_000;
+    for (let round = 1; round <= rounds && Date.now() < endAt && !signal.aborted; round++) {
+      const window = await matrix.window(matrix.report.points, endAt);
+      matrix.report.windows.push(window);
+      progress(matrix.report);
+      const state = window.findings.length === 0 ? "holds" : `BREACH: ${window.findings.join("; ")}`;
+      say(
+        `round ${round}: ${window.kills} kills, ${window.operations} operations in ${window.seconds} s, at rest after ${Math.round(window.restMs / 1_000)} s: ${state}`,
+      );
+    }
+    await journal.close();
+    return matrix.report;
+  } finally {
+    await platform?.stop();
+    control.close();
+  }
+}

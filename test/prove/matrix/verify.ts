@@ -1,0 +1,106 @@
+// What must hold once the platform is at rest: the books, and the clients' own record of what they were promised.
+import { checkBooks } from "../../books/check.ts";
+import type { BooksSources } from "../../books/sources.ts";
+import type { Random } from "../random.ts";
+import { atOnce, type Clients } from "./clients.ts";
+import type { Entry, Journal } from "./journal.ts";
+
+/** Replays for each look: all that were sent more than once, up to this, and others by chance. */
+const MAX_REPLAYS = 300;
+const REPLAYS_AT_ONCE = 16;
+const MAX_EXAMPLES = 3;
+
+export interface Verified {
+  findings: string[];
+  figures: Record<string, number>;
+}
+
+interface Row {
+  id: string;
+  state: string;
+}
+
+function finding(what: string, all: readonly string[]): string[] {
+  return all.length === 0 ? [] : [`${what}: ${all.length}, as ${all.slice(0, MAX_EXAMPLES).join(", ")}`];
+}
+
+/** I2: what was promised is there exactly once, and what is there was asked for. */
+function checkPromises(entries: readonly Entry[], rows: ReadonlyMap<string, string>): string[] {
+  const promised = entries.filter(({ id }) => id !== undefined);
+  const ids = new Map(promised.map((entry) => [entry.id!, entry]));
+  const unanswered = entries.filter(({ id, refused }) => id === undefined && refused === undefined);
+  const unexplained = [...rows.keys()].filter((id) => !ids.has(id));
+  const wrong = promised.filter(({ id, operation }) => operation.mustFail && rows.get(id!) === "COMPLETED");
+  return [
+    ...finding(
+      "promised and not there",
+      promised.filter(({ id }) => !rows.has(id!)).map(({ id }) => id!),
+    ),
+    ...(ids.size === promised.length ? [] : [`two keys were answered with one id: ${promised.length - ids.size}`]),
+    ...(unexplained.length <= unanswered.length ? [] : finding("there and never asked for", unexplained)),
+    ...finding(
+      "refused for good",
+      entries.flatMap(({ refused }) => (refused === undefined ? [] : [refused])),
+    ),
+    ...finding(
+      "completed although the bank refuses it",
+      wrong.map(({ id, operation }) => `${id} (${operation.kind})`),
+    ),
+  ];
+}
+
+/** I3: the same key and body gets the same answer, as a replay, and nothing new comes of it. */
+async function checkReplays(
+  clients: Clients,
+  entries: readonly Entry[],
+  rows: ReadonlyMap<string, string>,
+  random: Random,
+) {
+  const again = entries.filter(({ id, sent }) => id !== undefined && sent > 1);
+  const chosen = [
+    ...random.shuffled(again).slice(0, MAX_REPLAYS),
+    ...random.shuffled(entries).slice(0, MAX_REPLAYS / 3),
+  ];
+  const wrong = await atOnce(
+    chosen.filter(({ id }) => id !== undefined),
+    async (entry) => {
+      const reply = await clients.ask(entry, 0);
+      const { transfer, topUp } = reply?.body.data ?? {};
+      const { id, state } = transfer ?? topUp ?? {};
+      const replayed = reply?.status === 200 && reply.headers.get("idempotency-replayed") === "true";
+      const same = id === entry.id && String(state).replace(/^[A-Z_]+_STATE_/, "") === rows.get(id);
+      return replayed && same ? [] : [`${entry.id}: ${reply?.status} ${id} ${state}`];
+    },
+    REPLAYS_AT_ONCE,
+  );
+  return { replays: chosen.length, findings: finding("a replay was answered otherwise", wrong.flat()) };
+}
+
+async function readRows(sources: BooksSources): Promise<Map<string, string>> {
+  const transfers = await sources.query<Row>("transfer", "SELECT id, state FROM transfer");
+  const topUps = await sources.query<Row>("payment", "SELECT id, state FROM top_up");
+  return new Map([...transfers, ...topUps].map(({ id, state }) => [id, state]));
+}
+
+/** Checks a platform that has come to rest: I1, I4 and I6 by the books, I2 and I3 by what clients remember. */
+export async function verify(
+  clients: Clients,
+  journal: Journal,
+  sources: BooksSources,
+  random: Random,
+): Promise<Verified> {
+  const entries = [...journal.entries.values()];
+  const rows = await readRows(sources);
+  const replayed = await checkReplays(clients, entries, rows, random);
+  const after = await readRows(sources);
+  const books = await checkBooks(sources);
+  return {
+    findings: [
+      ...books.findings,
+      ...checkPromises(entries, after),
+      ...replayed.findings,
+      ...(after.size === rows.size ? [] : [`replays recorded ${after.size - rows.size} more`]),
+    ],
+    figures: { ...books.figures, replays: replayed.replays },
+  };
+}

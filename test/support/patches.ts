@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+
+/** A change of one module's text while it is loaded; the file stays as it is. */
+export interface Patch {
+  /** From the repository's root, as "platform/db/database.ts". */
+  module: string;
+  /** Must be there exactly once. */
+  find: string;
+  replace: string;
+  /** Added at the module's end. */
+  append?: string;
+}
+
+/** @throws Error when what is to be replaced is not there exactly once: a patch that does nothing would prove nothing. */
+export function patched(text: string, { module, find, replace, append = "" }: Patch): string {
+  const count = text.split(find).length - 1;
+  if (count !== 1) throw new Error(`${module} has ${JSON.stringify(find)} ${count} times, not once: mend the patch`);
+  return `${text.replace(find, () => replace)}\n${append}`;
+}
+
+/** Looks whether patches still fit their modules, without loading any. @throws Error as `patched` does. */
+export function expectPatchesFit(patches: readonly Patch[]): void {
+  for (const patch of patches) patched(readFileSync(join(REPOSITORY, patch.module), "utf8"), patch);
+}
+
+/** From here on the named modules of this process are loaded with their patches. */
+export function applyPatches(patches: readonly Patch[]): void {
+  const byUrl = Map.groupBy(patches, ({ module }) => pathToFileURL(join(REPOSITORY, module)).href);
+  registerHooks({
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      const own = byUrl.get(url);
+      if (own === undefined) return loaded;
+      return { ...loaded, source: own.reduce(patched, String(loaded.source)) };
+    },
+  });
+}
