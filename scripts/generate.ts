@@ -1,15 +1,27 @@
 // `npm run generate`: makes gen/ anew from proto/ and third_party/. With --check it writes to a
 // folder of its own instead, and fails when gen/ is not what the contracts give.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 
 function buf(out: string): void {
   const run = spawnSync("buf", ["generate", "--output", out], { cwd: root, stdio: "inherit" });
-  if (run.status !== 0) process.exit(run.status ?? 1);
+  if (run.status !== 0) {
+    rmSync(out, { recursive: true, force: true });
+    process.exit(run.status ?? 1);
+  }
 }
 
 function filesOf(folder: string): string[] {
@@ -32,19 +44,25 @@ function differences(left: string, right: string): string[] {
 }
 
 const gen = join(root, "gen");
-if (process.argv.includes("--check")) {
-  const scratch = mkdtempSync(join(tmpdir(), "ferry-gen-"));
-  try {
-    buf(scratch);
-    const drift = differences(gen, join(scratch, "gen"));
-    if (drift.length > 0) {
-      console.error(`gen/ is not what the contracts give; run "npm run generate":\n  ${drift.join("\n  ")}`);
-      process.exitCode = 1;
-    }
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
+const scratch = mkdtempSync(join(tmpdir(), "ferry-gen-"));
+const fresh = join(scratch, "gen");
+try {
+  buf(scratch);
+  const drift = differences(gen, fresh);
+  if (!process.argv.includes("--check")) for (const name of drift) write(name);
+  else if (drift.length > 0) {
+    console.error(`gen/ is not what the contracts give; run "npm run generate":\n  ${drift.join("\n  ")}`);
+    process.exitCode = 1;
   }
-} else {
-  for (const name of readdirSync(gen)) if (name !== "package.json") rmSync(join(gen, name), { recursive: true });
-  buf(root);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** Only what has changed is touched: whoever runs from this tree meanwhile finds every file. */
+function write(name: string): void {
+  const [from, to] = [join(fresh, name), join(gen, name)];
+  if (!existsSync(from)) return rmSync(to);
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, `${to}.new`);
+  renameSync(`${to}.new`, to);
 }
