@@ -2,8 +2,10 @@ import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
+import { WebhookService } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
 import { PaymentService } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
+import { TransferBatchService } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { toFerryError } from "@ferry/platform/rpc";
 
@@ -15,7 +17,9 @@ export const exposedServices: readonly { service: DescService; backend: string }
   { service: MemberService, backend: "member" },
   { service: LedgerService, backend: "ledger" },
   { service: TransferService, backend: "transfer" },
+  { service: TransferBatchService, backend: "transfer" },
   { service: PaymentService, backend: "payment" },
+  { service: WebhookService, backend: "notify" },
   // Every owner of sagas offers its own; over REST an operator reaches those of transfers.
   { service: ParkedSagaService, backend: "transfer" },
 ];

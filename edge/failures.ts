@@ -16,8 +16,10 @@ const FRAMEWORK: Readonly<Record<string, () => FerryError>> = {
   ECONNRESET: () => new FerryError("CANCELED", "the client went away"),
 };
 
-export function unsupportedMediaType(): FerryError {
-  return new FerryError("MEDIA_TYPE_UNSUPPORTED", "the body must be application/json in UTF-8, not compressed");
+/** @param others What the route takes beside JSON. */
+export function unsupportedMediaType(others: readonly string[] = []): FerryError {
+  const types = ["application/json", ...others].join(" or ");
+  return new FerryError("MEDIA_TYPE_UNSUPPORTED", `the body must be ${types} in UTF-8, not compressed`);
 }
 
 /** Makes whatever is thrown while a request is served one error of the catalogue. */

@@ -3,6 +3,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { authorize } from "./access.ts";
+import { checkContentLength } from "./body-limit.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { methodNotAllowed, unsupportedMediaType } from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
@@ -11,6 +12,7 @@ import type { InFlight } from "./in-flight.ts";
 import { PLAIN_PATHS } from "./plain-routes.ts";
 import { waitSecondsOf } from "./prefer.ts";
 import type { ChargeRate } from "./rate-limits.ts";
+import { readerFor } from "./raw-bodies.ts";
 import type { EdgeMatch, EdgePlan, EdgeRoutes } from "./routes.ts";
 
 export interface RestOptions {
@@ -19,9 +21,9 @@ export interface RestOptions {
   authority: AuthorityState;
   inFlight: InFlight;
   charge: ChargeRate;
+  /** The largest body where the contract says nothing, in bytes. */
+  maxBodyBytes: number;
 }
-
-const JSON_CONTENT = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /** The target of a request in its two parts; the query without its question mark. */
 export function splitTarget(url: string): { path: string; query: string } {
@@ -39,7 +41,8 @@ export function allowHeader(allowed: readonly string[]): string[] {
  * All that happens before a body is read: what is refused here costs no more than its headers.
  * @throws FerryError.
  */
-export function createAdmission({ routes, authenticator, authority, inFlight, charge }: RestOptions) {
+export function createAdmission(options: RestOptions) {
+  const { routes, authenticator, authority, inFlight, charge, maxBodyBytes } = options;
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { facts } = request;
     facts.abort = inFlight.enter(reply.raw);
@@ -66,6 +69,7 @@ export function createAdmission({ routes, authenticator, authority, inFlight, ch
       authorize(plan.policy, facts.principal, authenticator);
     }
     checkBodyHeaders(request, plan);
+    checkContentLength(request, reply, plan, maxBodyBytes);
     if (plan.policy.keyRequired)
       facts.idempotencyKey = idempotencyKey(headerValues(request.raw.rawHeaders, "idempotency-key"));
   };
@@ -82,10 +86,11 @@ function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (Fe
 }
 
 /** What a body's headers say must fit before any of it is read. */
-function checkBodyHeaders({ headers }: FastifyRequest, { route }: EdgePlan): void {
+function checkBodyHeaders({ headers }: FastifyRequest, plan: EdgePlan): void {
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  if (hasBody && !route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
-  if (hasBody && !JSON_CONTENT.test(headers["content-type"] ?? "")) throw unsupportedMediaType();
+  if (hasBody && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
+  if (hasBody && readerFor(plan, headers["content-type"]) === undefined)
+    throw unsupportedMediaType([...plan.rawBodies.keys()]);
   const encoding = headers["content-encoding"] ?? "identity";
   if (hasBody && encoding.toLowerCase() !== "identity") throw unsupportedMediaType();
 }
@@ -112,7 +117,9 @@ async function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeM
   const { plan, segments } = match;
   const { route, policy, backend, status, checkRules, write } = plan;
   const { query } = splitTarget(request.raw.url ?? "");
-  const message = route.readRequest({ segments, query, body: request.body as Buffer | undefined });
+  const body = request.body as Buffer | undefined;
+  const readRequest = readerFor(plan, request.headers["content-type"]) ?? route.readRequest;
+  const message = readRequest({ segments, query, body });
   checkRules(message);
 
   const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(policy.maxWaitMs / 1_000));

@@ -3,6 +3,7 @@ import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/o
 import { getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "./backends.ts";
 import { exposedServices } from "./backends.ts";
+import { compileRawBodies, type RawBodies } from "./raw-bodies.ts";
 import { compileStatus, type StatusPlan } from "./response-status.ts";
 import { compileRules } from "./rules.ts";
 import {
@@ -23,6 +24,10 @@ export interface EdgePlan {
   backend: Backend;
   policy: Policy;
   rateClass: RateClassName;
+  /** Bodies of other content types than JSON. */
+  rawBodies: RawBodies;
+  /** The largest body that its contract allows, in bytes; 0: what the edge allows for all. */
+  maxBodyBytes: number;
   status: StatusPlan;
   /** @throws FerryError INVALID_REQUEST. */
   checkRules: ReturnType<typeof compileRules>;
@@ -84,5 +89,8 @@ function compilePlan(route: OfferedRoute, backend: Backend | undefined): EdgePla
   const status = compileStatus(rpc.output, option.responseStatus);
   const only = rpc.output.fields.find(({ name }) => name === route.responseField);
   const write = messageWriter(rpc.output, status.replayedField, only);
-  return { route, backend, policy, rateClass, status, checkRules: compileRules(rpc.input), write };
+  const { maxBodyBytes } = option;
+  const rawBodies = compileRawBodies(route);
+  const checkRules = compileRules(rpc.input);
+  return { route, backend, policy, rateClass, rawBodies, maxBodyBytes, status, checkRules, write };
 }

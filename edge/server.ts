@@ -8,6 +8,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import { type Build, isSampled, type Logger } from "@ferry/platform/telemetry";
 import { type FastifyInstance, fastify } from "fastify";
 import type { Backend } from "./backends.ts";
+import { largestBody, limitChunkedBodies } from "./body-limit.ts";
 import type { EdgeLimits } from "./config.ts";
 import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
@@ -95,7 +96,9 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   await addCors(app, options.corsOrigins);
   const charge = await createRateLimits(app, limits);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
-  addRestRoutes(app, routes, createAdmission({ routes, authenticator, authority, inFlight, charge }), options);
+  const { maxBodyBytes } = limits;
+  const admit = createAdmission({ routes, authenticator, authority, inFlight, charge, maxBodyBytes });
+  addRestRoutes(app, routes, admit, options);
   await app.ready();
 
   const component: Component = {
@@ -118,7 +121,7 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
     return allowHeader(found !== undefined && "allowed" in found ? found.allowed : []);
   };
   const app = fastify({
-    bodyLimit: limits.maxBodyBytes,
+    bodyLimit: largestBody(routes, limits.maxBodyBytes),
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: "idle",
@@ -181,12 +184,13 @@ function addRestRoutes(
   app: FastifyInstance,
   routes: EdgeRoutes,
   admit: ReturnType<typeof createAdmission>,
-  { corsOrigins }: EdgeOptions,
+  { corsOrigins, limits }: EdgeOptions,
 ): void {
   for (const method of METHODS)
     if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   const method = app.supportedMethods.filter((name) => name !== "OPTIONS" && name !== "CONNECT");
-  app.route({ method, url: "/*", onRequest: admit, handler: handleRest });
+  const preParsing = limitChunkedBodies(limits.maxBodyBytes);
+  app.route({ method, url: "/*", onRequest: admit, preParsing, handler: handleRest });
   if (corsOrigins.length > 0) return; // The plugin answers OPTIONS then.
   app.options("/*", async (request, reply) => {
     const found = routes.find("OPTIONS", splitTarget(request.raw.url ?? "").path);

@@ -2,8 +2,10 @@ import { type ConnectRouter, createRouterTransport, type HandlerContext } from "
 import { BuildService } from "@ferry/gen/ferry/build/v1/build_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
+import { WebhookService } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
 import { PaymentService, TopUpState } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
+import { TransferBatchService } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import { TransferService, TransferState } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import {
   type AuthorityState,
@@ -57,7 +59,16 @@ const ANSWERS: Record<string, unknown> = {
 /** An edge in memory, before backends that answer over Connect's own in-memory transport, with tokens that are real. */
 export async function createHarness({ limits, options, backendsOf, answers = {} }: HarnessOptions = {}) {
   const seen: SeenCall[] = [];
-  const services = [MemberService, LedgerService, TransferService, PaymentService, ParkedSagaService, BuildService];
+  const services = [
+    MemberService,
+    LedgerService,
+    TransferService,
+    TransferBatchService,
+    PaymentService,
+    WebhookService,
+    ParkedSagaService,
+    BuildService,
+  ];
   const routes = (router: ConnectRouter) => {
     for (const service of services) {
       const handlers = service.methods.map((rpc) => {
@@ -72,7 +83,9 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
     }
   };
   const transport = createRouterTransport(routes);
-  const inMemory = ["member", "ledger", "transfer", "payment"].map((name) => transportBackend(name, transport));
+  const inMemory = ["member", "ledger", "transfer", "payment", "notify"].map((name) =>
+    transportBackend(name, transport),
+  );
 
   const { privateKeyPem, publicKeyPem } = generateKeyPair();
   const signer = createTokenSigner({ kid: "k1", privateKeyPem });

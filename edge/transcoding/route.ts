@@ -1,4 +1,11 @@
-import { create, type DescMessage, type DescMethod, type DescMethodUnary, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodUnary,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { BadField } from "./errors.ts";
 import { type FieldPath, findFieldPath, setFromTexts, textProblem } from "./field-path.ts";
 import type { Binding } from "./http-rule.ts";
@@ -28,6 +35,11 @@ export interface Route {
   responseField: string | undefined;
   /** @throws BadField that names the field. */
   readRequest(parts: RequestParts): Message;
+  /**
+   * Makes a reader for bodies that are no JSON: the body as it came is a field of bytes, and the query says the rest.
+   * @throws Error when the rule has no body "*", or the field is none of bytes.
+   */
+  rawReader(fieldName: string): Route["readRequest"];
 }
 
 /**
@@ -42,18 +54,22 @@ export function compileRoute(rpc: DescMethod, binding: Binding): Route {
   const bound = template.variables.map((variable) => ({ variable, path: pathVariable(rpc.input, variable) }));
   const taken = new Set(bound.map(({ path }) => path.jsonPath));
   if (taken.size < bound.length) throw new Error(`path ${JSON.stringify(template.source)} names a field twice`);
-  const readBody = bodyReader(rpc.input, binding.body, taken);
-  const readQuery = queryReader(rpc.input, binding.body, taken);
+  const reader = (readBody: BodyReader, readQuery: ReturnType<typeof queryReader>): Route["readRequest"] =>
+    function readRequest({ segments, query, body }) {
+      const message = readBody(body);
+      for (const { variable, path } of bound) setFromTexts(message, path, [textOf(variable, segments)]);
+      if (query !== "") readQuery(message, query);
+      return message;
+    };
   return {
     rpc,
     template,
     takesBody: binding.body !== "",
     responseField: responseField(rpc.output, binding.responseBody),
-    readRequest({ segments, query, body }) {
-      const message = readBody(body);
-      for (const { variable, path } of bound) setFromTexts(message, path, [textOf(variable, segments)]);
-      if (query !== "") readQuery(message, query);
-      return message;
+    readRequest: reader(bodyReader(rpc.input, binding.body, taken), queryReader(rpc.input, binding.body, taken)),
+    rawReader(fieldName) {
+      if (binding.body !== "*") throw new Error('only a rule with body "*" can take bodies as they come');
+      return reader(rawBodyReader(rpc.input, fieldName), queryReader(rpc.input, fieldName, taken));
     },
   };
 }
@@ -75,7 +91,9 @@ function textOf({ from, to, multiple }: Variable, segments: readonly string[]): 
   return decodeSegments(segments.slice(from, to));
 }
 
-function bodyReader(input: DescMessage, body: string, taken: TakenPaths): (bytes: Uint8Array | undefined) => Message {
+type BodyReader = (bytes: Uint8Array | undefined) => Message;
+
+function bodyReader(input: DescMessage, body: string, taken: TakenPaths): BodyReader {
   const isEmpty = (bytes: Uint8Array | undefined): bytes is undefined => bytes === undefined || bytes.length === 0;
   if (body === "*")
     return (bytes) => (isEmpty(bytes) ? create(input) : readMessage(input, parseJson(bytes), "", taken));
@@ -90,6 +108,17 @@ function bodyReader(input: DescMessage, body: string, taken: TakenPaths): (bytes
     const message = create(input);
     const { field, read } = plan;
     if (!isEmpty(bytes)) setField(message, field, read(parseJson(bytes), field.jsonName, taken), field.jsonName);
+    return message;
+  };
+}
+
+function rawBodyReader(input: DescMessage, fieldName: string): BodyReader {
+  const field = planOf(input).fields.get(fieldName)?.field;
+  if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES)
+    throw new Error(`raw body ${JSON.stringify(fieldName)} is no field of bytes of ${input.typeName}`);
+  return (bytes) => {
+    const message = create(input);
+    if (bytes !== undefined) setField(message, field, bytes, field.jsonName);
     return message;
   };
 }
