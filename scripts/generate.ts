@@ -61,8 +61,9 @@ try {
 /** Only what has changed is touched: whoever runs from this tree meanwhile finds every file. */
 function write(name: string): void {
   const [from, to] = [join(fresh, name), join(gen, name)];
-  if (!existsSync(from)) return rmSync(to);
-  mkdirSync(dirname(to), { recursive: true });
-  copyFileSync(from, `${to}.new`);
-  renameSync(`${to}.new`, to);
+  if (existsSync(from)) {
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(from, `${to}.new`);
+    renameSync(`${to}.new`, to);
+  } else rmSync(to);
 }
