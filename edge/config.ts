@@ -45,6 +45,7 @@ export const edgeVariables = {
   ),
   transferUrl: urlVariable("FERRY_TRANSFER_URL", 9104, "where the transfer service is"),
   paymentUrl: urlVariable("FERRY_PAYMENT_URL", 9105, "where the payment service is"),
+  notifyUrl: urlVariable("FERRY_NOTIFY_URL", 9107, "where the notify service is"),
   corsOrigins: {
     env: "FERRY_CORS_ORIGINS",
     schema: list.refine(

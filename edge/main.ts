@@ -29,6 +29,7 @@ const backends = Object.entries({
   banking: config.bankingUrl,
   transfer: config.transferUrl,
   payment: config.paymentUrl,
+  notify: config.notifyUrl,
 }).map(([name, url]) => {
   const channel = channelTo(name, url);
   return transportBackend(name, channel.transport, () => channel.unready());

@@ -58,11 +58,8 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
       `Ferry is up already on ${config.dataDirectory} (process ${running}); stop it first, or set FERRY_DATA_DIR and FERRY_PORT_OFFSET for a second one.`,
     );
 
-  const keys = prepareKeys(
-    config.dataDirectory,
-    [...SERVICE_NAMES, "edge"],
-    config.environment.FERRY_MEMBER_KEY_SECRET,
-  );
+  const { FERRY_MEMBER_KEY_SECRET: member, FERRY_NOTIFY_KEY_SECRET: notify } = config.environment;
+  const keys = prepareKeys(config.dataDirectory, [...SERVICE_NAMES, "edge"], { member, notify });
   const backing = backingProcesses(config);
   const edgeUrl = `http://127.0.0.1:${portOf(config, "edge")}`;
   const state: UpState = { pid: process.pid, edge: edgeUrl, startedAt: new Date(startedAt).toISOString() };

@@ -11,6 +11,7 @@ import { upVariables } from "../local/up/config.ts";
 import { bankingVariables } from "../services/banking/config.ts";
 import { ledgerVariables } from "../services/ledger/config.ts";
 import { memberVariables } from "../services/member/config.ts";
+import { notifyVariables } from "../services/notify/config.ts";
 import { paymentVariables } from "../services/payment/config.ts";
 import { transferVariables } from "../services/transfer/config.ts";
 
@@ -26,6 +27,7 @@ const PROCESSES: Record<string, Variables> = {
   banking: bankingVariables,
   transfer: transferVariables,
   payment: paymentVariables,
+  notify: notifyVariables,
   edge: edgeVariables,
   bank: bankVariables,
 };

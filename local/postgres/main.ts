@@ -3,7 +3,7 @@ import { readConfig } from "./config.ts";
 import { startPostgres } from "./server.ts";
 
 /** One database for each service that stores something, named as the services expect it. */
-const DATABASES = ["ferry_member", "ferry_ledger", "ferry_banking", "ferry_transfer", "ferry_payment"];
+const DATABASES = ["ferry_member", "ferry_ledger", "ferry_banking", "ferry_transfer", "ferry_payment", "ferry_notify"];
 
 const { port, directory } = readConfig();
 const postgres = await startPostgres({

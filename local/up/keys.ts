@@ -10,6 +10,8 @@ export interface Keys {
   trustFile: string;
   /** Encrypts member's signing keys at rest; 32 bytes, base64. */
   memberSecret: string;
+  /** Encrypts the secrets of webhooks at rest; 32 bytes, base64. */
+  notifySecret: string;
 }
 
 function readOrMake(file: string, make: () => string): string {
@@ -17,8 +19,12 @@ function readOrMake(file: string, make: () => string): string {
   return readFileSync(file, "utf8");
 }
 
-/** @param givenSecret FERRY_MEMBER_KEY_SECRET, when the database is one that another folder's secret sealed keys in. */
-export function prepareKeys(dataDirectory: string, services: readonly string[], givenSecret: string | undefined): Keys {
+/** @param given FERRY_MEMBER_KEY_SECRET and FERRY_NOTIFY_KEY_SECRET, when the database is one that another folder's secrets sealed keys in. */
+export function prepareKeys(
+  dataDirectory: string,
+  services: readonly string[],
+  given: { member: string | undefined; notify: string | undefined },
+): Keys {
   const folder = join(dataDirectory, "keys");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const fileOf = (service: string) => join(folder, `${service}.pem`);
@@ -28,7 +34,7 @@ export function prepareKeys(dataDirectory: string, services: readonly string[], 
   const trustFile = join(folder, "services.jwks.json");
   const publicKeys = new Map([...privateKeys].map(([service, pem]) => [service, createPublicKey(pem)]));
   writeFileSync(trustFile, JSON.stringify(toJwks(publicKeys), null, 2), { mode: 0o600 });
-  const memberSecret =
-    givenSecret || readOrMake(join(folder, "member.secret"), () => randomBytes(32).toString("base64"));
-  return { fileOf, trustFile, memberSecret };
+  const secretOf = (service: "member" | "notify") =>
+    given[service] || readOrMake(join(folder, `${service}.secret`), () => randomBytes(32).toString("base64"));
+  return { fileOf, trustFile, memberSecret: secretOf("member"), notifySecret: secretOf("notify") };
 }

@@ -21,7 +21,14 @@ export interface ProcessPlan {
 }
 
 /** The services with their fixed gRPC ports (design, section 10). */
-export const SERVICE_PORTS = { member: 9101, ledger: 9102, banking: 9103, transfer: 9104, payment: 9105 } as const;
+export const SERVICE_PORTS = {
+  member: 9101,
+  ledger: 9102,
+  banking: 9103,
+  transfer: 9104,
+  payment: 9105,
+  notify: 9107,
+} as const;
 export type ServiceName = keyof typeof SERVICE_PORTS;
 export const SERVICE_NAMES = Object.keys(SERVICE_PORTS) as ServiceName[];
 
@@ -104,6 +111,7 @@ export function platformProcesses(config: UpConfig, keys: Keys): ProcessPlan[] {
         DATABASE_URL: databaseOf(config, name),
         FERRY_SERVICE_KEY_FILE: keys.fileOf(name),
         ...(name === "member" ? { FERRY_MEMBER_KEY_SECRET: keys.memberSecret } : {}),
+        ...(name === "notify" ? { FERRY_NOTIFY_KEY_SECRET: keys.notifySecret } : {}),
       },
       ready: { kind: "probe", url: `http://${loopback(port + PROBE_OFFSET)}/readyz` },
       stage: 1,

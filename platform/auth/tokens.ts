@@ -16,6 +16,7 @@ export type Role = "member" | "operator";
 const MEMBER_SCOPES = [
   ...["members:read", "accounts:read", "accounts:write"],
   ...["transfers:read", "transfers:write", "payments:read", "payments:write"],
+  ...["webhooks:read", "webhooks:write"],
 ];
 const OPERATOR_SCOPES = [...MEMBER_SCOPES, "members:admin", "operations:read", "operations:write"];
 

@@ -48,6 +48,8 @@ export interface ServiceOptions<Config extends ServiceConfig> {
   config: Config;
   /** The service's own; the outbox's come by themselves. */
   migrations: readonly Migrations[];
+  /** Whether it sends messages. Default true; false spares the outbox's tables, its connection and its looks. */
+  publishes?: boolean;
   create(parts: ServiceParts<NoInfer<Config>>): Service | Promise<Service>;
 }
 
@@ -79,7 +81,8 @@ async function whenAvailable(logger: Logger, what: string, run: () => Promise<vo
  * rpc server, then the service's own parts; all stop in reverse order.
  */
 export async function runService<Config extends ServiceConfig>(options: ServiceOptions<Config>): Promise<void> {
-  const { name, config, migrations } = options;
+  const { name, config, publishes = true } = options;
+  const migrations = publishes ? [outboxMigrations, ...options.migrations] : options.migrations;
   const logger = createLogger({ service: name, level: config.logLevel });
   const build = buildOf(name, config);
   const tls = await readTls(config);
@@ -113,8 +116,7 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
   });
   const store: Component = {
     name: "database",
-    start: () =>
-      whenAvailable(logger, "database", () => migrate(config.databaseUrl, [outboxMigrations, ...migrations])),
+    start: () => whenAvailable(logger, "database", () => migrate(config.databaseUrl, migrations)),
     stop: () => database.close(),
   };
   const outside: Component = {
@@ -129,6 +131,6 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
     build,
     probePort: config.port + PROBE_OFFSET,
     host: config.host,
-    components: [store, outside, outbox, authority, server, ...service.components],
+    components: [store, outside, ...(publishes ? [outbox] : []), authority, server, ...service.components],
   });
 }

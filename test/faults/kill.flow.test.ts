@@ -10,7 +10,7 @@ import { Platform, waitFor } from "../support/platform.ts";
 const TRANSFERS = 200;
 const CALLERS = 32;
 const KILL_AT = 60;
-const VICTIMS = ["member", "ledger", "banking", "transfer", "payment", "edge", "broker", "bank", "postgres"];
+const VICTIMS = ["member", "ledger", "banking", "transfer", "payment", "notify", "edge", "broker", "bank", "postgres"];
 
 let platform: Platform;
 let edge: EdgeCaller;

@@ -45,6 +45,7 @@ test("up.json tells what is up", () => {
     "edge",
     "ledger",
     "member",
+    "notify",
     "payment",
     "postgres",
     "transfer",
@@ -59,7 +60,7 @@ test("the edge tells its health, its version and everybody's", async () => {
   assert.equal((await edge.call("GET", "/readyz")).status, 200);
   const { body } = await edge.call("GET", "/version");
   assert.equal(body.version, "0.1.0");
-  assert.deepEqual(Object.keys(body.services).sort(), ["banking", "ledger", "member", "payment", "transfer"]);
+  assert.deepEqual(Object.keys(body.services).sort(), ["banking", "ledger", "member", "notify", "payment", "transfer"]);
   for (const service of Object.values<Record<string, string>>(body.services)) assert.equal(service.commit, body.commit);
   const jwks = await edge.call("GET", "/.well-known/jwks.json");
   assert.equal(jwks.body.keys[0].alg, "ES256");

@@ -18,6 +18,7 @@ const SERVICES: [name: string, port: number, service: string, business: string, 
   ["banking", 9103, "ferry.banking.v1.BankingService", "ListBankCalls", `{"reference": "${ID}"}`],
   ["transfer", 9104, "ferry.transfer.v1.TransferService", "ListTransfers", "{}"],
   ["payment", 9105, "ferry.payment.v1.PaymentService", "GetTopUp", `{"top_up_id": "${ID}"}`],
+  ["notify", 9107, "ferry.notify.v1.WebhookService", "ListWebhookEndpoints", "{}"],
 ];
 
 let platform: Platform;

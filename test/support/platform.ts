@@ -10,7 +10,10 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 /** Every port of the launcher: see local/up/plan.ts. */
-const PORTS = [8080, 9080, 9101, 9102, 9103, 9104, 9105, 10101, 10102, 10103, 10104, 10105, 9092, 5433, 9200, 9201];
+const PORTS = [
+  ...[8080, 9080, 9101, 9102, 9103, 9104, 9105, 9107, 10101, 10102, 10103, 10104, 10105, 10107],
+  ...[9092, 5433, 9200, 9201],
+];
 const UP_TIMEOUT_MS = 90_000;
 
 export interface UpFile {
