@@ -1,12 +1,15 @@
 import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
 import { createAnswerExpired } from "./app/answer-expired.ts";
 import { createMakeCalls } from "./app/make-calls.ts";
+import { createPayOutRefunds } from "./app/pay-out-refunds.ts";
 import { toReply } from "./app/replies.ts";
 import { createSweeper } from "./app/sweeper.ts";
 import { createBankClient } from "./clients/bank-client.ts";
 import { createBankingCommands } from "./consumers/banking-commands.ts";
+import { createRefundsConsumer } from "./consumers/refunds.ts";
 import { bankingRoutes } from "./rpc/banking-routes.ts";
 import * as store from "./store/call-store.ts";
+import * as payoutStore from "./store/payout-store.ts";
 
 export const migrations = [store.bankingMigrations];
 
@@ -16,6 +19,8 @@ const SWEEP_EVERY_MS = 2_000;
 const STOP_PATIENCE_MS = 5_000;
 /** A lease outlives a call by this, for its turn in the queue and the record of its outcome. */
 const LEASE_MARGIN_MS = 3_000;
+/** A refund's payout belongs to whoever took it for so much longer than the bank may take: its call may have to wait for its turn. */
+const PAYOUT_MARGIN_MS = 10_000;
 
 export type BankingParts = Pick<ServiceParts<unknown>, "database" | "bus" | "outbox" | "logger"> & {
   config: { bankUrl: string; bankCode: string; bankTimeoutMs: number; bankConnections: number };
@@ -50,6 +55,17 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
     admit: (set) => calls.admit(set),
     answerExpired: createAnswerExpired({ database, outbox, store, toReply }),
   });
+  const payouts = createPayOutRefunds({
+    database,
+    outbox,
+    store: payoutStore,
+    makeOne: (call) => calls.makeOne(call),
+    leaseMs: timeoutMs + PAYOUT_MARGIN_MS,
+    random: Math.random,
+    delayed: ({ refundId, attempts }) => logger.warn({ refundId, attempts }, "a refund's payout is not known yet"),
+    failed: (error) => logger.warn({ error: String(error) }, "a refund's payout is tried again"),
+  });
+  const refunds = createRefundsConsumer({ bus, admit: (set) => payouts.admit(set) });
   const routes = bankingRoutes({
     makeOne: (call) => calls.makeOne(call),
     list: (reference, limit) => store.listCalls(database, reference, limit),
@@ -64,5 +80,6 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
       await bank.close();
     },
   };
-  return { routes, components: [outside, sweeper, commands, { name: "calls", stop: () => calls.close() }] };
+  const closing = { name: "calls", stop: () => calls.close() };
+  return { routes, components: [outside, sweeper, commands, payouts, refunds, closing] };
 }
