@@ -1,4 +1,3 @@
-import type { Message } from "@bufbuild/protobuf";
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
 import { FerryError } from "@ferry/platform/errors";
@@ -10,7 +9,7 @@ import {
   enterStep,
   leave,
   lookAgain,
-  parkStep,
+  park,
   pause,
   phaseOf,
   retryOrPark,
@@ -23,7 +22,7 @@ import {
   undoFrom,
   withRecord,
 } from "./moves.ts";
-import { hasEnded, type Role, type Saga } from "./saga.ts";
+import { hasEnded, type Role, type Saga, type Waiting } from "./saga.ts";
 
 /** What can happen to a saga. */
 export type SagaInput =
@@ -74,7 +73,7 @@ function decide<State>(turn: Turn<State>, input: SagaInput): Decision<State> | u
     case "not-sent-yet":
       return inEachLane(turn, restartClock);
     case "cancel":
-      return canCancel(turn) ? turnBack(turn, input.failure ?? CANCELED, false) : undefined;
+      return canCancel(turn) ? turnAllBack(turn, input.failure ?? CANCELED, false) : undefined;
     case "resume":
     case "undo":
     case "skip":
@@ -181,7 +180,8 @@ function onRefused<State>(turn: Turn<State>, role: Role, failure: SagaFailure): 
     return turnBack(turn, failure, saga.attempts === 1 || stepAt(turn).child !== undefined);
   }
   if (saga.waiting.for === "operator") return undefined;
-  return parkStep(role === "undo" ? turn : withRecord(turn, { status: "failed" }), role, failure);
+  const failed = role === "undo" ? turn : withRecord(turn, { status: "failed" });
+  return stay(failed, park(failed.saga, failure, turn.at.nowMs, role));
 }
 
 function onUnavailable<State>(turn: Turn<State>, failure: SagaFailure): Decision<State> {
@@ -236,12 +236,43 @@ function restartClock<State>(turn: Turn<State>): Decision<State> | undefined {
 }
 
 function onOperator<State>(turn: Turn<State>, action: "resume" | "undo" | "skip"): Decision<State> {
-  const { saga, at } = turn;
+  const { saga } = turn;
   if (saga.waiting.for !== "operator")
     throw new FerryError("SAGA_NOT_PARKED", `the saga is ${hasEnded(saga) ? "at its end" : "under way"}, not parked`);
-  const { name } = stepAt(turn);
-  const decision = action === "undo" ? onOperatorUndo(turn, saga.waiting) : inLane(turn, name, (each) => operate(each, action));
+  const decision = operated(turn, saga.waiting, action);
   return decision ?? { saga, commands: [] };
+}
+
+function operated<State>(turn: Turn<State>, waiting: ForOperator, action: "resume" | "undo" | "skip") {
+  switch (action) {
+    case "resume":
+      return inEachLane(turn, resumeStep);
+    case "undo":
+      return onOperatorUndo(turn, waiting);
+    case "skip":
+      return inLane(turn, stepAt(turn).name, skipStep);
+    default:
+      return action satisfies never;
+  }
+}
+
+function resumeStep<State>(turn: Turn<State>): Decision<State> | undefined {
+  const { waiting, turningBack } = turn.saga;
+  if (waiting.for !== "operator") return undefined;
+  // What runs beside it has failed meanwhile: it is not asked once more, only to be undone.
+  if (turningBack && stepAt(turn).child === undefined) return turnBack(turn, waiting.reason, false);
+  return send(tryingAnew(turn), waiting.role);
+}
+
+function skipStep<State>(turn: Turn<State>): Decision<State> | undefined {
+  const { saga, at } = turn;
+  if (saga.waiting.for !== "operator") return undefined;
+  const { role } = saga.waiting;
+  // What comes later stands on it: a payment without its hold would have no money behind it.
+  if (role !== "undo" && phaseOf(turn) === "before-pivot")
+    throw new FerryError("INVALID_REQUEST", "a step before the pivot can be resumed or undone, not skipped");
+  const skipped = withRecord(turn, { status: "skipped", endedAtMs: at.nowMs });
+  return role === "undo" ? undoFrom(skipped, saga.step - 1) : leave(skipped);
 }
 
 function onOperatorUndo<State>(turn: Turn<State>, { role, reason }: ForOperator): Decision<State> {

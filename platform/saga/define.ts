@@ -27,6 +27,8 @@ export function exchange<State, Request extends DescMessage, Reply extends DescM
 export interface StepOptions<State> {
   ask: Exchange<State>;
   undo?: Exchange<State>;
+  /** Whether the step is needed at all, by what the saga knows when its turn comes. Default: always. */
+  when?(state: State): boolean;
   /** Default 5,000. */
   timeoutMs?: number;
   /** Default 3. Steps after the pivot say "until-done". */
@@ -43,6 +45,8 @@ export interface PivotOptions<State> {
   ask: Exchange<State>;
   /** Without it the same command is sent again when its outcome is not known: it must be idempotent by its reference. */
   whenUnknown?: Exchange<State>;
+  /** Whether it is asked at all, by what the saga knows when its turn comes. Default: always. */
+  when?(state: State): boolean;
   /** Default 5,000. */
   timeoutMs?: number;
 }
@@ -102,11 +106,11 @@ function wrongWithStep(each: Step<unknown>, afterPivot: boolean): string | undef
 }
 
 /** Replies of one step are told apart by their type, and commands go to the topic of their type. */
-function wrongWithExchanges({ ask, undo, whenUnknown }: Step<unknown>): string | undefined {
+function wrongWithExchanges({ ask, child, undo, whenUnknown }: Step<unknown>): string | undefined {
   const exchanges = [ask, undo, whenUnknown].filter((each) => each !== undefined);
   const replies = new Set(exchanges.map(({ reply }) => reply.typeName));
   if (replies.size < exchanges.length) return "two of its exchanges have the same type of reply";
-  for (const { request } of exchanges)
+  for (const { request } of child === undefined ? exchanges : exchanges.slice(1))
     if (!hasOption(request, messageOption) || getOption(request, messageOption).topic === "")
       return `${request.typeName} names no topic`;
   return undefined;

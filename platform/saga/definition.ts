@@ -44,16 +44,40 @@ export interface TypedExchange<State, Request extends DescMessage, Reply extends
   answer(reply: MessageShape<Reply>, saga: SagaSubject<State>): Answer<State>;
 }
 
+/** How a saga that another began has ended. */
+export interface ChildEnd<Child> {
+  id: string;
+  outcome: "completed" | "undone";
+  /** What it knew at its end. */
+  state: Child;
+  /** Why it was undone. Absent when it is completed. */
+  failure?: SagaFailure;
+}
+
+/** The saga that a step begins and waits for, with its type closed in: see `child`. */
+export interface ChildSaga<State> {
+  /** Its table, in the version that the step names: it begins with this one, whichever is the newest. */
+  definition: SagaDefinition<unknown>;
+  /** What it knows from the beginning. */
+  begin(saga: SagaSubject<State>): unknown;
+}
+
 export interface Step<State> {
   /** As "place-hold". */
   name: string;
   /** Before the pivot everything is undone when it fails, after it everything is retried until it is done. */
   kind: "step" | "pivot";
   ask: Exchange<State>;
+  /** The step begins this saga instead of sending a command, and `ask` only says what its end means. */
+  child?: ChildSaga<State>;
   /** Takes back what the step did. Registered before the step runs, idempotent, retried until it is done. */
   undo?: Exchange<State>;
   /** Asks what became of the pivot, when that is not known. */
   whenUnknown?: Exchange<State>;
+  /** Steps that follow each other with the same number run side by side. */
+  group?: number;
+  /** Whether the step is needed at all; decided when its turn comes. Absent: always. */
+  when?(state: State): boolean;
   /** How long a reply may take from when the broker has the command, in milliseconds. */
   timeoutMs: number;
   /** How often an unavailable or timed-out step is asked again. "until-done": until it succeeds, or the saga is parked. */

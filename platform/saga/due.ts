@@ -1,8 +1,10 @@
-import type { Database } from "@ferry/platform/db";
+import type { Database, Transaction } from "@ferry/platform/db";
 import type { Outbox } from "@ferry/platform/outbox";
+import { endedMessage } from "./child.ts";
+import type { SagaInput } from "./decide.ts";
 import type { ProgressKeeper } from "./progress.ts";
-import { dueAtMsOf } from "./saga.ts";
-import { findNextLookMs, type LookedAtSaga, lockSagasToLookAt, lookLater } from "./store.ts";
+import { awaitedChildren, dueAtMsOf, hasEnded } from "./saga.ts";
+import { findNextLookMs, findSagas, type LookedAtSaga, lockSagasToLookAt, lookLater } from "./store.ts";
 import { deleteOldStrays } from "./strays.ts";
 
 const CHUNK = 200;
@@ -22,6 +24,20 @@ export interface DueRoundOptions {
 export function createDueRound({ database, outbox, progress, pollMs, now }: DueRoundOptions): () => Promise<number> {
   let cleanUpAtMs = 0;
 
+  /** The ends of sagas that others have waited for long enough to be looked at, by the id of who waits. */
+  async function endsFor(tx: Transaction, due: readonly LookedAtSaga[]): Promise<Map<string, SagaInput[]>> {
+    const awaited = due.flatMap(({ saga }) => awaitedChildren(saga));
+    if (awaited.length === 0) return new Map();
+    const children = [...(await findSagas(tx, awaited)).values()].filter(hasEnded);
+    const inputs = children.map((child): [string, SagaInput] => [
+      child.parent?.id ?? "",
+      { kind: "reply", step: child.parent?.step ?? "", reply: endedMessage(child) },
+    ]);
+    return new Map(
+      [...Map.groupBy(inputs, ([parent]) => parent)].map(([parent, each]) => [parent, each.map(([, input]) => input)]),
+    );
+  }
+
   async function takeOn(nowMs: number): Promise<number> {
     // Read before the rows are locked: it only grows, so a row never counts as sent when it was not.
     const acknowledgedBelow = await outbox.acknowledgedBelow();
@@ -36,9 +52,11 @@ export function createDueRound({ database, outbox, progress, pollMs, now }: DueR
           tx,
           early.map(({ saga }) => saga),
         );
-      const decided = due.map((each) =>
-        progress.decideOrPark(each.saga, { kind: isSent(each) ? "timed-out" : "not-sent-yet" }),
-      );
+      const ends = await endsFor(tx, due);
+      const decided = due.map((each) => {
+        const heard = (ends.get(each.saga.id) ?? []).reduce(progress.take, progress.unchanged(each.saga));
+        return progress.take(heard, { kind: isSent(each) ? "timed-out" : "not-sent-yet" });
+      });
       await progress.save(tx, decided);
       return lookedAt.length;
     });

@@ -4,13 +4,14 @@ import type { Database, Queryable, Transaction } from "@ferry/platform/db";
 import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
-import { currentContext, type Logger } from "@ferry/platform/telemetry";
+import type { Logger } from "@ferry/platform/telemetry";
 import { createAlarm } from "./alarm.ts";
 import { CANCELED } from "./decide.ts";
 import type { SagaDefinition, SagaFailure } from "./definition.ts";
 import { createDueRound } from "./due.ts";
 import { createKnownSagas } from "./known-sagas.ts";
 import type { Backoff } from "./moves.ts";
+import { type BeginSaga, newSaga } from "./newborn.ts";
 import { createSagaOperators, type SagaOperators } from "./operators.ts";
 import { createProgress, type SagaChange } from "./progress.ts";
 import { createRegistry } from "./registry.ts";
@@ -27,7 +28,7 @@ export interface SagaEngineOptions {
   database: Database;
   outbox: Outbox;
   bus: Bus;
-  /** All versions that may still be under way; new sagas begin with the highest. */
+  /** All versions that may still be under way; new sagas begin with the highest. What their steps begin is known with them. */
   definitions: readonly SagaDefinition<unknown>[];
   /** As "ferry.transfer.replies.v1". */
   replyTopic: string;
@@ -41,8 +42,13 @@ export interface SagaEngineOptions {
    * owner writes its own rows and events here. A saga that moved several times in one set comes
    * once, as before the first and after the last move. Not called for what `begin` begins.
    * What it asks of the transaction in its first turn leaves together with the engine's own statements.
+   *
+   * @param begun Sagas that steps of others began in this transaction, as they are after their first
+   * step was entered; each names its `parent`. Here the owner writes the rows that it would otherwise
+   * write beside `begin`. They come once, and from then on like all others in `changes`. There may be
+   * some without any change, when `begin` begins a saga whose first step begins another.
    */
-  onChange?(tx: Transaction, changes: readonly SagaChange[]): Promise<void>;
+  onChange?(tx: Transaction, changes: readonly SagaChange[], begun: readonly Saga[]): Promise<void>;
   /** Pauses between tries. Default 200 ms, doubled up to 5 s, less up to half by chance. */
   backoff?: Backoff;
   /** How often the database is looked at for what other instances left, in milliseconds. Default 2,000, at least 1,000. */
@@ -51,19 +57,6 @@ export interface SagaEngineOptions {
   now?(): number;
   /** From 0 to 1. */
   random?(): number;
-}
-
-export interface BeginSaga {
-  /** UUID, new: the caller has made sure. */
-  id: string;
-  /** Name of the definition. */
-  definition: string;
-  /** What the saga knows from the beginning: JSON's kinds of values and bigint. */
-  state: unknown;
-  /** Default: that of the work at hand. */
-  traceparent?: string | undefined;
-  /** Unix time in milliseconds. Default: now. */
-  createdAtMs?: number;
 }
 
 /** What a request to cancel came to. */
@@ -114,27 +107,15 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
   const operators = createSagaOperators({ database, progress, now });
   let subscription: Subscription | undefined;
 
-  function newSaga({ id, definition: name, state, createdAtMs, ...given }: BeginSaga): Saga {
-    const { version, steps } = registry.getNewest(name);
-    const { traceparent = currentContext().traceparent } = given;
-    const nowMs = now();
-    return {
-      ...{ id, definition: name, version, revision: 1, state, step: 0, attempts: 0, tries: 0 },
-      status: "running",
-      tryingSinceMs: nowMs,
-      waiting: { for: "pause", role: "ask", dueAtMs: nowMs },
-      steps: steps.map((step) => ({ name: step.name, status: "pending", attempts: 0 })),
-      createdAtMs: createdAtMs ?? nowMs,
-      ...(traceparent === undefined ? {} : { traceparent }),
-    };
-  }
-
   async function begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]> {
     if (requests.length === 0) return [];
-    const begun = requests.map((request) => progress.decide(newSaga(request), { kind: "started" }));
+    const nowMs = now();
+    const begun = requests.map((request) =>
+      progress.decide(newSaga(registry.getNewest(request.definition), request, nowMs), { kind: "started" }),
+    );
     const sagas = begun.map(({ after }) => after);
-    await Promise.all([insertSagas(tx, sagas), progress.send(tx, begun)]);
-    known.keepAfterCommit(tx, sagas);
+    const children = await Promise.all([insertSagas(tx, sagas), progress.begin(tx, begun)]);
+    known.keepAfterCommit(tx, [...sagas, ...children[1]]);
     return sagas;
   }
 

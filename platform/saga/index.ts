@@ -1,9 +1,12 @@
 export { failureOf, plainAnswer } from "./answers.ts";
+export { type ChildOptions, child } from "./child.ts";
 export type { SagaInput } from "./decide.ts";
 export { advance } from "./decide.ts";
 export { defineSaga, exchange, type PivotOptions, pivot, type StepOptions, step } from "./define.ts";
 export type {
   Answer,
+  ChildEnd,
+  ChildSaga,
   Exchange,
   SagaDefinition,
   SagaFailure,
@@ -12,13 +15,13 @@ export type {
   TypedExchange,
 } from "./definition.ts";
 export {
-  type BeginSaga,
   type CancelOutcome,
   createSagaEngine,
   type SagaEngine,
   type SagaEngineOptions,
 } from "./engine.ts";
-export type { Backoff, Circumstances, Decision, SagaCommand } from "./moves.ts";
+export type { Backoff, ChildOrder, Circumstances, Decision, SagaCommand } from "./moves.ts";
+export type { BeginSaga } from "./newborn.ts";
 export type { OperatorAction, OperatorDecision, SagaOperators } from "./operators.ts";
 export type { SagaChange } from "./progress.ts";
 export {

@@ -1,5 +1,7 @@
+import { childIdOf } from "./child.ts";
 import { pivotIndexOf } from "./define.ts";
-import type { Exchange, SagaDefinition, SagaFailure, Step } from "./definition.ts";
+import type { ChildSaga, Exchange, SagaDefinition, SagaFailure, Step } from "./definition.ts";
+import { groupEndOf, type Lane, laneOf, together } from "./lanes.ts";
 import type { Role, Saga, StepRecord } from "./saga.ts";
 
 /** A command to be sent. Its message is made by `exchange.ask`. */
@@ -14,10 +16,17 @@ export interface SagaCommand<State = unknown> {
   ttlMs?: number;
 }
 
+/** What a saga does about another that it begins, or has begun. */
+export type ChildOrder<State = unknown> =
+  | { kind: "begin"; id: string; step: string; child: ChildSaga<State> }
+  /** It is to be taken back as far as its pivot allows; its end is waited for. */
+  | { kind: "cancel"; id: string; step: string; failure: SagaFailure };
+
 /** What is decided: the saga as it is from now on (the same object when nothing changes) and what is sent. */
 export interface Decision<State = unknown> {
   saga: Saga<State>;
   commands: readonly SagaCommand<State>[];
+  children?: readonly ChildOrder<State>[];
 }
 
 export interface Backoff {
@@ -41,8 +50,11 @@ export interface Circumstances {
 /** One saga at one moment. */
 export interface Turn<State> {
   definition: SagaDefinition<State>;
+  /** As seen from the step at hand: without its lanes. */
   saga: Saga<State>;
   at: Circumstances;
+  /** What runs beside the step at hand. Absent when it does not run side by side with others. */
+  others?: readonly Lane[];
 }
 
 export function stepAt<State>({ definition, saga }: Turn<State>): Step<State> {
@@ -59,54 +71,90 @@ export function phaseOf<State>({ definition, saga }: Turn<State>): Phase {
   return saga.step < pivotIndex ? "before-pivot" : "after-pivot";
 }
 
-function recorded<State>(saga: Saga<State>, change: Partial<StepRecord>): readonly StepRecord[] {
-  return saga.steps.map((record, index) => (index === saga.step ? { ...record, ...change } : record));
+function recorded<State>(saga: Saga<State>, change: Partial<StepRecord>, step = saga.step): readonly StepRecord[] {
+  return saga.steps.map((record, index) => (index === step ? { ...record, ...change } : record));
 }
 
 export function withRecord<State>(turn: Turn<State>, change: Partial<StepRecord>): Turn<State> {
   return { ...turn, saga: { ...turn.saga, steps: recorded(turn.saga, change) } };
 }
 
+/** The step at hand goes on waiting, as one of several where others run beside it. */
+export function stay<State>(
+  { others }: Turn<State>,
+  saga: Saga<State>,
+  sent: Partial<Decision<State>> = {},
+): Decision<State> {
+  const whole = others === undefined ? saga : together(saga, [...others, laneOf(saga)]);
+  return { commands: [], ...sent, saga: whole };
+}
+
+const RECORD_OF: Record<Role, (record: StepRecord | undefined, nowMs: number) => Partial<StepRecord>> = {
+  ask: (record, nowMs) => ({
+    status: "running",
+    attempts: (record?.attempts ?? 0) + 1,
+    startedAtMs: record?.startedAtMs ?? nowMs,
+    endedAtMs: undefined,
+  }),
+  undo: () => ({ status: "undoing" }),
+  inquire: () => ({ status: "unknown" }),
+};
+
 /** Sends the command of a role and waits for its reply. */
 export function send<State>(turn: Turn<State>, role: Role): Decision<State> {
   const { saga, at } = turn;
   const current = stepAt(turn);
+  if (role === "ask" && current.child !== undefined) return beginChild(turn, current.child);
   const exchange = { ask: current.ask, undo: current.undo, inquire: current.whenUnknown }[role];
   if (exchange === undefined) throw new Error(`step ${current.name} has no ${role}`);
   const attempt = saga.attempts + 1;
-  const record = saga.steps[saga.step];
-  const change: Record<Role, Partial<StepRecord>> = {
-    ask: {
-      status: "running",
-      attempts: (record?.attempts ?? 0) + 1,
-      startedAtMs: record?.startedAtMs ?? at.nowMs,
-      endedAtMs: undefined,
-    },
-    undo: { status: "undoing" },
-    inquire: { status: "unknown" },
-  };
   const canExpire = role === "ask" && phaseOf(turn) === "before-pivot";
+  const id = `${saga.id}:${current.name}:${role}:${attempt}`;
+  const ttl = canExpire ? { ttlMs: current.timeoutMs } : {};
+  return stay(turn, asked(turn, role, RECORD_OF[role](saga.steps[saga.step], at.nowMs)), {
+    commands: [{ id, step: current.name, role, attempt, exchange, ...ttl }],
+  });
+}
+
+function asked<State>(turn: Turn<State>, role: Role, change: Partial<StepRecord>): Saga<State> {
+  const { saga, at } = turn;
   return {
-    saga: {
-      ...saga,
-      status: role === "undo" ? "undoing" : "running",
-      failure: role === "undo" ? saga.failure : undefined, // what goes forward again has not failed
-      attempts: attempt,
-      tries: saga.tries + 1,
-      steps: recorded(saga, change[role]),
-      waiting: { for: "reply", role, dueAtMs: at.nowMs + current.timeoutMs },
-    },
-    commands: [
-      {
-        id: `${saga.id}:${current.name}:${role}:${attempt}`,
-        step: current.name,
-        role,
-        attempt,
-        exchange,
-        ...(canExpire ? { ttlMs: current.timeoutMs } : {}),
-      },
-    ],
+    ...saga,
+    status: role === "undo" ? "undoing" : "running",
+    failure: role === "undo" || saga.turningBack ? saga.failure : undefined, // what goes forward again has not failed
+    attempts: saga.attempts + 1,
+    tries: saga.tries + 1,
+    steps: recorded(saga, change),
+    waiting: { for: "reply", role, dueAtMs: at.nowMs + stepAt(turn).timeoutMs },
   };
+}
+
+/** Begins the saga of the step at hand. One that was begun and has not been heard of is looked at, never begun twice. */
+function beginChild<State>(turn: Turn<State>, child: ChildSaga<State>): Decision<State> {
+  const { saga, at } = turn;
+  const record = saga.steps[saga.step];
+  if (record?.childId !== undefined) {
+    const saga = asked(turn, "ask", { status: "running", endedAtMs: undefined });
+    return stay(turn, { ...saga, waiting: { for: "reply", role: "ask", dueAtMs: at.nowMs } });
+  }
+  const step = stepAt(turn).name;
+  const change = RECORD_OF.ask(record, at.nowMs);
+  const id = childIdOf(saga, step, change.attempts ?? 1);
+  return stay(turn, asked(turn, "ask", { ...change, childId: id }), { children: [{ kind: "begin", id, step, child }] });
+}
+
+/** A child that was not heard of in time is under way, or parked: it is waited for. */
+export function lookAgain<State>(turn: Turn<State>): Decision<State> {
+  const { saga, at } = turn;
+  const { name, timeoutMs } = stepAt(turn);
+  const { childId } = saga.steps[saga.step] ?? {};
+  const waiting = { for: "reply", role: "ask", dueAtMs: at.nowMs + timeoutMs } as const;
+  const { turningBack, failure } = saga;
+  const cancel =
+    turningBack && failure !== undefined && childId !== undefined
+      ? { children: [{ kind: "cancel" as const, id: childId, step: name, failure }] }
+      : {};
+  return stay(turn, { ...saga, tryingSinceMs: at.nowMs, waiting }, cancel);
 }
 
 function pauseMsOf({ saga, at }: Turn<unknown>): number {
@@ -114,48 +162,93 @@ function pauseMsOf({ saga, at }: Turn<unknown>): number {
   return Math.round(Math.min(doubled, at.backoff.maxMs) * (1 - at.random / 2));
 }
 
-/** Waits a little, then sends the command of a role. */
-export function pause<State>(turn: Turn<State>, role: Role): Decision<State> {
+function paused<State>(turn: Turn<State>, role: Role): Saga<State> {
   const { saga, at } = turn;
   const { status } = saga.steps[saga.step] ?? {};
   return {
-    saga: {
-      ...saga,
-      status: role === "undo" ? "undoing" : "running",
-      steps: recorded(saga, { status: role === "inquire" ? "unknown" : status }),
-      waiting: { for: "pause", role, dueAtMs: at.nowMs + pauseMsOf(turn) },
-    },
-    commands: [],
+    ...saga,
+    status: role === "undo" ? "undoing" : "running",
+    steps: recorded(saga, { status: role === "inquire" ? "unknown" : status }),
+    waiting: { for: "pause", role, dueAtMs: at.nowMs + pauseMsOf(turn) },
   };
+}
+
+/** Waits a little, then sends the command of a role. */
+export function pause<State>(turn: Turn<State>, role: Role): Decision<State> {
+  return stay(turn, paused(turn, role));
 }
 
 /** Stops and waits for an operator; everything that was done stays as it is. */
 export function park<State>(saga: Saga<State>, reason: SagaFailure, nowMs: number, role?: Role): Saga<State> {
   if (saga.waiting.for === "nothing") return saga;
+  if (saga.lanes !== undefined)
+    return together(
+      saga,
+      saga.lanes.map((lane) => ({ ...lane, waiting: { for: "operator", role: roleIn(lane), reason, sinceMs: nowMs } })),
+    );
   const waiting = { for: "operator", role: role ?? saga.waiting.role, reason, sinceMs: nowMs } as const;
   return { ...saga, status: "parked", failure: saga.failure ?? reason, waiting };
+}
+
+function roleIn({ waiting }: Lane): Role {
+  return waiting.for === "nothing" ? "ask" : waiting.role;
 }
 
 /** Tries the role again after a pause, until it has been tried for too long: then a person must look. */
 export function retryOrPark<State>(turn: Turn<State>, role: Role, failure: SagaFailure): Decision<State> {
   const { saga, at } = turn;
   if (at.nowMs - saga.tryingSinceMs < at.parkAfterMs) return pause(turn, role);
-  return { saga: park(pause(turn, role).saga, failure, at.nowMs, role), commands: [] };
+  return stay(turn, park(paused(turn, role), failure, at.nowMs, role));
 }
 
-/** Begins with a step, or completes the saga when there is none left. */
-export function enterStep<State>(turn: Turn<State>, index: number): Decision<State> {
-  if (index >= turn.definition.steps.length)
-    return {
-      saga: { ...turn.saga, status: "completed", failure: undefined, waiting: { for: "nothing" } },
-      commands: [],
-    };
-  return send({ ...turn, saga: movedTo(turn, index) }, "ask");
+/** The step at hand is at its end: what runs beside it is waited for; then the saga goes on, or back when it has failed. */
+export function leave<State>(turn: Turn<State>): Decision<State> {
+  const { definition, saga, others = [] } = turn;
+  if (others.length > 0) return { saga: together(saga, others), commands: [] };
+  const end = groupEndOf(definition, saga.step);
+  return saga.turningBack ? undoFrom(turn, end - 1) : enterStep(turn, end);
+}
+
+/** Begins with a step, or with the next one that is needed; completes the saga when there is none left. */
+export function enterStep<State>({ definition, saga, at }: Turn<State>, index: number): Decision<State> {
+  let steps = saga.steps;
+  for (let start = index; start < definition.steps.length; start = groupEndOf(definition, start)) {
+    const needed: number[] = [];
+    for (let each = start; each < groupEndOf(definition, start); each++) {
+      if (definition.steps[each]?.when?.(saga.state) ?? true) needed.push(each);
+      else steps = recorded({ ...saga, steps }, { status: "not-needed" }, each);
+    }
+    const [first, ...others] = needed;
+    if (first === undefined) continue;
+    const turn = { definition, at, saga: { ...saga, steps } };
+    if (others.length > 0) return sendTogether(turn, needed);
+    return send({ ...turn, saga: movedTo(turn, first) }, "ask");
+  }
+  return {
+    saga: { ...saga, steps, status: "completed", failure: undefined, waiting: { for: "nothing" } },
+    commands: [],
+  };
+}
+
+/** Sends the commands of several steps at once. */
+function sendTogether<State>(turn: Turn<State>, indexes: readonly number[]): Decision<State> {
+  const commands: SagaCommand<State>[] = [];
+  const children: ChildOrder<State>[] = [];
+  let { saga } = turn;
+  for (const index of indexes) {
+    const { lanes: others = [], ...rest } = saga;
+    const sent = send({ ...turn, saga: movedTo({ ...turn, saga: rest }, index), others }, "ask");
+    saga = sent.saga;
+    commands.push(...sent.commands);
+    children.push(...(sent.children ?? []));
+  }
+  return { saga, commands, ...(children.length > 0 ? { children } : {}) };
 }
 
 /** Takes back the last step, from this index down, that may have had an effect; ends the saga when there is none. */
-export function undoFrom<State>(turn: Turn<State>, index: number): Decision<State> {
-  const { definition, saga } = turn;
+export function undoFrom<State>({ definition, at, saga: from }: Turn<State>, index: number): Decision<State> {
+  const { turningBack: _, ...saga } = from;
+  const turn = { definition, saga, at };
   for (let candidate = index; candidate >= 0; candidate--) {
     const status = saga.steps[candidate]?.status;
     const mayHaveEffect = status === "done" || status === "unknown" || status === "skipped";
@@ -170,12 +263,52 @@ function movedTo<State>({ saga, at }: Turn<State>, step: number): Saga<State> {
 }
 
 /**
- * Turns back: the step at hand has failed, and what was done before it is taken back in reverse.
+ * Turns back: the step at hand has failed, and what was done before it is taken back in reverse. What
+ * runs beside it is let go first.
  *
  * @param withoutEffect Whether it is sure that the step at hand did nothing. If not, it is undone too.
  */
 export function turnBack<State>(turn: Turn<State>, failure: SagaFailure, withoutEffect: boolean): Decision<State> {
   const undoneToo = !withoutEffect && stepAt(turn).undo !== undefined;
   const failed = withRecord(turn, { status: undoneToo ? "unknown" : "failed", endedAtMs: turn.at.nowMs });
-  return undoFrom({ ...failed, saga: { ...failed.saga, failure } }, turn.saga.step);
+  if (turn.saga.turningBack) return leave(failed); // for the first cause, and the others were let go then
+  return letGo({ ...failed, saga: { ...failed.saga, failure, turningBack: true } }, failure);
+}
+
+/** Turns back whatever is at hand: one step, or several side by side, or another saga that it waits for. */
+export function turnAllBack<State>(turn: Turn<State>, failure: SagaFailure, withoutEffect: boolean): Decision<State> {
+  const { lanes, ...saga } = turn.saga;
+  const waitsForChild = stepAt(turn).child !== undefined && saga.steps[saga.step]?.childId !== undefined;
+  if (lanes === undefined && !waitsForChild) return turnBack(turn, failure, withoutEffect);
+  const others = (lanes ?? [laneOf(saga)]).map((lane) => withoutOperator(turn, lane));
+  const cause = saga.turningBack && saga.failure !== undefined ? saga.failure : failure;
+  return letGo({ ...turn, saga: { ...saga, failure: cause, turningBack: true }, others }, cause);
+}
+
+/** A step that waited for the operator who turns it back waits no more: it is undone as if nobody knew its outcome. */
+function withoutOperator({ at }: Turn<unknown>, lane: Lane): Lane {
+  return lane.waiting.for === "operator"
+    ? { ...lane, waiting: { for: "pause", role: lane.waiting.role, dueAtMs: at.nowMs } }
+    : lane;
+}
+
+/** Lets go what runs beside the step at hand: children are canceled, pauses end, and commands under way are waited for. */
+function letGo<State>(turn: Turn<State>, failure: SagaFailure): Decision<State> {
+  const { definition, at, others = [] } = turn;
+  let { saga } = turn;
+  const open: Lane[] = [];
+  const children: ChildOrder<State>[] = [];
+  for (const lane of others) {
+    const { undo, child, name = "", timeoutMs = 0 } = definition.steps[lane.step] ?? {};
+    const { childId } = saga.steps[lane.step] ?? {};
+    if (child !== undefined && childId !== undefined) {
+      children.push({ kind: "cancel", id: childId, step: name, failure });
+      open.push({ ...lane, waiting: { for: "reply", role: "ask", dueAtMs: at.nowMs + timeoutMs } });
+    } else if (lane.waiting.for === "pause") {
+      const status = undo === undefined ? "failed" : "unknown";
+      saga = { ...saga, steps: recorded(saga, { status, endedAtMs: at.nowMs }, lane.step) };
+    } else open.push(lane);
+  }
+  const left = leave({ ...turn, saga, others: open });
+  return children.length === 0 ? left : { ...left, children: [...(left.children ?? []), ...children] };
 }

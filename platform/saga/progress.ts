@@ -1,12 +1,16 @@
+import { CancelSagaSchema, SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
+import { create } from "@ferry/platform/codec";
 import type { Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Logger } from "@ferry/platform/telemetry";
+import { endedMessage } from "./child.ts";
 import { advance, type SagaInput } from "./decide.ts";
-import { type Backoff, type Circumstances, type Decision, park } from "./moves.ts";
+import { type Backoff, type ChildOrder, type Circumstances, type Decision, park } from "./moves.ts";
+import { newSaga } from "./newborn.ts";
 import type { Registry } from "./registry.ts";
-import { dueAtMsOf, type Saga, stepNameOf } from "./saga.ts";
-import { updateSagas } from "./store.ts";
+import { dueAtMsOf, hasEnded, type Saga, stepNameOf } from "./saga.ts";
+import { insertChildren, updateSagas } from "./store.ts";
 
 /** A saga before and after what one transaction did to it. */
 export interface SagaChange {
@@ -17,6 +21,8 @@ export interface SagaChange {
 /** A change with the commands that leave with it. */
 export interface Progress extends SagaChange {
   messages: readonly OutgoingMessage[];
+  /** Sagas that it begins, and those that these begin. */
+  begun?: readonly Progress[];
 }
 
 export interface ProgressOptions {
@@ -27,7 +33,7 @@ export interface ProgressOptions {
   parkAfterMs: number;
   backoff: Backoff;
   logger: Logger;
-  onChange(tx: Transaction, changes: readonly SagaChange[]): Promise<void>;
+  onChange(tx: Transaction, changes: readonly SagaChange[], begun: readonly Saga[]): Promise<void>;
   /** Unix time in milliseconds. */
   now(): number;
   random(): number;
@@ -69,7 +75,40 @@ export function createProgress(options: ProgressOptions) {
       throw new FerryError("SAGA_VERSION_UNKNOWN", message);
     }
     const decision = advance(definition, before, input, circumstances());
-    return { before, after: decision.saga, messages: messagesOf(decision) };
+    const { saga: after } = decision;
+    const messages = messagesOf(decision);
+    if (decision.children === undefined && after.parent === undefined) return { before, after, messages };
+    if (hasEnded(after) && !hasEnded(before)) messages.push(...endFor(after));
+    for (const order of decision.children ?? []) if (order.kind === "cancel") messages.push(cancelOf(after, order));
+    return { before, after, messages, begun: begunBy(decision) };
+  }
+
+  /** What the saga that waits for this one's end is told. */
+  function endFor(saga: Saga): OutgoingMessage[] {
+    const { id, parent, traceparent } = saga;
+    if (parent === undefined) return [];
+    const facts = { id: `${id}:ended`, topic: replyTopic, sagaId: parent.id, sagaStep: parent.step, traceparent };
+    return [{ ...facts, schema: SagaEndedSchema, message: endedMessage(saga) }];
+  }
+
+  function cancelOf(
+    { id, traceparent }: Saga,
+    { id: childId, step, failure }: Extract<ChildOrder, { kind: "cancel" }>,
+  ): OutgoingMessage {
+    const facts = { id: `${id}:${step}:cancel`, topic: replyTopic, sagaId: childId, traceparent };
+    const message = create(CancelSagaSchema, { sagaId: childId, failure });
+    return { ...facts, schema: CancelSagaSchema, message };
+  }
+
+  function begunBy({ saga, children = [] }: Decision): Progress[] {
+    return children.flatMap((order) => {
+      if (order.kind !== "begin") return [];
+      const { id, step, child } = order;
+      const given = { id, state: child.begin(saga), traceparent: saga.traceparent };
+      const parent = { id: saga.id, step };
+      const begun = decide({ ...newSaga(child.definition, given, now()), parent }, { kind: "started" });
+      return [begun, ...(begun.begun ?? [])];
+    });
   }
 
   /** As decide, for what comes by itself: a saga that this server cannot take further is parked, never guessed at. */
@@ -86,35 +125,67 @@ export function createProgress(options: ProgressOptions) {
     }
   }
 
+  const unchanged = (saga: Saga): Progress => ({ before: saga, after: saga, messages: [] });
+
+  /** What a further input does to a saga, on top of what others did in the same transaction. */
+  function take({ before, after, messages, begun = [] }: Progress, input: SagaInput): Progress {
+    const next = decideOrPark(after, input);
+    const all = { before, after: next.after, messages: [...messages, ...next.messages] };
+    return begun.length === 0 && next.begun === undefined ? all : { ...all, begun: [...begun, ...(next.begun ?? [])] };
+  }
+
   /**
    * Writes what changed, once for a whole set, and lets the owner write beside it. All statements leave
    * together: none waits for another's result.
    *
-   * @returns the sagas as they are once this is committed.
+   * @returns the sagas as they are once this is committed, those that were begun last.
    * @throws SagaChangedError when a saga that was not locked is not as it was known.
    */
   async function save(tx: Transaction, progress: readonly Progress[]): Promise<Saga[]> {
     const changed = progress
       .filter(({ before, after }) => before !== after)
-      .map(({ before, after, messages }) => ({
-        ...{ before, messages, sent: messages.length > 0 },
+      .map(({ before, after, messages, begun }) => ({
+        ...{ before, messages, sent: messages.length > 0, ...(begun === undefined ? {} : { begun }) },
         after: { ...after, revision: before.revision + 1 },
       }))
       .sort((a, b) => (a.after.id < b.after.id ? -1 : 1)); // in id order, as they are locked
     if (changed.length === 0) return [];
+    const newborn = changed.flatMap(({ begun = [] }) => begun);
+    const children = newborn.map(({ after }) => after);
     // A clock that was started anew is nothing that a reader could see.
     const visible = changed.filter(
       ({ before, after }) => before.steps !== after.steps || before.status !== after.status,
     );
     await Promise.all([
       updateSagas(tx, changed),
-      visible.length > 0 ? options.onChange(tx, visible) : undefined,
-      send(tx, changed),
+      children.length > 0 ? insertChildren(tx, children) : undefined,
+      visible.length > 0 || children.length > 0 ? options.onChange(tx, visible, children) : undefined,
+      send(tx, children.length > 0 ? [...changed, ...newborn] : changed),
     ]);
     for (const { before, after } of visible)
       if (after.waiting.for === "operator" && before.waiting.for !== "operator")
         logger.warn({ sagaId: after.id, step: stepNameOf(after), reason: after.waiting.reason.code }, "saga parked");
-    return changed.map(({ after }) => after);
+    return [...changed.map(({ after }) => after), ...children];
+  }
+
+  /**
+   * Sends the first commands of new sagas, which the caller inserts, and begins what these begin.
+   *
+   * @returns the sagas that they began.
+   */
+  async function begin(tx: Transaction, begun: readonly Progress[]): Promise<Saga[]> {
+    const newborn = begun.flatMap((each) => each.begun ?? []);
+    if (newborn.length === 0) {
+      await send(tx, begun);
+      return [];
+    }
+    const children = newborn.map(({ after }) => after);
+    await Promise.all([
+      insertChildren(tx, children),
+      options.onChange(tx, [], children),
+      send(tx, [...begun, ...newborn]),
+    ]);
+    return children;
   }
 
   /** Hands the commands to the outbox and sets the alarm for their answers. */
@@ -126,7 +197,7 @@ export function createProgress(options: ProgressOptions) {
     if (messages.length > 0) await outbox.add(tx, messages);
   }
 
-  return { decide, decideOrPark, save, send };
+  return { decide, decideOrPark, unchanged, take, save, begin };
 }
 
 export type ProgressKeeper = ReturnType<typeof createProgress>;

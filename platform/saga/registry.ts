@@ -1,4 +1,5 @@
 import type { DescMessage } from "@bufbuild/protobuf";
+import { CancelSagaSchema, SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
 import type { SagaDefinition } from "./definition.ts";
 
 /** The definitions that this server knows, of each saga all versions that may still be under way. */
@@ -10,12 +11,20 @@ export interface Registry {
   replies: ReadonlyMap<string, DescMessage>;
 }
 
+/** A definition with those of the sagas that its steps begin, and theirs. */
+function withChildren(definition: SagaDefinition<unknown>): SagaDefinition<unknown>[] {
+  const children = definition.steps.flatMap(({ child }) => (child === undefined ? [] : withChildren(child.definition)));
+  return [definition, ...children];
+}
+
 /** @throws Error when the same version of a saga is given twice. */
-export function createRegistry(definitions: readonly SagaDefinition<unknown>[]): Registry {
+export function createRegistry(given: readonly SagaDefinition<unknown>[]): Registry {
   const byVersion = new Map<string, SagaDefinition<unknown>>();
   const newest = new Map<string, SagaDefinition<unknown>>();
-  const replies = new Map<string, DescMessage>();
-  for (const definition of definitions) {
+  const replies = new Map<string, DescMessage>(
+    [SagaEndedSchema, CancelSagaSchema].map((each) => [each.typeName, each]),
+  );
+  for (const definition of new Set(given.flatMap(withChildren))) {
     const { name, version, steps } = definition;
     const key = `${name}:${version}`;
     if (byVersion.has(key)) throw new Error(`saga ${name} version ${version} is given twice`);

@@ -1,7 +1,9 @@
-import type { Message } from "@bufbuild/protobuf";
+import { isMessage, type Message } from "@bufbuild/protobuf";
+import { CancelSagaSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
 import type { Database, Transaction } from "@ferry/platform/db";
 import type { Envelope } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
+import { failureOf } from "./answers.ts";
 import type { KnownSagas } from "./known-sagas.ts";
 import type { Progress, ProgressKeeper } from "./progress.ts";
 import type { Registry } from "./registry.ts";
@@ -34,7 +36,7 @@ export function createReplyHandler({ database, progress, known, registry, logger
     for (const envelope of set) {
       const saga = sagas.get(envelope.sagaId ?? "");
       if (saga === undefined) strays.push(envelope);
-      else progressed.set(saga.id, withReply(progressed.get(saga.id) ?? unchanged(saga), envelope));
+      else progressed.set(saga.id, withReply(progressed.get(saga.id) ?? progress.unchanged(saga), envelope));
     }
     for (const { before, after } of progressed.values())
       if (before === after && known.find(before.id) === before) throw new SagaChangedError();
@@ -46,8 +48,10 @@ export function createReplyHandler({ database, progress, known, registry, logger
 
   /** Several replies of one saga in one set are taken on one after another. */
   function withReply(sofar: Progress, { sagaStep = "", message }: Envelope<Message>): Progress {
-    const next = progress.decideOrPark(sofar.after, { kind: "reply", step: sagaStep, reply: message });
-    return { before: sofar.before, after: next.after, messages: [...sofar.messages, ...next.messages] };
+    if (!isMessage(message, CancelSagaSchema))
+      return progress.take(sofar, { kind: "reply", step: sagaStep, reply: message });
+    const failure = message.failure === undefined ? {} : { failure: failureOf(message.failure) };
+    return progress.take(sofar, { kind: "cancel", ...failure });
   }
 
   /** The sagas of those ids: from memory as far as they are known, the others locked. */
@@ -75,8 +79,4 @@ export function createReplyHandler({ database, progress, known, registry, logger
       await database.transaction(async (tx) => handle(tx, set, await lockSagas(tx, [...ids])));
     }
   };
-}
-
-function unchanged(saga: Saga): Progress {
-  return { before: saga, after: saga, messages: [] };
 }

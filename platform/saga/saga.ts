@@ -1,6 +1,16 @@
 import type { SagaFailure } from "./definition.ts";
 
-export type StepStatus = "pending" | "running" | "done" | "failed" | "unknown" | "undoing" | "undone" | "skipped";
+/** skipped: an operator said that it is done. not-needed: its `when` said no, and it was never asked. */
+export type StepStatus =
+  | "pending"
+  | "running"
+  | "done"
+  | "failed"
+  | "unknown"
+  | "undoing"
+  | "undone"
+  | "skipped"
+  | "not-needed";
 
 /** What became of one step. */
 export interface StepRecord {
@@ -11,6 +21,8 @@ export interface StepRecord {
   /** Unix time in milliseconds. */
   startedAtMs?: number;
   endedAtMs?: number;
+  /** Of a step that begins another saga: that saga's id. */
+  childId?: string;
 }
 
 /**
@@ -33,6 +45,15 @@ export type Waiting =
   /** It has ended. */
   | { for: "nothing" };
 
+/** One of several steps that run side by side: the same facts as a saga has of its one step at hand. */
+export interface Lane {
+  step: number;
+  attempts: number;
+  tries: number;
+  tryingSinceMs: number;
+  waiting: Waiting;
+}
+
 export interface Saga<State = unknown> {
   id: string;
   definition: string;
@@ -49,17 +70,23 @@ export interface Saga<State = unknown> {
   /** Since when the step at hand is tried, less the time in which nobody could try. Unix time in milliseconds. */
   tryingSinceMs: number;
   waiting: Waiting;
+  /** The steps at hand, while several run side by side. What stands above is then a summary of them. */
+  lanes?: readonly Lane[];
   state: State;
   steps: readonly StepRecord[];
   /** Why it failed, or is parked: the first cause, which stays through the undo. Absent while it goes forward. */
   failure?: SagaFailure;
+  /** It has failed, and waits for what is still open at the step at hand before it takes everything back. */
+  turningBack?: true;
+  /** The saga that began it, and at which step that one waits for its end. */
+  parent?: { id: string; step: string };
   createdAtMs: number;
   /** The trace that the saga was begun in; its commands carry it. */
   traceparent?: string;
 }
 
 /** When the saga must be looked at again, Unix time in milliseconds; undefined when time changes nothing. */
-export function dueAtMsOf({ waiting }: Saga): number | undefined {
+export function dueAtMsOf({ waiting }: Pick<Saga, "waiting">): number | undefined {
   return waiting.for === "reply" || waiting.for === "pause" ? waiting.dueAtMs : undefined;
 }
 
@@ -71,4 +98,9 @@ export function hasEnded({ status }: Saga): boolean {
 /** Name of the step at which the saga is, or at which it ended. */
 export function stepNameOf(saga: Saga): string {
   return saga.steps[Math.min(saga.step, saga.steps.length - 1)]?.name ?? "";
+}
+
+/** Ids of the sagas that it has begun and whose end it has not heard of. */
+export function awaitedChildren({ steps }: Saga): string[] {
+  return steps.flatMap(({ status, childId }) => (status === "running" && childId !== undefined ? [childId] : []));
 }

@@ -5,7 +5,10 @@ import { dueAtMsOf, type Saga, type SagaStatus } from "./saga.ts";
 export const sagaMigrations: Migrations = { name: "saga", directory: `${import.meta.dirname}/migrations` };
 
 /** All of a saga that changes with its steps and that no statement asks for. */
-type Progress = Pick<Saga, "step" | "attempts" | "tries" | "tryingSinceMs" | "waiting" | "steps" | "failure">;
+type Progress = Pick<
+  Saga,
+  "step" | "attempts" | "tries" | "tryingSinceMs" | "waiting" | "steps" | "failure" | "lanes" | "turningBack"
+>;
 
 interface SagaRow {
   id: string;
@@ -18,10 +21,12 @@ interface SagaRow {
   traceparent: string | null;
   created_at: Date;
   command_xid: string | null;
+  parent_id: string | null;
+  parent_step: string | null;
 }
 
-const COLUMNS =
-  "id, definition, version, revision, status, state, progress, traceparent, created_at, command_xid::text";
+const COLUMNS = `id, definition, version, revision, status, state, progress, traceparent, created_at, command_xid::text,
+  parent_id, parent_step`;
 
 function sagaOf(row: SagaRow): Saga {
   const { id, definition, version, revision, status, progress } = row;
@@ -31,12 +36,16 @@ function sagaOf(row: SagaRow): Saga {
     state: reviveJson(row.state),
     createdAtMs: row.created_at.getTime(),
     ...(row.traceparent === null ? {} : { traceparent: row.traceparent }),
+    ...(row.parent_id === null ? {} : { parent: { id: row.parent_id, step: row.parent_step ?? "" } }),
   };
 }
 
-function progressOf({ step, attempts, tries, tryingSinceMs, waiting, steps, failure }: Saga): string {
+function progressOf(saga: Saga): string {
+  const { step, attempts, tries, tryingSinceMs, waiting, steps, failure, lanes, turningBack } = saga;
   const progress: Progress = { step, attempts, tries, tryingSinceMs, waiting, steps };
   if (failure !== undefined) progress.failure = failure;
+  if (lanes !== undefined) progress.lanes = lanes;
+  if (turningBack) progress.turningBack = turningBack;
   return JSON.stringify(progress); // Without the bigints that a state may have.
 }
 
@@ -58,9 +67,8 @@ const INSERT_SAGAS = `
     $8::double precision[], $9::double precision[])
     AS new (id, definition, version, status, state, progress, traceparent, due, created)`;
 
-/** Inserts new sagas, in their first revision. Their ids are new; a duplicate fails the transaction. */
-export async function insertSagas(tx: Transaction, sagas: readonly Saga[]): Promise<void> {
-  await tx.query(INSERT_SAGAS, [
+function newColumns(sagas: readonly Saga[]): unknown[] {
+  return [
     sagas.map(({ id }) => id),
     sagas.map(({ definition }) => definition),
     sagas.map(({ version }) => version),
@@ -70,7 +78,31 @@ export async function insertSagas(tx: Transaction, sagas: readonly Saga[]): Prom
     sagas.map(({ traceparent }) => traceparent),
     sagas.map((saga) => secondsOf(dueAtMsOf(saga))),
     sagas.map(({ createdAtMs }) => secondsOf(createdAtMs)),
-  ]);
+  ];
+}
+
+/** Inserts new sagas, in their first revision. Their ids are new; a duplicate fails the transaction. */
+export async function insertSagas(tx: Transaction, sagas: readonly Saga[]): Promise<void> {
+  await tx.query(INSERT_SAGAS, newColumns(sagas));
+}
+
+const INSERT_CHILDREN = `
+  INSERT INTO saga (id, definition, version, revision, status, state, progress, traceparent, look_at, command_xid,
+    created_at, updated_at, parent_id, parent_step)
+  SELECT id, definition, version, 1, status, state::json, progress::json, traceparent, to_timestamp(due),
+    pg_current_xact_id(), to_timestamp(created), to_timestamp(created), parent_id, parent_step
+  FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::double precision[], $9::double precision[], $10::uuid[], $11::text[])
+    AS new (id, definition, version, status, state, progress, traceparent, due, created, parent_id, parent_step)
+  ON CONFLICT (id) DO NOTHING`;
+
+/**
+ * Inserts sagas that steps of others begin. One that is there already stays as it is: two instances may
+ * take on the same reply, and which of them is too late is told by the update of the parent.
+ */
+export async function insertChildren(tx: Transaction, sagas: readonly Saga[]): Promise<void> {
+  const parents = [sagas.map(({ parent }) => parent?.id), sagas.map(({ parent }) => parent?.step)];
+  await tx.query(INSERT_CHILDREN, [...newColumns(sagas), ...parents]);
 }
 
 /** Somebody else has changed a saga since it was read. Nothing is written; who reads it anew may try again. */
