@@ -161,3 +161,51 @@ test("retries end with the budget, with the deadline, and where the server asks 
   await reasonOf(fresh.echo({}));
   assert.equal(tries, 2, "asked to stay away");
 });
+
+test("a peer that takes calls and never answers is left alone by a breaker, and called again when it is well", async (context) => {
+  let hangs = true;
+  const { port } = await serveEcho(context, {
+    echo: ({ text }) => (hangs ? new Promise<never>(() => {}) : { text }),
+    once: () => ({ text: "there" }),
+  });
+  const channel = channelTo(context, port, { breaker: { minCalls: 10, firstPauseMs: 50, longestPauseMs: 50 } });
+  const call = () => callUnary(channel, EchoService.method.echo, { text: "hello" }, { timeoutMs: 40 });
+  assert.deepEqual(
+    new Set(await Promise.all(Array.from({ length: 10 }, () => reasonOf(call())))),
+    new Set(["DEADLINE_EXCEEDED"]),
+  );
+  assert.equal(channel.upstream().state, "open");
+  const { error, tookMs } = await timed(callUnary(channel, EchoService.method.once, {}));
+  assert.deepEqual([error.reason, error.message], ["UNAVAILABLE", "echo fails, and is left alone for a moment"]);
+  assert.ok(tookMs < 40, `at once: ${tookMs} ms`);
+  hangs = false;
+  let reason = await reasonOf(call());
+  while (reason === "UNAVAILABLE") {
+    await new Promise((resolve) => setImmediate(resolve));
+    reason = await reasonOf(call());
+  }
+  assert.deepEqual([reason, channel.upstream().state], ["OK", "closed"]);
+});
+
+test("errors that a peer answers with do not open its breaker, whatever their reason", async (context) => {
+  const { port } = await serveEcho(context, {
+    once() {
+      throw new FerryError("UNAVAILABLE", "what it stands on is away");
+    },
+  });
+  const channel = channelTo(context, port, { breaker: { minCalls: 10 } });
+  for (let count = 0; count < 20; count++)
+    assert.equal(await reasonOf(callUnary(channel, EchoService.method.once, {})), "UNAVAILABLE");
+  assert.equal(channel.upstream().state, "closed");
+});
+
+test("a channel makes so many calls at once and no more", async (context) => {
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const { port } = await serveEcho(context, { once: () => answered.then(() => ({ text: "late" })) });
+  const channel = channelTo(context, port, { maxInFlight: 2 });
+  const call = () => reasonOf(callUnary(channel, EchoService.method.once, {}));
+  const two = [call(), call()];
+  assert.equal(await call(), "OVERLOADED");
+  answer();
+  assert.deepEqual(await Promise.all(two), ["OK", "OK"]);
+});

@@ -47,6 +47,12 @@ const FOREIGN: Readonly<Record<number, Reason>> = {
   [Code.Unauthenticated]: "UNAUTHENTICATED",
 };
 
+/**
+ * The peer itself has failed: no connection, one that was lost, or no answer in time. An error that a peer
+ * answers with is none of these, whatever its reason: who answers is there.
+ */
+export class PeerFailed extends FerryError {}
+
 /** What takes the place of texts that may tell addresses or internals. The text itself becomes the cause. */
 const PLAIN: Partial<Record<Reason, string>> = {
   INTERNAL: "internal error",

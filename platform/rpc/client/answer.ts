@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders } from "node:http2";
 import { Code } from "@connectrpc/connect";
 import { FerryError } from "@ferry/platform/errors";
-import { DETAILS, fromWireStatus } from "../status.ts";
+import { DETAILS, fromWireStatus, PeerFailed } from "../status.ts";
 
 /** How an answer came to its end, as its frames told it. */
 export interface ClosedAnswer {
@@ -17,6 +17,7 @@ export interface ClosedAnswer {
 }
 
 const PERCENT = /%/;
+const LOST = new Error("the connection was lost");
 
 /** Codes for answers that are no gRPC at all, by HTTP status (grpc/doc/http-grpc-status-mapping.md). */
 const CODE_OF_HTTP: Readonly<Record<string, number>> = {
@@ -48,7 +49,8 @@ export function failureOf(answer: ClosedAnswer): FerryError | undefined {
     if (!/^\d{1,9}$/.test(text)) return broken(`the status is ${JSON.stringify(text)}`);
     return fromWireStatus({ code: Number(text), details: messageOf(told), packed: detailsOf(told) });
   }
-  if (connectionLost) return fromWireStatus({ code: Code.Unavailable, details: "the connection was lost" });
+  if (connectionLost)
+    return new PeerFailed("UNAVAILABLE", "a service that is needed cannot be reached", { cause: LOST });
   if (headers === undefined || resetCode !== 0) {
     const code = CODE_OF_RESET[resetCode] ?? Code.Internal;
     return fromWireStatus({ code, details: `the stream was reset with code ${resetCode}` });

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants, type Incomi
 import { FerryError } from "@ferry/platform/errors";
 import { ACCEPTED_ENCODINGS } from "../frames.ts";
 import type { HeaderList } from "../metadata.ts";
-import { toFerryError } from "../status.ts";
+import { PeerFailed, toFerryError } from "../status.ts";
 import { failureOf } from "./answer.ts";
 import type { CalledMethod } from "./method.ts";
 import type { Sessions } from "./sessions.ts";
@@ -142,7 +142,7 @@ function timeoutText(remainingMs: number): string {
 }
 
 function timedOut(): FerryError {
-  return new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
+  return new PeerFailed("DEADLINE_EXCEEDED", "the time for the call is over");
 }
 
 function ignore(): void {}

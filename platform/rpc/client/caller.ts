@@ -3,6 +3,7 @@ import type { ServiceIdentity } from "@ferry/platform/auth";
 import { create, encode } from "@ferry/platform/codec";
 import { FerryError } from "@ferry/platform/errors";
 import { currentContext } from "@ferry/platform/telemetry";
+import type { Upstream } from "@ferry/platform/upstream";
 import { frameOf } from "../frames.ts";
 import { addHeaders, findHeader, type HeaderList, type HeadersInput, METADATA, type MessageInit } from "../metadata.ts";
 import type { Outgoing } from "./call.ts";
@@ -21,6 +22,7 @@ export interface CallSettings {
 
 interface CallerOptions {
   sessions: Sessions;
+  upstream: Upstream;
   audience: string;
   identity: ServiceIdentity | undefined;
   maxMessageBytes: number;
@@ -40,9 +42,10 @@ export class Caller {
     const out = this.prepare(desc, settings);
     const frame = this.encode(desc, message);
     this.budget.earn();
-    if (!out.method.policy.retrySafe) return sendUnary(out, frame);
+    const attempt = () => this.options.upstream.run(() => sendUnary(out, frame));
+    if (!out.method.policy.retrySafe) return attempt();
     const { deadlineAtMs, signal } = out;
-    return withRetries(() => sendUnary(out, frame), { budget: this.budget, deadlineAtMs, signal });
+    return withRetries(attempt, { budget: this.budget, deadlineAtMs, signal });
   }
 
   /** Rejects with FerryError. Streams are not tried again: what was read of them cannot be taken back. */

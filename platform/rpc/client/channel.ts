@@ -9,7 +9,9 @@ import type {
 import { type CallOptions, type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import type { ServiceIdentity } from "@ferry/platform/auth";
 import type { Logger } from "@ferry/platform/telemetry";
+import { type BreakerOptions, createUpstream, type UpstreamStatus } from "@ferry/platform/upstream";
 import { headersOf, type MessageInit } from "../metadata.ts";
+import { PeerFailed } from "../status.ts";
 import { clientSecurity, type TlsOptions } from "../tls.ts";
 import { Caller, type CallSettings } from "./caller.ts";
 import { cancelable } from "./cancelable.ts";
@@ -32,6 +34,10 @@ export interface ChannelOptions {
   maxMessageBytes?: number;
   /** TLS with these; "https" alone is TLS with the machine's authorities. */
   tls?: TlsOptions;
+  /** Unary calls under way at once; one more is refused with OVERLOADED. Default 2,000. */
+  maxInFlight?: number;
+  /** When the channel stops calling a peer that fails, and how it finds out that it is well again. */
+  breaker?: BreakerOptions;
   /** Connect interceptors, the first outermost. Retries happen inside of them. */
   interceptors?: readonly Interceptor[];
 }
@@ -40,6 +46,8 @@ export interface RpcChannel {
   readonly audience: string;
   /** For connect's own functions. Its calls keep all rules of the channel. */
   readonly transport: Transport;
+  /** Its breaker and its room, for whoever watches. */
+  upstream(): UpstreamStatus;
   /** Why calls would fail now; undefined when they can be sent, or nobody has tried yet. */
   unready(): string | undefined;
   /** Calls in flight end well; new ones are refused. */
@@ -55,12 +63,23 @@ export function openChannel(options: ChannelOptions): RpcChannel {
   const url = parseUrl(options.url);
   const tls = clientSecurity(options.tls ?? (url.protocol === "https:" ? {} : undefined), url.hostname);
   const sessions = new Sessions({ url, audience, tls, connectTimeoutMs, renewAfterMs, logger });
-  const caller = new Caller({ sessions, audience, identity, maxMessageBytes });
+  const upstream = createUpstream({
+    name: audience,
+    isIllError: (error) => error instanceof PeerFailed,
+    maxInFlight: options.maxInFlight,
+    breaker: options.breaker,
+    logger,
+  });
+  const caller = new Caller({ sessions, upstream, audience, identity, maxMessageBytes });
   const channel: RpcChannel = {
     audience,
     transport: createTransport(caller, options.interceptors ?? []),
+    upstream: () => upstream.status(),
     unready: () => sessions.unready(),
-    close: () => sessions.close(),
+    close() {
+      sessions.close();
+      upstream.close();
+    },
   };
   callers.set(channel, caller);
   return channel;

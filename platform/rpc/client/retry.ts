@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FerryError } from "@ferry/platform/errors";
+import { UpstreamIll } from "@ferry/platform/upstream";
 import { NoConnection } from "./sessions.ts";
 
 /** Tries after the first. */
@@ -47,8 +48,8 @@ export async function withRetries<T>(
 
 /** How long to wait before the next try; undefined when there must be none. */
 function backoffMs(error: FerryError, retries: number): number | undefined {
-  const again = error.entry.grpcCode === UNAVAILABLE && !(error instanceof NoConnection) && retries < MAX_RETRIES;
-  if (!again) return undefined;
+  if (error.entry.grpcCode !== UNAVAILABLE || retries >= MAX_RETRIES) return undefined;
+  if (error instanceof NoConnection || error instanceof UpstreamIll) return undefined;
   const jittered = FIRST_BACKOFF_MS * 2 ** retries * (0.5 + Math.random());
   const waitMs = Math.max(jittered, error.retryAfterMs ?? 0);
   return waitMs > LONGEST_BACKOFF_MS ? undefined : waitMs;

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
-import { toFerryError } from "../status.ts";
+import { PeerFailed, toFerryError } from "../status.ts";
 import { Peer } from "./peer.ts";
 
 export interface SessionsOptions {
@@ -22,7 +22,7 @@ export interface SessionsOptions {
 const SHORTEST_WAIT_MS = 50;
 
 /** The call could not be sent because there was no connection in time: trying again would only wait as long once more. */
-export class NoConnection extends FerryError {}
+export class NoConnection extends PeerFailed {}
 
 /** A name is asked for again at most this often. */
 const RESOLVE_EVERY_MS = 5_000;
@@ -111,7 +111,7 @@ export class Sessions {
         const failure = this.failed();
         if (failure !== undefined && Date.now() >= this.patientUntilMs()) throw this.refused(failure);
         // By which limit it was, not by the clock: a timer may fire a moment early.
-        if (over && deadlineAtMs <= untilMs) throw new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
+        if (over && deadlineAtMs <= untilMs) throw new PeerFailed("DEADLINE_EXCEEDED", "the time for the call is over");
         if (over) throw this.silent();
         await new Promise<void>((resolve) => this.waiting.add(resolve));
       }
@@ -139,7 +139,7 @@ export class Sessions {
   }
 
   private refused(cause: Error): FerryError {
-    return new FerryError("UNAVAILABLE", "a service that is needed cannot be reached", { cause });
+    return new PeerFailed("UNAVAILABLE", "a service that is needed cannot be reached", { cause });
   }
 
   private silent(): FerryError {
