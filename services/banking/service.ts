@@ -5,6 +5,7 @@ import { createPayOutRefunds } from "./app/pay-out-refunds.ts";
 import { toReply } from "./app/replies.ts";
 import { createSweeper } from "./app/sweeper.ts";
 import { createBankClient } from "./clients/bank-client.ts";
+import { guardBank } from "./clients/guarded-bank.ts";
 import { createBankingCommands } from "./consumers/banking-commands.ts";
 import { createRefundsConsumer } from "./consumers/refunds.ts";
 import { bankingRoutes } from "./rpc/banking-routes.ts";
@@ -29,7 +30,8 @@ export type BankingParts = Pick<ServiceParts<unknown>, "database" | "bus" | "out
 /** Speaks to the banks outside, and records every word. */
 export function createBankingService({ database, bus, outbox, logger, config }: BankingParts): Service {
   const { bankUrl: url, bankTimeoutMs: timeoutMs, bankConnections: connections, bankCode } = config;
-  const bank = createBankClient({ url, timeoutMs, connections });
+  const client = createBankClient({ url, timeoutMs, connections });
+  const bank = guardBank({ bank: client, bankCode, connections, logger });
   const calls = createMakeCalls({
     database,
     outbox,

@@ -1,0 +1,9 @@
+export {
+  type BreakerOptions,
+  createUpstream,
+  type Upstream,
+  UpstreamIll,
+  type UpstreamOptions,
+  type UpstreamState,
+  type UpstreamStatus,
+} from "./upstream.ts";

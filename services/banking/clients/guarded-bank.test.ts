@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger as logger } from "@ferry/platform/telemetry";
+import type { BankResponse } from "../domain/call.ts";
+import { guardBank } from "./guarded-bank.ts";
+
+const inquiry = { kind: "inquire" } as const;
+const OPEN = { kind: "unreachable", detail: "the breaker is open" };
+
+/** A bank that answers what it is told to, and counts. */
+function scripted(connections = 10) {
+  const script = { next: { kind: "answered", status: 200, body: {} } as BankResponse, calls: 0, closed: false };
+  const bank = guardBank({
+    bank: {
+      async call() {
+        script.calls++;
+        return script.next;
+      },
+      async close() {
+        script.closed = true;
+      },
+    },
+    bankCode: "081",
+    connections,
+    breaker: { minCalls: 5, firstPauseMs: 10, longestPauseMs: 20 },
+    logger,
+  });
+  return { script, ask: () => bank.call("reference", inquiry), close: () => bank.close() };
+}
+
+const ILL: BankResponse[] = [
+  { kind: "lost", detail: "no answer within 2000 ms" },
+  { kind: "unreachable", detail: "ECONNREFUSED" },
+  { kind: "answered", status: 503, body: undefined },
+];
+
+for (const response of ILL)
+  test(`a bank that only ever gives ${JSON.stringify(response)} is left alone, and asked again by itself`, async () => {
+    const { script, ask, close } = scripted();
+    script.next = response;
+    for (let call = 0; call < 5; call++) assert.deepEqual(await ask(), response);
+    assert.deepEqual(await ask(), OPEN);
+    assert.equal(script.calls, 5, "nothing was sent");
+    script.next = { kind: "answered", status: 200, body: { status: "done" } };
+    let answer = await ask();
+    while (answer.kind === "unreachable") {
+      await new Promise((resolve) => setImmediate(resolve));
+      answer = await ask();
+    }
+    assert.deepEqual(answer, script.next);
+    assert.deepEqual(await ask(), script.next, "it stays closed");
+    await close();
+  });
+
+test("a bank that refuses, or does not know a reference, is well", async () => {
+  const { script, ask, close } = scripted();
+  for (const status of [200, 404, 409, 422]) {
+    script.next = { kind: "answered", status, body: { status: "refused" } };
+    for (let call = 0; call < 10; call++) assert.deepEqual(await ask(), script.next);
+  }
+  await close();
+  assert.ok(script.closed);
+});
