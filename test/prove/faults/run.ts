@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import { run } from "node:test";
+import { FAULTS, type Fault } from "../../faults/catalogue.ts";
+import { globalSetup, globalTeardown } from "../../support/global-setup.ts";
+
+const REPOSITORY = resolve(import.meta.dirname, "../../..");
+const FILE_TIMEOUT_MS = 900_000;
+
+export interface TestResult {
+  file: string;
+  name: string;
+  passed: boolean;
+  ms: number;
+  error?: string;
+}
+
+export interface FaultsReport {
+  faults: { id: string; what: string; green: boolean; tests: TestResult[] }[];
+}
+
+/** Runs test files one after the other, and tells of each of their outermost tests. */
+async function runFiles(files: readonly string[], say: (line: string) => void): Promise<TestResult[]> {
+  const results: TestResult[] = [];
+  const stream = run({
+    files: files.map((file) => resolve(REPOSITORY, file)),
+    concurrency: 1,
+    timeout: FILE_TIMEOUT_MS,
+  });
+  const take =
+    (passed: boolean) =>
+    (event: { name: string; nesting: number; file?: string; details: { duration_ms: number; error?: Error } }) => {
+      if (event.nesting > 0) return;
+      const { duration_ms: ms, error } = event.details;
+      const cause = error?.cause instanceof Error ? error.cause.message : error?.message;
+      const file = files.find((known) => event.file?.replaceAll("\\", "/").endsWith(known)) ?? String(event.file);
+      results.push({ file, name: event.name, passed, ms, ...(passed ? {} : { error: cause }) });
+      say(`${passed ? "ok" : "FAILED"}  ${event.name} (${(ms / 1_000).toFixed(1)} s)${passed ? "" : `: ${cause}`}`);
+    };
+  stream.on("test:pass", take(true));
+  stream.on("test:fail", take(false));
+  stream.resume();
+  await new Promise<void>((done, fail) => {
+    stream.on("end", done);
+    stream.on("error", fail);
+  });
+  return results;
+}
+
+/** A fault is green when each of its tests was there and passed. */
+function judge({ id, what, tests }: Fault, results: readonly TestResult[]): FaultsReport["faults"][number] {
+  const wanted = tests.map(({ file, name }) =>
+    results.filter((result) => result.file === file && name.test(result.name)),
+  );
+  const found = [...new Set(wanted.flat())];
+  const green = wanted.every((some) => some.length > 0) && found.every(({ passed }) => passed);
+  return { id, what, green, tests: found };
+}
+
+/** Runs the tests of the faults. @param short Only those that take seconds. */
+export async function runFaults(short: boolean, say: (line: string) => void): Promise<FaultsReport> {
+  const faults = FAULTS.filter((fault) => !short || fault.short === true);
+  const files = [...new Set(faults.flatMap(({ tests }) => tests.map(({ file }) => file)))];
+  await globalSetup();
+  try {
+    const results = await runFiles(files, say);
+    return { faults: faults.map((fault) => judge(fault, results)) };
+  } finally {
+    await globalTeardown();
+  }
+}
