@@ -4,11 +4,11 @@ import { create, type DescMessage, equals, toJson } from "@bufbuild/protobuf";
 import { CreateTransferRequestSchema, ListTransfersResponseSchema } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import fc from "fast-check";
 import { BadField } from "./errors.ts";
+import { messageWriter } from "./index.ts";
 import { parseJson } from "./json-text.ts";
 import { readMessage } from "./read-message.ts";
 import { arbitraryMessage } from "./testing/arbitrary-message.ts";
 import { contractOf } from "./testing/contracts.ts";
-import { messageWriter } from "./write-message.ts";
 
 const { everything } = contractOf();
 const read = (desc: DescMessage, text: string) => readMessage(desc, parseJson(Buffer.from(text)));

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { create, type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
 import { DurationSchema, FieldDescriptorProtoSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import { exposedServices } from "../backends.ts";
-import { setField } from "./read-message.ts";
-import { messageWriter, reflectingWriter } from "./write-message.ts";
+import { exposedServices } from "../../edge/backends.ts";
+import { setField } from "../../edge/transcoding/read-message.ts";
+import { messageWriter, reflectingWriter } from "./json-writer.ts";
 
 const INT64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 const TIMESTAMP = fc
