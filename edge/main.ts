@@ -16,10 +16,16 @@ const build = buildOf("edge", config);
 const tls = await readTls(config);
 const identity = createServiceIdentity({ name: "edge", privateKeyPem: await readFile(config.serviceKeyFile, "utf8") });
 
+/** One backend that answers slowly must leave room for the others. */
+const SHARE_OF_ONE_BACKEND = 0.75;
+
 const channels: RpcChannel[] = [];
 /** Channels for members' calls have no identity: a request without a token must never travel under the edge's own. */
 const channelTo = (audience: string, url: string, withIdentity = false): RpcChannel => {
-  const channel = openChannel({ url, audience, logger, tls, ...(withIdentity ? { identity } : {}) });
+  const channel = openChannel({
+    ...{ url, audience, logger, tls, ...(withIdentity ? { identity } : {}) },
+    maxInFlight: Math.ceil(config.maxInFlight * SHARE_OF_ONE_BACKEND),
+  });
   channels.push(channel);
   return channel;
 };

@@ -1,3 +1,4 @@
+export { type FallbackOptions, withLastAnswer } from "./fallback.ts";
 export {
   type BreakerOptions,
   createUpstream,

@@ -1,9 +1,16 @@
 import type { Client } from "@connectrpc/connect";
 import { AccountState, type LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { createBatcher } from "@ferry/platform/db";
+import { withLastAnswer } from "@ferry/platform/upstream";
 import type { AccountFacts } from "../domain/transfer.ts";
 
-/** Asks ledger for owner, currency and state of accounts, one call for many callers. */
+/** An account keeps its owner and its currency for ever, and ledger looks at its state again before it moves money. */
+const MAX_AGE_MS = 600_000;
+
+/**
+ * Asks ledger for owner, currency and state of accounts, one call for many callers. While ledger cannot be
+ * asked, what it last said of an account is taken for up to ten minutes.
+ */
 export function createAccounts(client: Client<typeof LedgerService>) {
   const batcher = createBatcher<string, AccountFacts | undefined>({
     async run(ids) {
@@ -15,5 +22,10 @@ export function createAccounts(client: Client<typeof LedgerService>) {
       });
     },
   });
-  return { factsOf: (accountId: string) => batcher.add(accountId) };
+  return {
+    factsOf: withLastAnswer((accountId: string) => batcher.add(accountId), {
+      upstream: "ledger",
+      maxAgeMs: MAX_AGE_MS,
+    }),
+  };
 }

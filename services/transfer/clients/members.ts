@@ -1,6 +1,7 @@
 import type { Client } from "@connectrpc/connect";
 import { type MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createBatcher } from "@ferry/platform/db";
+import { withLastAnswer } from "@ferry/platform/upstream";
 import type { TransferFacts } from "../domain/transfer.ts";
 
 const STATES: Partial<Record<MemberState, TransferFacts["memberState"]>> = {
@@ -8,7 +9,13 @@ const STATES: Partial<Record<MemberState, TransferFacts["memberState"]>> = {
   [MemberState.SUSPENDED]: "suspended",
 };
 
-/** Asks member for the states of members, one call for many callers. */
+/** Who is suspended is told by member alone: while it is away nobody is, and soon after it is back it is asked again. */
+const MAX_AGE_MS = 60_000;
+
+/**
+ * Asks member for the states of members, one call for many callers. While member cannot be asked, what it last
+ * said of one is taken for up to a minute.
+ */
 export function createMembers(client: Client<typeof MemberService>) {
   const batcher = createBatcher<string, TransferFacts["memberState"]>({
     async run(ids) {
@@ -19,5 +26,7 @@ export function createMembers(client: Client<typeof MemberService>) {
       });
     },
   });
-  return { stateOf: (memberId: string) => batcher.add(memberId) };
+  return {
+    stateOf: withLastAnswer((memberId: string) => batcher.add(memberId), { upstream: "member", maxAgeMs: MAX_AGE_MS }),
+  };
 }
