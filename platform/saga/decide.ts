@@ -1,7 +1,7 @@
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
 import { FerryError } from "@ferry/platform/errors";
-import type { Answer, SagaDefinition, SagaFailure, Step } from "./definition.ts";
+import { type Answer, inquiryOf, type SagaDefinition, type SagaFailure, type Step } from "./definition.ts";
 import type { Lane } from "./lanes.ts";
 import {
   type Circumstances,
@@ -128,7 +128,7 @@ function inEachLane<State>(turn: Turn<State>, act: Act<State>): Decision<State> 
 function roleOf(step: Step<unknown>, typeName: string): Role | undefined {
   if (typeName === step.ask.reply.typeName) return "ask";
   if (typeName === step.undo?.reply.typeName) return "undo";
-  return typeName === step.whenUnknown?.reply.typeName ? "inquire" : undefined;
+  return typeName === inquiryOf(step)?.reply.typeName ? "inquire" : undefined;
 }
 
 function onReply<State>(turn: Turn<State>, stepName: string, reply: Message): Decision<State> | undefined {
@@ -139,7 +139,7 @@ function onReply<State>(turn: Turn<State>, stepName: string, reply: Message): De
   if (role === undefined || (role === "undo") !== (saga.waiting.role === "undo")) return undefined;
   // A reply about a child that was begun at an earlier attempt says nothing about the present one.
   if (isMessage(reply, SagaEndedSchema) && reply.sagaId !== saga.steps[saga.step]?.childId) return undefined;
-  const exchange = { ask: current.ask, undo: current.undo, inquire: current.whenUnknown }[role] ?? current.ask;
+  const exchange = { ask: current.ask, undo: current.undo, inquire: inquiryOf(current) }[role] ?? current.ask;
   const answer = exchange.answer(reply, saga);
   // What is known for good counts whenever it comes; anything less only when it is waited for.
   const isFinal = answer.kind === "done" || answer.kind === "refused";
@@ -160,7 +160,7 @@ function onAnswer<State>(turn: Turn<State>, role: Role, answer: Answer<State>): 
       return onUnknown(turn, role, answer.failure);
     case "not-found":
       // Not there now is no proof that it never will be: the same reference is sent again, never undone.
-      return role === "inquire" ? retryOrPark(turn, "ask", answer.failure) : onUnknown(turn, role, answer.failure);
+      return role === "inquire" ? again(turn, "ask", answer.failure) : onUnknown(turn, role, answer.failure);
     default:
       return answer satisfies never;
   }
@@ -184,25 +184,29 @@ function onRefused<State>(turn: Turn<State>, role: Role, failure: SagaFailure): 
   return stay(failed, park(failed.saga, failure, turn.at.nowMs, role));
 }
 
+/** The step was not done and may be tried again. */
 function onUnavailable<State>(turn: Turn<State>, failure: SagaFailure): Decision<State> {
-  if (stepAt(turn).child === undefined) return onNotDone(turn, failure);
-  return onNotDone(withRecord(turn, { childId: undefined }), failure); // That one has ended: the next is another.
+  if (stepAt(turn).child === undefined) return again(turn, "ask", failure);
+  return again(withRecord(turn, { childId: undefined }), "ask", failure); // That one has ended: the next is another.
 }
 
-/** The step was not done and may be tried again. */
-function onNotDone<State>(turn: Turn<State>, failure: SagaFailure): Decision<State> {
-  if (phaseOf(turn) !== "before-pivot") return retryOrPark(turn, "ask", failure);
+/** Tries the step once more, or what became of it: before the pivot as often as it says, from there on for as long as it takes. */
+function again<State>(turn: Turn<State>, role: "ask" | "inquire", failure: SagaFailure): Decision<State> {
+  if (phaseOf(turn) !== "before-pivot") return retryOrPark(turn, role, failure);
   const { retries, child } = stepAt(turn);
-  const again = retries === "until-done" || turn.saga.tries <= retries;
-  if (again && !turn.saga.turningBack) return pause(turn, "ask");
+  const mayTry = retries === "until-done" || turn.saga.tries <= retries;
+  if (mayTry && !turn.saga.turningBack) return pause(turn, role);
   return turnBack(turn, failure, child !== undefined);
 }
 
 /** It may be done or not. */
 function onUnknown<State>(turn: Turn<State>, role: Role, failure: SagaFailure): Decision<State> {
-  if (role !== "ask") return retryOrPark(turn, role, failure);
-  if (stepAt(turn).whenUnknown !== undefined) return retryOrPark(turn, "inquire", failure);
-  return onNotDone(turn, failure);
+  if (role === "undo") return retryOrPark(turn, role, failure);
+  const step = stepAt(turn);
+  if (turn.saga.turningBack || step.whenUnknown !== "park")
+    return again(turn, inquiryOf(step) === undefined ? "ask" : "inquire", failure);
+  const unknown = withRecord(turn, { status: "unknown" });
+  return stay(unknown, park(unknown.saga, failure, turn.at.nowMs, "ask"));
 }
 
 function onTimeout<State>(turn: Turn<State>): Decision<State> | undefined {
@@ -264,12 +268,22 @@ function resumeStep<State>(turn: Turn<State>): Decision<State> | undefined {
   return send(tryingAnew(turn), waiting.role);
 }
 
+/**
+ * Whether an operator is the one who finds out about the step at hand, since it must not be asked again.
+ *
+ * Elsewhere a step before the pivot is not skipped. What comes later stands on it: a payment without its
+ * hold would have no money behind it. And there is no need to: its receiver knows the command by its key,
+ * so that who is sure that it was done resumes, and gets the receiver's word for it.
+ */
+function isOperatorsToFindOut<State>(turn: Turn<State>): boolean {
+  return stepAt(turn).whenUnknown === "park" && turn.saga.steps[turn.saga.step]?.status === "unknown";
+}
+
 function skipStep<State>(turn: Turn<State>): Decision<State> | undefined {
   const { saga, at } = turn;
   if (saga.waiting.for !== "operator") return undefined;
   const { role } = saga.waiting;
-  // What comes later stands on it: a payment without its hold would have no money behind it.
-  if (role !== "undo" && phaseOf(turn) === "before-pivot")
+  if (role !== "undo" && phaseOf(turn) === "before-pivot" && !isOperatorsToFindOut(turn))
     throw new FerryError("INVALID_REQUEST", "a step before the pivot can be resumed or undone, not skipped");
   const skipped = withRecord(turn, { status: "skipped", endedAtMs: at.nowMs });
   return role === "undo" ? undoFrom(skipped, saga.step - 1) : leave(skipped);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VerifyAccountResponseSchema } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
-import { defineSaga, exchange, pivot, step } from "./define.ts";
-import type { Step } from "./definition.ts";
+import { defineSaga, exchange, parallel, pivot, step } from "./define.ts";
 import { exampleSaga } from "./send-money.example.ts";
 
 const [verify, hold, send, settle] = exampleSaga.steps.map(({ ask }) => ask);
@@ -18,7 +17,8 @@ const replyAsCommand = exchange({
 });
 
 test("a table that cannot work is refused where it is written, with the step and what is wrong", () => {
-  const tables: [steps: Step<unknown>[], wrong: RegExp][] = [
+  const afterwards = { ask: settle, retries: "until-done" as const };
+  const tables: [steps: Parameters<typeof defineSaga>[2], wrong: RegExp][] = [
     [[], /has no steps/],
     [[step("Place", { ask: hold })], /step Place: its name/],
     [[step("hold", { ask: hold }), step("hold", { ask: verify })], /step hold: the name is used twice/],
@@ -29,7 +29,15 @@ test("a table that cannot work is refused where it is written, with the step and
     [[pivot("send", { ask: send }), step("settle", { ask: settle })], /step settle: .* until-done/],
     [[pivot("send", { ask: send }), step("hold", { ask: hold, undo, retries: "until-done" })], /cannot be undone/],
     [[{ ...pivot("send", { ask: send }), undo }], /a pivot has no undo/],
-    [[{ ...step("hold", { ask: hold }), whenUnknown: undo }], /only a pivot has whenUnknown/],
+    [[step("hold", { ask: hold, whenUnknown: hold })], /same type of reply/],
+    [[step("hold", { ask: hold, backoff: { firstMs: 10, maxMs: 5 } })], /backoff/],
+    [[parallel([step("hold", { ask: hold })])], /fewer than two/],
+    [[parallel([step("hold", { ask: hold }), pivot("send", { ask: send })])], /pivot cannot run side by side/],
+    [
+      [pivot("send", { ask: send }), parallel([step("a", afterwards), step("b", afterwards)])],
+      /after the pivot .* side by/,
+    ],
+    [[parallel(Array.from({ length: 17 }, (_, index) => step(`a${index}`, { ask: hold })))], /more than 16/],
     [[step("hold", { ask: hold, undo: hold })], /same type of reply/],
     [[step("verify", { ask: replyAsCommand })], /VerifyAccountResponse names no topic/],
   ];

@@ -1,10 +1,19 @@
 import { type DescMessage, getOption, hasOption, type MessageShape } from "@bufbuild/protobuf";
 import { message as messageOption } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { create } from "@ferry/platform/codec";
-import type { Exchange, SagaDefinition, Step, TypedExchange } from "./definition.ts";
+import {
+  type Backoff,
+  type Exchange,
+  inquiryOf,
+  type SagaDefinition,
+  type Step,
+  type TypedExchange,
+  type WhenUnknown,
+} from "./definition.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_RETRIES = 3;
+const MAX_SIDE_BY_SIDE = 16;
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
 /** Pairs a command with its reply; both are typed where they are written, and closed in for the engine. */
@@ -23,15 +32,22 @@ export function exchange<State, Request extends DescMessage, Reply extends DescM
   };
 }
 
-/** What a step says beside its name. */
-export interface StepOptions<State> {
+interface CommonOptions<State> {
   ask: Exchange<State>;
-  undo?: Exchange<State>;
   /** Whether the step is needed at all, by what the saga knows when its turn comes. Default: always. */
   when?(state: State): boolean;
+  /** What to do when nobody knows whether it is done. Default "ask-again": then it must be idempotent by its reference. */
+  whenUnknown?: WhenUnknown<State>;
   /** Default 5,000. */
   timeoutMs?: number;
-  /** Default 3. Steps after the pivot say "until-done". */
+  /** Pauses between tries, its undo's included. Default: those of the engine. */
+  backoff?: Backoff;
+}
+
+/** What a step says beside its name. */
+export interface StepOptions<State> extends CommonOptions<State> {
+  undo?: Exchange<State>;
+  /** How often it is tried again before it is given up and undone. Default 3. Steps after the pivot say "until-done". */
   retries?: number | "until-done";
 }
 
@@ -40,20 +56,29 @@ export function step<State>(name: string, options: StepOptions<State>): Step<Sta
   return { kind: "step", name, timeoutMs: DEFAULT_TIMEOUT_MS, retries: DEFAULT_RETRIES, ...options };
 }
 
-/** What the pivot says beside its name. */
-export interface PivotOptions<State> {
-  ask: Exchange<State>;
-  /** Without it the same command is sent again when its outcome is not known: it must be idempotent by its reference. */
-  whenUnknown?: Exchange<State>;
-  /** Whether it is asked at all, by what the saga knows when its turn comes. Default: always. */
-  when?(state: State): boolean;
-  /** Default 5,000. */
-  timeoutMs?: number;
-}
+/** What the pivot says beside its name. It is tried until it is done or refused. */
+export type PivotOptions<State> = CommonOptions<State>;
 
 /** The step after which nothing is taken back any more. */
 export function pivot<State>(name: string, options: PivotOptions<State>): Step<State> {
   return { kind: "pivot", name, timeoutMs: DEFAULT_TIMEOUT_MS, retries: "until-done", ...options };
+}
+
+/** Steps that run side by side: see `parallel`. */
+export interface SideBySide<State> {
+  kind: "parallel";
+  steps: readonly Step<State>[];
+}
+
+/**
+ * Steps whose commands leave together, before the pivot. The saga goes on when all of them are done. When one
+ * fails the others are undone too: at once those that are done, after their own answer or time-out those that
+ * are not, and in the reverse order of the table.
+ *
+ * What their answers make of the state is put together one after another, so each builds on the state that it is given.
+ */
+export function parallel<State>(steps: readonly Step<State>[]): SideBySide<State> {
+  return { kind: "parallel", steps };
 }
 
 /** Index of the pivot; the number of steps when there is none: then every step can be undone. */
@@ -68,11 +93,18 @@ export function pivotIndexOf(definition: SagaDefinition<unknown>): number {
  * @param version Rises with each change of the table; keep the old table until no saga of it is left.
  * @throws Error that names the step and says what is wrong with the table.
  */
-export function defineSaga<State>(name: string, version: number, steps: readonly Step<State>[]): SagaDefinition<State> {
+export function defineSaga<State>(
+  name: string,
+  version: number,
+  table: readonly (Step<State> | SideBySide<State>)[],
+): SagaDefinition<State> {
+  const steps = table.flatMap((row, index) =>
+    row.kind === "parallel" ? row.steps.map((each) => ({ ...each, group: index })) : [row],
+  );
   const definition = { name, version, steps };
   const wrong = wrongWith(definition);
   if (wrong !== undefined) throw new Error(`saga ${name} version ${version}: ${wrong}`);
-  return Object.freeze({ ...definition, steps: Object.freeze([...steps]) });
+  return Object.freeze({ ...definition, steps: Object.freeze(steps) });
 }
 
 function wrongWith(definition: SagaDefinition<unknown>): string | undefined {
@@ -82,6 +114,12 @@ function wrongWith(definition: SagaDefinition<unknown>): string | undefined {
   if (steps.length === 0) return "it has no steps";
   if (steps.filter(({ kind }) => kind === "pivot").length > 1) return "it has more than one pivot";
   const names = new Set<string>();
+  const sideBySide = Map.groupBy(steps, ({ group }) => group);
+  sideBySide.delete(undefined);
+  for (const { length } of sideBySide.values()) {
+    if (length < 2) return "fewer than two steps run side by side";
+    if (length > MAX_SIDE_BY_SIDE) return `more than ${MAX_SIDE_BY_SIDE} steps run side by side`;
+  }
   for (const [index, each] of steps.entries()) {
     if (names.has(each.name)) return `step ${each.name}: the name is used twice`;
     names.add(each.name);
@@ -97,8 +135,12 @@ function wrongWithStep(each: Step<unknown>, afterPivot: boolean): string | undef
   if (!Number.isInteger(each.timeoutMs) || each.timeoutMs < 1) return "timeoutMs is not a whole number above zero";
   if (each.retries !== "until-done" && (!Number.isInteger(each.retries) || each.retries < 0))
     return "retries is neither a whole number nor until-done";
+  const { backoff } = each;
+  if (backoff !== undefined && !(backoff.firstMs > 0 && backoff.maxMs >= backoff.firstMs))
+    return "its backoff has no first pause above zero, or a longest one below it";
+  if (each.kind === "pivot" && each.group !== undefined) return "a pivot cannot run side by side with others";
   if (each.kind === "pivot") return each.undo === undefined ? undefined : "a pivot has no undo";
-  if (each.whenUnknown !== undefined) return "only a pivot has whenUnknown; other steps are asked again";
+  if (each.group !== undefined && afterPivot) return "it comes after the pivot and cannot run side by side with others";
   if (afterPivot && each.undo !== undefined) return "it comes after the pivot and cannot be undone";
   if (afterPivot && !untilDone) return "it comes after the pivot: its retries are until-done";
   if (!afterPivot && untilDone) return "it comes before the pivot: its retries are limited";
@@ -106,8 +148,9 @@ function wrongWithStep(each: Step<unknown>, afterPivot: boolean): string | undef
 }
 
 /** Replies of one step are told apart by their type, and commands go to the topic of their type. */
-function wrongWithExchanges({ ask, child, undo, whenUnknown }: Step<unknown>): string | undefined {
-  const exchanges = [ask, undo, whenUnknown].filter((each) => each !== undefined);
+function wrongWithExchanges(each: Step<unknown>): string | undefined {
+  const { ask, child, undo } = each;
+  const exchanges = [ask, undo, inquiryOf(each)].filter((each) => each !== undefined);
   const replies = new Set(exchanges.map(({ reply }) => reply.typeName));
   if (replies.size < exchanges.length) return "two of its exchanges have the same type of reply";
   for (const { request } of child === undefined ? exchanges : exchanges.slice(1))

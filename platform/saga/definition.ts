@@ -44,6 +44,23 @@ export interface TypedExchange<State, Request extends DescMessage, Reply extends
   answer(reply: MessageShape<Reply>, saga: SagaSubject<State>): Answer<State>;
 }
 
+/**
+ * What to do when nobody knows whether a step is done, as after a time-out.
+ *
+ * "ask-again": the same command under the same key; its receiver must be idempotent. An exchange: ask what
+ * became of it, until that is known. "park": an operator finds out; nothing is sent meanwhile. Whichever
+ * it is, a final answer that comes late is taken.
+ */
+export type WhenUnknown<State> = Exchange<State> | "ask-again" | "park";
+
+/** Pauses between tries, in milliseconds. */
+export interface Backoff {
+  /** The first pause; it doubles with each further try. */
+  firstMs: number;
+  /** The longest pause. */
+  maxMs: number;
+}
+
 /** How a saga that another began has ended. */
 export interface ChildEnd<Child> {
   id: string;
@@ -72,8 +89,8 @@ export interface Step<State> {
   child?: ChildSaga<State>;
   /** Takes back what the step did. Registered before the step runs, idempotent, retried until it is done. */
   undo?: Exchange<State>;
-  /** Asks what became of the pivot, when that is not known. */
-  whenUnknown?: Exchange<State>;
+  /** What to do when nobody knows whether it is done. Absent: ask again. */
+  whenUnknown?: WhenUnknown<State>;
   /** Steps that follow each other with the same number run side by side. */
   group?: number;
   /** Whether the step is needed at all; decided when its turn comes. Absent: always. */
@@ -82,6 +99,13 @@ export interface Step<State> {
   timeoutMs: number;
   /** How often an unavailable or timed-out step is asked again. "until-done": until it succeeds, or the saga is parked. */
   retries: number | "until-done";
+  /** Pauses between its tries, and those of its undo. Absent: those of the engine. */
+  backoff?: Backoff;
+}
+
+/** The exchange that asks what became of a step. */
+export function inquiryOf<State>({ whenUnknown }: Step<State>): Exchange<State> | undefined {
+  return typeof whenUnknown === "string" ? undefined : whenUnknown;
 }
 
 /** A saga as a table of steps. */

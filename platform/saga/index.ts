@@ -2,9 +2,19 @@ export { failureOf, plainAnswer } from "./answers.ts";
 export { type ChildOptions, child } from "./child.ts";
 export type { SagaInput } from "./decide.ts";
 export { advance } from "./decide.ts";
-export { defineSaga, exchange, type PivotOptions, pivot, type StepOptions, step } from "./define.ts";
+export {
+  defineSaga,
+  exchange,
+  type PivotOptions,
+  parallel,
+  pivot,
+  type SideBySide,
+  type StepOptions,
+  step,
+} from "./define.ts";
 export type {
   Answer,
+  Backoff,
   ChildEnd,
   ChildSaga,
   Exchange,
@@ -13,6 +23,7 @@ export type {
   SagaSubject,
   Step,
   TypedExchange,
+  WhenUnknown,
 } from "./definition.ts";
 export {
   type CancelOutcome,
@@ -20,7 +31,7 @@ export {
   type SagaEngine,
   type SagaEngineOptions,
 } from "./engine.ts";
-export type { Backoff, ChildOrder, Circumstances, Decision, SagaCommand } from "./moves.ts";
+export type { ChildOrder, Circumstances, Decision, SagaCommand } from "./moves.ts";
 export type { BeginSaga } from "./newborn.ts";
 export type { OperatorAction, OperatorDecision, SagaOperators } from "./operators.ts";
 export type { SagaChange } from "./progress.ts";

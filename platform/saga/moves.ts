@@ -1,6 +1,14 @@
 import { childIdOf } from "./child.ts";
 import { pivotIndexOf } from "./define.ts";
-import type { ChildSaga, Exchange, SagaDefinition, SagaFailure, Step } from "./definition.ts";
+import {
+  type Backoff,
+  type ChildSaga,
+  type Exchange,
+  inquiryOf,
+  type SagaDefinition,
+  type SagaFailure,
+  type Step,
+} from "./definition.ts";
 import { groupEndOf, type Lane, laneOf, together } from "./lanes.ts";
 import type { Role, Saga, StepRecord } from "./saga.ts";
 
@@ -27,13 +35,6 @@ export interface Decision<State = unknown> {
   saga: Saga<State>;
   commands: readonly SagaCommand<State>[];
   children?: readonly ChildOrder<State>[];
-}
-
-export interface Backoff {
-  /** The first pause; it doubles with each further try. */
-  firstMs: number;
-  /** The longest pause. */
-  maxMs: number;
 }
 
 /** Everything that a decision needs beside the saga: time and chance are arguments. */
@@ -105,7 +106,7 @@ export function send<State>(turn: Turn<State>, role: Role): Decision<State> {
   const { saga, at } = turn;
   const current = stepAt(turn);
   if (role === "ask" && current.child !== undefined) return beginChild(turn, current.child);
-  const exchange = { ask: current.ask, undo: current.undo, inquire: current.whenUnknown }[role];
+  const exchange = { ask: current.ask, undo: current.undo, inquire: inquiryOf(current) }[role];
   if (exchange === undefined) throw new Error(`step ${current.name} has no ${role}`);
   const attempt = saga.attempts + 1;
   const canExpire = role === "ask" && phaseOf(turn) === "before-pivot";
@@ -157,9 +158,11 @@ export function lookAgain<State>(turn: Turn<State>): Decision<State> {
   return stay(turn, { ...saga, tryingSinceMs: at.nowMs, waiting }, cancel);
 }
 
-function pauseMsOf({ saga, at }: Turn<unknown>): number {
-  const doubled = at.backoff.firstMs * 2 ** Math.min(saga.tries - 1, 20);
-  return Math.round(Math.min(doubled, at.backoff.maxMs) * (1 - at.random / 2));
+function pauseMsOf<State>(turn: Turn<State>): number {
+  const { saga, at } = turn;
+  const { firstMs, maxMs } = stepAt(turn).backoff ?? at.backoff;
+  const doubled = firstMs * 2 ** Math.min(saga.tries - 1, 20);
+  return Math.round(Math.min(doubled, maxMs) * (1 - at.random / 2));
 }
 
 function paused<State>(turn: Turn<State>, role: Role): Saga<State> {

@@ -1,6 +1,6 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { CancelSagaSchema, SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
-import type { SagaDefinition } from "./definition.ts";
+import { inquiryOf, type SagaDefinition } from "./definition.ts";
 
 /** The definitions that this server knows, of each saga all versions that may still be under way. */
 export interface Registry {
@@ -30,8 +30,8 @@ export function createRegistry(given: readonly SagaDefinition<unknown>[]): Regis
     if (byVersion.has(key)) throw new Error(`saga ${name} version ${version} is given twice`);
     byVersion.set(key, definition);
     if (version > (newest.get(name)?.version ?? 0)) newest.set(name, definition);
-    for (const { ask, undo, whenUnknown } of steps)
-      for (const exchange of [ask, undo, whenUnknown])
+    for (const step of steps)
+      for (const exchange of [step.ask, step.undo, inquiryOf(step)])
         if (exchange !== undefined) replies.set(exchange.reply.typeName, exchange.reply);
   }
   return {
