@@ -22,3 +22,4 @@ export {
   type Sample,
   type SampledMetric,
 } from "./metrics.ts";
+export { type Sweep, sweep, sweepsOfProcess } from "./sweeps.ts";

@@ -1,0 +1,89 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { AuditSchema, AuditService, CheckSchema } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
+import { type Database, readPageToken, writePageToken } from "@ferry/platform/db";
+import { FerryError } from "@ferry/platform/errors";
+import { principalOf } from "@ferry/platform/rpc";
+import { sweepsOfProcess } from "@ferry/platform/telemetry";
+import type { Auditor, CheckState } from "./auditor.ts";
+import { breachMessage } from "./messages.ts";
+import {
+  acknowledge,
+  type BreachPosition,
+  type CursorRow,
+  countOpen,
+  countWaiting,
+  findCursors,
+  listBreaches,
+} from "./store.ts";
+
+const DEFAULT_PAGE_SIZE = 50;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function checkMessage({ check, failure }: CheckState, row: CursorRow | undefined, waiting = 0n, openBreaches = 0n) {
+  const { name, invariant, description } = check;
+  return create(CheckSchema, {
+    ...{ name, invariant, description, failure, waiting, openBreaches },
+    ...(row === undefined
+      ? {}
+      : {
+          roundTime: timestampFromDate(row.round_at),
+          roundRows: row.round_rows,
+          roundDuration: durationFromMs(row.round_ms),
+          totalRows: row.total_rows,
+          cursor: JSON.stringify(row.position ?? {}),
+          lag: row.lag_ms === null ? undefined : durationFromMs(Number(row.lag_ms)),
+        }),
+  });
+}
+
+/** @throws FerryError PAGE_TOKEN_INVALID, also for a token of the right form with anything else inside. */
+function positionOf(list: string, pageToken: string): BreachPosition | undefined {
+  const keys = readPageToken(list, pageToken, 2);
+  if (keys === undefined) return undefined;
+  const [micros = "", id = ""] = keys;
+  if (/^\d{1,16}$/.test(micros) && UUID.test(id)) return [micros, id];
+  throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
+}
+
+/** Serves ferry.audit.v1.AuditService. Who may call is in the contract's options. */
+export function auditRoutes(router: ConnectRouter, auditor: Auditor, database: Database): void {
+  const mustBeOurs = (service: string) => {
+    if (service !== auditor.service) throw new FerryError("NOT_FOUND", `service: this is ${auditor.service}`);
+  };
+  router.service(AuditService, {
+    async getAudit({ service }) {
+      mustBeOurs(service);
+      const [cursors, waiting, open] = await Promise.all([
+        findCursors(database),
+        countWaiting(database),
+        countOpen(database),
+      ]);
+      const checks = auditor.states().map((state) => {
+        const { name } = state.check;
+        return checkMessage(state, cursors.get(name), waiting.get(name), open.get(name));
+      });
+      const sweeps = sweepsOfProcess().map(({ moved, ...sweep }) => ({ ...sweep, moved: BigInt(moved) }));
+      return { audit: create(AuditSchema, { service, running: auditor.isRunning(), checks, sweeps }) };
+    },
+    async listBreaches({ service, open, pageSize, pageToken }) {
+      mustBeOurs(service);
+      const size = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;
+      const list = `breaches:${service}:${open}`;
+      const found = await listBreaches(database, { open, limit: size + 1, after: positionOf(list, pageToken) });
+      const last = found.length > size ? found[size - 1] : undefined;
+      return {
+        breaches: found.slice(0, size).map(breachMessage),
+        nextPageToken: last === undefined ? "" : writePageToken(list, [last.position, last.id]),
+      };
+    },
+    async acknowledgeBreach({ service, breachId, reason }, context) {
+      mustBeOurs(service);
+      const { id: operatorId } = principalOf(context);
+      const row = await acknowledge(database, breachId.toLowerCase(), { operatorId, reason });
+      if (row === undefined) throw new FerryError("NOT_FOUND", "breach_id: there is no such breach");
+      return { breach: breachMessage(row) };
+    },
+  });
+}

@@ -1,0 +1,112 @@
+import { type AuditCheck, type FeedOptions, type FoundBreach, feedCheck, sweepCheck } from "@ferry/platform/audit";
+import type { Queryable } from "@ferry/platform/db";
+import { FIND_CHANGED_ENTRIES, FIND_WRONG_ENTRIES, LOOK_AT_ACCOUNTS, MEASURE_ENTRIES } from "./statements.ts";
+
+type Wrong = "unbalanced" | "chain" | "balance" | "limit" | "reason";
+
+const SENTENCES: Record<Wrong, string> = {
+  unbalanced: "the postings of a movement are not two that sum to zero in one currency",
+  chain: "a posting's balance is not the balance before it and its amount",
+  balance: "an account's balance is not the sum of its postings",
+  limit: "an account is below its limit, or holds more than it has",
+  reason: "a posting has no settled hold or booked credit of its amount",
+};
+
+/** The same row may be wrong in several ways, and each is a breach of its own. */
+function breachOf(what: Wrong, subject: string, accounts: readonly string[], rows: unknown): FoundBreach {
+  return { subject: `${what}:${subject}`, message: SENTENCES[what], detail: { rows }, accounts };
+}
+
+function postingsFeed(db: Queryable): FeedOptions {
+  return {
+    name: "postings",
+    invariant: "I1,I6,I8",
+    description:
+      "Each movement has two postings that sum to zero, follows on the one before it on its account, has a settled hold or a credit as its reason, and leaves a balance that is the account's and within its limit.",
+    async measure({ from, upTo }, limit) {
+      const [row] = await db.query<{ rows: bigint; last: string }>(MEASURE_ENTRIES, [from, upTo, limit]);
+      return { rows: Number(row!.rows), last: row!.last };
+    },
+    async look({ from, upTo }) {
+      const wrong = await db.query<{ what: Wrong; subject: string; accounts: string[]; rows: unknown }>(
+        FIND_WRONG_ENTRIES,
+        [from, upTo],
+      );
+      return { breaches: wrong.map(({ what, subject, accounts, rows }) => breachOf(what, subject, accounts, rows)) };
+    },
+  };
+}
+
+const FIRST_ID = "00000000-0000-0000-0000-000000000000";
+
+/** Goes round all accounts: what was changed in one that has no new postings is found here. */
+function accountsCheck(db: Queryable): AuditCheck {
+  return {
+    name: "accounts",
+    findsFor: "postings",
+    invariant: "I1,I6",
+    description: "Each account's balance is that of its newest posting and within its limit; slowly, round and round.",
+    everyMs: 5_000,
+    async run({ cursor, maxRows }) {
+      const after = (cursor as { after: string } | undefined)?.after ?? FIRST_ID;
+      const rows = await db.query<{
+        id: string;
+        account: unknown;
+        last: unknown;
+        is_sum: boolean;
+        is_within: boolean;
+      }>(LOOK_AT_ACCOUNTS, [after, maxRows]);
+      const breaches = rows.flatMap(({ id, account, last, is_sum, is_within }) => [
+        ...(is_sum ? [] : [breachOf("balance", id, [id], [account, last])]),
+        ...(is_within ? [] : [breachOf("limit", id, [id], [account, last])]),
+      ]);
+      const end = rows.at(-1)?.id ?? FIRST_ID;
+      return { cursor: { after: rows.length < maxRows ? FIRST_ID : end }, rows: rows.length, breaches };
+    },
+  };
+}
+
+interface ChangedRow {
+  xid: string;
+  seq: string;
+  action: string;
+  account_id: string;
+  version: string;
+  reference: string;
+  before: unknown;
+  role: string;
+  changed_at: string;
+}
+
+/** Hears of postings that were changed after they were written, wherever in history they are. */
+function changesCheck(db: Queryable): AuditCheck {
+  return {
+    name: "changed-postings",
+    invariant: "I1,I8",
+    description: "No posting is changed or deleted after it was written.",
+    async run({ cursor, maxRows }) {
+      const after = (cursor as { xid: string; seq: string } | undefined) ?? { xid: "0", seq: "0" };
+      const rows = await db.query<ChangedRow>(FIND_CHANGED_ENTRIES, [after.xid, after.seq, maxRows]);
+      const breaches = rows.map(({ xid, seq, account_id, ...row }) => ({
+        subject: `${account_id}:${row.version}`,
+        message: "a posting was changed or deleted after it was written",
+        detail: { xid, ...row },
+        accounts: [account_id],
+      }));
+      const last = rows.at(-1);
+      return {
+        cursor: last === undefined ? cursor : { xid: last.xid, seq: last.seq },
+        rows: rows.length,
+        breaches,
+        more: rows.length === maxRows,
+        lagMs: 0,
+      };
+    },
+  };
+}
+
+/** What the ledger checks of its own books. @param db One database of the ledger; each has its own auditor. */
+export function ledgerChecks(db: Queryable): AuditCheck[] {
+  const postings = postingsFeed(db);
+  return [changesCheck(db), feedCheck(postings), sweepCheck(postings), accountsCheck(db)];
+}
