@@ -93,10 +93,12 @@ const BANS: Ban[] = [
   },
   {
     pattern: /`\s*(?:SELECT|INSERT INTO|UPDATE|DELETE FROM)\s/,
-    instead: "SQL stands in store/ and in platform/{db,outbox,inbox,saga}",
+    instead: "SQL stands in store/, in a service's audit/, and in platform/{audit,db,outbox,inbox,saga,two-phase}",
     holds: (path) =>
       outsideTests(path) &&
-      !/^services\/[^/]+\/store\/|^platform\/(db|outbox|inbox|saga)\/|^scripts\/|^local\/postgres\//.test(path),
+      !/^services\/[^/]+\/(store|audit)\/|^platform\/(audit|db|outbox|inbox|saga|two-phase)\/|^scripts\/|^local\/postgres\//.test(
+        path,
+      ),
   },
 ];
 

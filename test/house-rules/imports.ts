@@ -28,7 +28,7 @@ export function targetOf(from: string, specifier: string): Room {
   return `${name}/root`;
 }
 
-const SERVICE_ROOMS = ["app", "rpc", "consumers", "store", "clients", "sagas", "domain", "root"];
+const SERVICE_ROOMS = ["app", "audit", "rpc", "consumers", "store", "clients", "sagas", "domain", "root"];
 const isServiceRoom = (room: Room) => room.includes("/") && !/^(platform\/|npm:)/.test(room);
 
 /** The import table of the design, section 2: whether code in one room may import from another. */
