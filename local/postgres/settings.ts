@@ -20,6 +20,8 @@ export function serverSettings(port: number, durable: boolean): string[] {
     // Nobody replicates from here, so the log may be written in its shortest form.
     wal_level: "minimal",
     max_wal_senders: 0,
+    // For ledgers over several databases with two-phase commit; nobody else prepares anything.
+    max_prepared_transactions: 64,
     max_wal_size: "1GB",
     checkpoint_timeout: "15min",
     // Reads come from memory; the three I/O worker processes of PostgreSQL 18 would only cost some.

@@ -4,7 +4,7 @@ import { createListener } from "./listener.ts";
 import { showPool } from "./metrics.ts";
 import { toParameters } from "./parameters.ts";
 import { sqlStateOf } from "./sql-state.ts";
-import { beginTransaction, preparedLiteral } from "./transaction.ts";
+import { beginTransaction, endPreparedOn } from "./transaction.ts";
 import type { OpenTransaction, PreparableDatabase, Session, Transaction } from "./types.ts";
 
 pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
@@ -28,8 +28,6 @@ export interface DatabaseOptions {
 
 const ATTEMPTS = 3;
 const RETRY_CODES = new Set(["40001", "40P01"]);
-/** What PostgreSQL says of a prepared transaction that is not there, or not any more. */
-const UNKNOWN_NAME = "42704";
 /**
  * Every statement of a service goes by an index. The planner would not know it on the day on which the
  * tables are empty, and a named statement keeps the plan of that day until the table is analyzed.
@@ -127,11 +125,7 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   async function endPrepared(name: string, end: "commit" | "rollback"): Promise<boolean> {
     const client = await checkOut();
     try {
-      await client.query(`${end === "commit" ? "COMMIT" : "ROLLBACK"} PREPARED ${preparedLiteral(name)}`);
-      return true;
-    } catch (error) {
-      if (sqlStateOf(error) === UNKNOWN_NAME) return false;
-      throw error;
+      return await endPreparedOn(client, name, end);
     } finally {
       client.release();
     }

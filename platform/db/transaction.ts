@@ -4,6 +4,8 @@ import type { OpenTransaction, Transaction } from "./types.ts";
 
 /** What PostgreSQL says of a statement behind one that failed. */
 const ABORTED = "25P02";
+/** What it says of a prepared transaction that is not there, or not any more. */
+const UNKNOWN_NAME = "42704";
 /** PostgreSQL takes 199 bytes; what stands in a literal must need no escape. */
 const PREPARED_NAME = /^[A-Za-z0-9:._-]{1,199}$/;
 
@@ -15,9 +17,20 @@ type Run = <Row>(
 ) => Promise<Row[]>;
 
 /** The name of a prepared transaction as a literal: these statements take no parameters. @throws Error for a name that cannot be one. */
-export function preparedLiteral(name: string): string {
+function preparedLiteral(name: string): string {
   if (!PREPARED_NAME.test(name)) throw new Error(`"${name}" cannot name a prepared transaction`);
   return `'${name}'`;
+}
+
+/** Ends a prepared transaction, on any connection to its database. @returns false when there is none of that name. */
+export async function endPreparedOn(client: pg.ClientBase, name: string, how: "commit" | "rollback"): Promise<boolean> {
+  try {
+    await client.query(`${how === "commit" ? "COMMIT" : "ROLLBACK"} PREPARED ${preparedLiteral(name)}`);
+    return true;
+  } catch (error) {
+    if (sqlStateOf(error) === UNKNOWN_NAME) return false;
+    throw error;
+  }
 }
 
 /**
@@ -30,6 +43,8 @@ export function beginTransaction(client: pg.PoolClient, run: Run): OpenTransacti
   let failure: unknown;
   let decided = false;
   let over = false;
+  let preparedAs: string | undefined;
+  let held = true;
   const failed = (error: unknown) => {
     failure ??= error;
   };
@@ -43,6 +58,11 @@ export function beginTransaction(client: pg.PoolClient, run: Run): OpenTransacti
   } as Transaction;
   const begun = client.query("BEGIN");
   begun.catch(() => {}); // Only a lost connection fails it, and that fails what follows too.
+
+  function release(broken?: Error): void {
+    if (held) client.release(broken);
+    held = false;
+  }
 
   function end(): void {
     over = true;
@@ -63,7 +83,7 @@ export function beginTransaction(client: pg.PoolClient, run: Run): OpenTransacti
     async commit() {
       await conclude("COMMIT", "COMMIT");
       for (const hook of committed) hook();
-      client.release();
+      release();
       end();
     },
     async rollback() {
@@ -72,14 +92,27 @@ export function beginTransaction(client: pg.PoolClient, run: Run): OpenTransacti
       await client.query("ROLLBACK").catch((lost: Error) => {
         broken = lost;
       });
-      client.release(broken);
+      release(broken);
       end();
     },
     async prepare(name) {
       await conclude(`PREPARE TRANSACTION ${preparedLiteral(name)}`, "PREPARE");
-      client.release();
+      preparedAs = name;
+    },
+    async endPrepared(how) {
+      if (!held || preparedAs === undefined) throw new Error("the connection of the prepared transaction is gone");
+      let broken: Error | undefined;
+      try {
+        return await endPreparedOn(client, preparedAs, how);
+      } catch (error) {
+        broken = error instanceof Error ? error : new Error(String(error));
+        throw error;
+      } finally {
+        release(broken);
+      }
     },
     settled(isCommitted) {
+      release();
       if (isCommitted) for (const hook of committed) hook();
       end();
     },

@@ -53,7 +53,13 @@ export interface OpenTransaction {
    * server, with its locks, until `endPrepared`. After an error it may be prepared or not.
    */
   prepare(name: string): Promise<void>;
-  /** Runs the hooks of a prepared transaction, once it is known what became of it. */
+  /**
+   * Ends the prepared transaction on the connection that it was begun on: the pool's others may all be
+   * waiting for its locks. Afterwards, or after an error, the connection is given back, and only
+   * `PreparableDatabase.endPrepared` can end it. @returns false when somebody else was quicker.
+   */
+  endPrepared(end: "commit" | "rollback"): Promise<boolean>;
+  /** Runs the hooks of a prepared transaction, once it is known what became of it, and gives the connection back. */
   settled(isCommitted: boolean): void;
   /** Of statements that were sent together the one that failed first, whichever was heard. */
   explain(error: unknown): unknown;
