@@ -9,7 +9,13 @@ import {
   WebhookEndpointSchema,
 } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
 import { create } from "@ferry/platform/codec";
-import type { DeliveryRow, EndpointRow } from "./rows.ts";
+import type { DeliveryRow, EndpointRow, DeliveryState as StoredState } from "./rows.ts";
+
+const STATES: ReadonlyMap<number, StoredState> = new Map([
+  [DeliveryState.PENDING, "PENDING"],
+  [DeliveryState.DELIVERED, "DELIVERED"],
+  [DeliveryState.DEAD, "DEAD"],
+]);
 
 const timestampOf = (time: Date | undefined) => (time === undefined ? undefined : timestampFromDate(time));
 
@@ -28,6 +34,11 @@ export function toEndpointMessage(row: EndpointRow): WebhookEndpoint {
     createTime: timestampFromDate(row.createdAt),
     updateTime: timestampFromDate(row.updatedAt),
   });
+}
+
+/** The state that a request names; undefined when it names none. */
+export function stateOf(state: number): StoredState | undefined {
+  return STATES.get(state);
 }
 
 /** The delivery as the contract shows it. */
