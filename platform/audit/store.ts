@@ -20,13 +20,17 @@ export async function tryLock(session: Session): Promise<boolean> {
   return row!.locked;
 }
 
-/** The present, and which transactions are over: as `readHorizon` of the outbox, with the time. */
+/**
+ * The present, and which transactions are over: all with an id below `oldest`, and none with an id from `next`
+ * on has begun. The snapshot's own upper end is no such id: it only lies above all that have ended.
+ */
 export async function readPresent(db: Queryable): Promise<{ nowMs: number; oldest: bigint; next: bigint }> {
-  const [row] = await db.query<{ now: string; oldest: string; next: string }>(
+  const [row] = await db.query<{ now: string; oldest: string; behind: number }>(
     `SELECT (extract(epoch FROM now()) * 1000)::bigint::text AS now, pg_snapshot_xmin(snapshot)::text AS oldest,
-       pg_snapshot_xmax(snapshot)::text AS next FROM pg_current_snapshot() AS snapshot`,
+       age(pg_snapshot_xmin(snapshot)::xid) AS behind FROM pg_current_snapshot() AS snapshot`,
   );
-  return { nowMs: Number(row!.now), oldest: BigInt(row!.oldest), next: BigInt(row!.next) };
+  const oldest = BigInt(row!.oldest);
+  return { nowMs: Number(row!.now), oldest, next: oldest + BigInt(row!.behind) };
 }
 
 export interface CursorRow {
