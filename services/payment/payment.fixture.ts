@@ -1,25 +1,24 @@
 import assert from "node:assert/strict";
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type Message,
-  type MessageInitShape,
-  toBinary,
-} from "@bufbuild/protobuf";
-import { type CallOptions, createClient, createRouterTransport } from "@connectrpc/connect";
+import { create, type DescMessage, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import * as banking from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import * as ledger from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import { MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
-import { CreateTopUpRequestSchema, PaymentService, type TopUpState } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
+import {
+  CreatePaymentRequestSchema,
+  CreateRefundRequestSchema,
+  CreateTopUpRequestSchema,
+  PaymentService,
+  type PaymentState,
+  type TopUpState,
+} from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import type { Authenticator } from "@ferry/platform/auth";
 import { migrate, newUuid, openDatabase } from "@ferry/platform/db";
-import { FerryError } from "@ferry/platform/errors";
-import { consume, createMemoryBus, type Envelope, type MemoryBus, writeHeaders } from "@ferry/platform/events";
+import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
+import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
+import { until } from "../../test/support/until.ts";
 import { createPaymentService, migrations } from "./service.ts";
 
 /** For tests: what a database needs to become payment's. */
@@ -29,130 +28,37 @@ export const paymentTemplate = {
 };
 
 const build = { service: "payment", version: "0", commit: "none", buildTime: "none" };
-const TOPICS = ["ferry.ledger.commands.v1", "ferry.banking.commands.v1"];
-const PATIENCE_MS = 15_000;
+const SCOPES = ["payments:read", "payments:write"];
 
-/** Resolves with what the look-up gives, as soon as it gives something. */
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (const deadline = Date.now() + PATIENCE_MS; ; ) {
-    const found = await look();
-    if (found !== undefined) return found;
-    assert.ok(Date.now() < deadline, `not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+export type Part = "collect" | "inquire" | "credit" | "hold" | "release" | "settle";
+/** What each command is answered: see neighbors.ts. */
+export type Script = ScriptOf<Part>;
 
-export type Part = "collect" | "inquire" | "credit";
-/** What each command is answered, one after another; the last again and again: "done", "unknown", "not-found", or the reason of a refusal. */
-export type Script = Partial<Record<Part, string[]>>;
-
-const PARTS: Record<Part, [request: DescMessage, reply: DescMessage]> = {
+const PARTS: Exchanges<Part> = {
   collect: [banking.CollectPaymentRequestSchema, banking.CollectPaymentResponseSchema],
   inquire: [banking.InquirePaymentRequestSchema, banking.InquirePaymentResponseSchema],
   credit: [ledger.CreditAccountRequestSchema, ledger.CreditAccountResponseSchema],
+  hold: [ledger.PlaceHoldRequestSchema, ledger.PlaceHoldResponseSchema],
+  release: [ledger.ReleaseHoldRequestSchema, ledger.ReleaseHoldResponseSchema],
+  settle: [ledger.SettleHoldRequestSchema, ledger.SettleHoldResponseSchema],
 };
 
-const { DONE, REFUSED, UNKNOWN, NOT_FOUND } = banking.PaymentOutcome;
-const OUTCOMES: Record<string, banking.PaymentOutcome> = { done: DONE, unknown: UNKNOWN, "not-found": NOT_FOUND };
-const CODES: Record<string, string> = { unknown: "BANK_OUTCOME_UNKNOWN", "not-found": "BANK_REFERENCE_UNKNOWN" };
-
-function replyOf(part: Part, said: string): Message {
-  const code = CODES[said] ?? said;
-  const failure = said === "done" ? undefined : { code, message: `because ${code}` };
-  const outcome = part === "credit" ? {} : { outcome: OUTCOMES[said] ?? REFUSED };
-  return create(PARTS[part][1], { failure, ...outcome } as MessageInitShape<DescMessage>);
-}
-
-/** For tests: ledger and banking, as far as they answer commands, by a script that a test can change. */
-async function startOthers(bus: MemoryBus) {
-  const parts = Object.keys(PARTS) as Part[];
-  const received: { part: Part; envelope: Envelope<Message> }[] = [];
-  let script: Script = {};
-  const of = (id: string) => received.filter(({ envelope }) => envelope.sagaId === id);
-
-  await bus.ensureTopics(TOPICS.map((name) => ({ name })));
-  await consume(bus, {
-    group: "others",
-    topics: TOPICS,
-    schemas: parts.map((part) => PARTS[part][0]),
-    async handle(set) {
-      for (const envelope of set) {
-        const part = parts.find((each) => PARTS[each][0].typeName === envelope.type)!;
-        const { id, sagaId = "", sagaStep, replyTo = "" } = envelope;
-        const count = of(sagaId).filter((each) => each.part === part).length;
-        received.push({ part, envelope });
-        const lines = script[part] ?? ["done"];
-        const [schema, reply] = [PARTS[part][1], replyOf(part, lines[Math.min(count, lines.length - 1)]!)];
-        const facts = { id: `${id}:reply`, sagaId, sagaStep, source: "ferry/others", time: new Date() };
-        const headers = writeHeaders({ ...facts, type: schema.typeName });
-        await bus.publish([{ topic: replyTo, key: sagaId, value: toBinary(schema, reply), headers }]);
-      }
-    },
-  });
-  return {
-    /** From now on. */
-    play(next: Script) {
-      script = next;
-    },
-    /** The commands for a top-up, in order. */
-    commandsFor: (id: string) => of(id).map(({ part }) => part),
-    envelopesFor: (id: string) => of(id).map(({ envelope }) => envelope),
-  };
-}
-
-/** For tests: what member and ledger say to those who ask by rpc. */
-function createDirectory() {
-  const suspended = new Set<string>();
-  const accounts = new Map<string, { ownerId: string; currency: string; state: ledger.AccountState }>();
-  const stateOf = (id: string) => (suspended.has(id) ? MemberState.SUSPENDED : MemberState.ACTIVE);
-  const transport = createRouterTransport(({ service }) => {
-    service(MemberService, {
-      batchGetMemberStates: ({ memberIds }) => ({
-        states: Object.fromEntries(memberIds.map((id) => [id, stateOf(id)])),
-      }),
-    });
-    service(ledger.LedgerService, {
-      batchGetAccountFacts: ({ accountIds }) => ({
-        accounts: Object.fromEntries(accountIds.flatMap((id) => (accounts.has(id) ? [[id, accounts.get(id)!]] : []))),
-      }),
-    });
-  });
-  return {
-    suspended,
-    members: createClient(MemberService, transport),
-    ledger: createClient(ledger.LedgerService, transport),
-    openAccount(ownerId: string, { currency = "EUR", closed = false } = {}): string {
-      const id = newUuid();
-      const state = closed ? ledger.AccountState.CLOSED : ledger.AccountState.OPEN;
-      accounts.set(id, { ownerId, currency, state });
-      return id;
-    },
-  };
-}
-
-/** Credentials of a member, and what else goes with a call. */
-export function as(memberId: string, headers: Record<string, string> = {}): CallOptions {
-  return { headers: { authorization: `member ${memberId}`, ...headers } };
-}
-
-export const asOperator: CallOptions = { headers: { authorization: `operator ${newUuid()}` } };
-
-const SCOPES = ["payments:read", "payments:write", "operations:read", "operations:write"];
-
-/** Takes "member ID" and "operator ID" at their word. */
-function createTestAuthenticator(suspended: ReadonlySet<string>): Authenticator {
-  return {
-    authenticate(authorization = "") {
-      const [kind, id = ""] = authorization.split(" ");
-      if (kind !== "member" && kind !== "operator") throw new FerryError("UNAUTHENTICATED", "no credentials");
-      return { kind, id, scopes: new Set(SCOPES), expiresAt: Number.MAX_SAFE_INTEGER };
-    },
-    isSuspended: (id) => suspended.has(id),
-  };
-}
-
 /** The fields of a request, without its type name. */
-type TopUpInit = Omit<MessageInitShape<typeof CreateTopUpRequestSchema>, "$typeName" | "$unknown">;
+type Init<Schema extends DescMessage> = Omit<MessageInitShape<Schema>, "$typeName" | "$unknown">;
+/** How a request is asked: with a key of its own unless one is given, and waited for. */
+interface Asked {
+  key?: string;
+  traceparent?: string;
+  waitSeconds?: number;
+}
+
+function headersOf({ key = newUuid(), traceparent = "", waitSeconds = 10 }: Asked): Record<string, string> {
+  const trace: Record<string, string> = traceparent === "" ? {} : { traceparent };
+  const wait: Record<string, string> = waitSeconds === 0 ? {} : { prefer: `wait=${waitSeconds}` };
+  return { "idempotency-key": key, ...wait, ...trace };
+}
+
+const euros = (minorUnits: bigint) => ({ currency: "EUR", minorUnits });
 
 /** For tests: payment on a database, behind its real server, with a bus in memory and scripted neighbors. */
 export async function startPayments({ url, parkAfterMs = 60_000 }: { url: string; parkAfterMs?: number }) {
@@ -160,11 +66,11 @@ export async function startPayments({ url, parkAfterMs = 60_000 }: { url: string
   const bus = createMemoryBus();
   const outbox = createOutbox({ database, bus, source: "ferry/payment", logger });
   const directory = createDirectory();
-  const others = await startOthers(bus);
+  const others = await startNeighbors(bus, PARTS);
   const { members, ledger: accounts, suspended } = directory;
   const config = { parkAfterMs };
   const service = createPaymentService({ database, bus, outbox, logger, config, members, ledger: accounts });
-  const authenticator = createTestAuthenticator(suspended);
+  const authenticator = createTestAuthenticator(SCOPES, suspended);
   const server = createRpcServer({ service: "payment", port: 0, routes: service.routes, authenticator, logger, build });
   const parts = [outbox, server, ...service.components];
   for (const part of parts) await part.start?.();
@@ -174,23 +80,38 @@ export async function startPayments({ url, parkAfterMs = 60_000 }: { url: string
   return {
     ...{ database, bus, client, others, directory },
     operators: createRpcClient(ParkedSagaService, channel),
-    /** Asks for a top-up of 12.50 and waits for its end. */
-    create(memberId: string, request: TopUpInit, { key = newUuid(), traceparent = "" } = {}) {
+    /** Asks for a top-up of 12.50. */
+    create(memberId: string, request: Init<typeof CreateTopUpRequestSchema>, asked: Asked = {}) {
       const whole = create(CreateTopUpRequestSchema, {
         bankAccount: { bankCode: "081", accountNumber: "1100000001" },
-        amount: { currency: "EUR", minorUnits: 1_250n },
+        amount: euros(1_250n),
         ...request,
       });
-      const trace: Record<string, string> = traceparent === "" ? {} : { traceparent };
-      return client.createTopUp(whole, as(memberId, { "idempotency-key": key, prefer: "wait=10", ...trace }));
+      return client.createTopUp(whole, as(memberId, headersOf(asked)));
     },
+    /** Asks for a payment of 10.00. */
+    pay(memberId: string, request: Init<typeof CreatePaymentRequestSchema>, asked: Asked = {}) {
+      const whole = create(CreatePaymentRequestSchema, { amount: euros(1_000n), memo: "coffee", ...request });
+      return client.createPayment(whole, as(memberId, headersOf(asked)));
+    },
+    /** Asks for a refund of 4.00; does not wait unless told to. */
+    refund(memberId: string, request: Init<typeof CreateRefundRequestSchema>, asked: Asked = {}) {
+      const whole = create(CreateRefundRequestSchema, { amount: euros(400n), memo: "sorry", ...request });
+      return client.createRefund(whole, as(memberId, headersOf({ waitSeconds: 0, ...asked })));
+    },
+    /** Waits until a payment is in a state. */
+    paid: (memberId: string, paymentId: string, state: PaymentState) =>
+      until(`state ${state} of ${paymentId}`, async () => {
+        const { payment } = await client.getPayment({ paymentId }, as(memberId));
+        return payment?.state === state ? payment : undefined;
+      }),
     /** Waits until a top-up is in a state. */
     reached: (memberId: string, topUpId: string, state: TopUpState) =>
       until(`state ${state} of ${topUpId}`, async () => {
         const { topUp } = await client.getTopUp({ topUpId }, as(memberId));
         return topUp?.state === state ? topUp : undefined;
       }),
-    /** Waits for the one event of a top-up. */
+    /** Waits for the one event of a top-up or a payment. */
     eventOf: <S extends DescMessage>(id: string, schema: S) =>
       until(`the event of ${id}`, () => {
         const found = bus.records("ferry.payment.events.v1").filter(({ key }) => key === id);

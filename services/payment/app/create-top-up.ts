@@ -1,7 +1,7 @@
 import type { Database, Queryable, Transaction } from "@ferry/platform/db";
-import { FerryError } from "@ferry/platform/errors";
 import { checkRequest, type TopUpFacts } from "../domain/top-up.ts";
 import { sagaStateOf, type TopUpSagaState } from "../sagas/state.ts";
+import { type Created, replayOf } from "./replay.ts";
 import type { NewTopUp, TopUpRow } from "./top-up-row.ts";
 
 interface TopUpStore {
@@ -21,24 +21,11 @@ export interface CreateTopUpDeps {
   accounts: { factsOf(accountId: string): Promise<TopUpFacts["account"]> };
 }
 
-export interface CreatedTopUp {
-  topUp: TopUpRow;
-  /** It was recorded by an earlier request with the same key. */
-  replayed: boolean;
-}
-
-/** Whether a recorded top-up came of the same request. @throws FerryError IDEMPOTENCY_KEY_REUSED when not. */
-function replayOf(recorded: TopUpRow, request: NewTopUp): CreatedTopUp {
-  if (Buffer.compare(recorded.requestHash, request.requestHash) !== 0)
-    throw new FerryError("IDEMPOTENCY_KEY_REUSED", "the idempotency key was used before, with another request");
-  return { topUp: recorded, replayed: true };
-}
-
 /**
  * Records a top-up: the row, the saga and its first command in one transaction. A key that was used
  * before is answered from the record, before anything is checked.
  */
-export function createCreateTopUp(deps: CreateTopUpDeps): (request: NewTopUp) => Promise<CreatedTopUp> {
+export function createCreateTopUp(deps: CreateTopUpDeps): (request: NewTopUp) => Promise<Created<TopUpRow>> {
   const { database, store, sagas, members, accounts } = deps;
 
   async function getTopUp(from: Queryable, id: string): Promise<TopUpRow> {
@@ -55,11 +42,11 @@ export function createCreateTopUp(deps: CreateTopUpDeps): (request: NewTopUp) =>
       accounts.factsOf(request.accountId),
     ]);
     checkRequest(request, { memberState, account });
-    const { topUp, fresh } = await database.transaction(async (tx) => {
+    const { row, fresh } = await database.transaction(async (tx) => {
       const isNew = await store.insertTopUp(tx, request);
       if (isNew) await sagas.begin(tx, [{ id: request.id, definition: "top-up", state: sagaStateOf(request) }]);
-      return { topUp: await getTopUp(tx, request.id), fresh: isNew };
+      return { row: await getTopUp(tx, request.id), fresh: isNew };
     });
-    return fresh ? { topUp, replayed: false } : replayOf(topUp, request);
+    return fresh ? { row, replayed: false } : replayOf(row, request);
   };
 }

@@ -14,5 +14,6 @@ export function toTopUpMessage(row: TopUpRow): TopUp {
     amount: { currency: row.currency, minorUnits: row.amountMinor },
     createTime: timestampFromDate(row.createdAt),
     updateTime: timestampFromDate(row.updatedAt),
+    paymentId: row.paymentId ?? "",
   });
 }

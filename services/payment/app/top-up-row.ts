@@ -5,6 +5,8 @@ export interface NewTopUp extends TopUpRequest {
   id: string;
   /** SHA-256 of the request as it was decoded, UUIDs in lower case: tells a replay from a key that is used again. */
   requestHash: Uint8Array;
+  /** The payment that began it by itself. */
+  paymentId: string | undefined;
 }
 
 /** A top-up as it is recorded. */

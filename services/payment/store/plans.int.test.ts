@@ -1,9 +1,10 @@
 import { test } from "node:test";
 import { TopUpState } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { newUuid } from "@ferry/platform/db";
+import { asOperator } from "../../../test/support/credentials.ts";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
-import { asOperator, paymentTemplate, startPayments } from "../payment.fixture.ts";
+import { paymentTemplate, startPayments } from "../payment.fixture.ts";
 
 test("whatever a route and its saga ask goes by an index, once there are many top-ups", async (t) => {
   const { url, drop } = await createTestDatabase(paymentTemplate);

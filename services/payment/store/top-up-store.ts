@@ -14,6 +14,7 @@ interface Row {
   account_number: string;
   currency: string;
   amount_minor: bigint;
+  payment_id: string | null;
   state: TopUpState;
   failure_code: string | null;
   failure_message: string | null;
@@ -32,6 +33,7 @@ function fromRow(row: Row): TopUpRow {
     accountNumber: row.account_number,
     currency: row.currency,
     amountMinor: row.amount_minor,
+    paymentId: row.payment_id ?? undefined,
     state: row.state,
     failure: row.failure_code === null ? undefined : { code: row.failure_code, message: row.failure_message ?? "" },
     version: row.version,
@@ -49,8 +51,8 @@ export async function findTopUps(from: Queryable, ids: readonly string[]): Promi
 /** Records a top-up; false when its id is recorded already. One that is being recorded by another transaction is waited for. */
 export async function insertTopUp(tx: Transaction, topUp: NewTopUp): Promise<boolean> {
   const rows = await tx.query(
-    `INSERT INTO top_up (id, member_id, request_hash, account_id, bank_code, account_number, currency, amount_minor, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'ACCEPTED') ON CONFLICT (id) DO NOTHING RETURNING id`,
+    `INSERT INTO top_up (id, member_id, request_hash, account_id, bank_code, account_number, currency, amount_minor, payment_id, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ACCEPTED') ON CONFLICT (id) DO NOTHING RETURNING id`,
     [
       topUp.id,
       topUp.memberId,
@@ -60,6 +62,7 @@ export async function insertTopUp(tx: Transaction, topUp: NewTopUp): Promise<boo
       topUp.accountNumber,
       topUp.currency,
       topUp.amountMinor,
+      topUp.paymentId ?? null,
     ],
   );
   return rows.length > 0;

@@ -1,16 +1,16 @@
 import { hash } from "node:crypto";
-import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type CreateTopUpRequest,
   CreateTopUpRequestSchema,
-  PaymentService,
+  type PaymentService,
 } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { encode } from "@ferry/platform/codec";
 import { nameUuid } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { idempotencyKeyOf, memberIdOf, waitMsOf } from "@ferry/platform/rpc";
 import type { Waiters } from "@ferry/platform/saga";
-import type { CreatedTopUp } from "../app/create-top-up.ts";
+import type { Created } from "../app/replay.ts";
 import { toTopUpMessage } from "../app/top-up-message.ts";
 import type { NewTopUp, TopUpRow } from "../app/top-up-row.ts";
 import { isAtRest } from "../domain/top-up.ts";
@@ -19,8 +19,8 @@ import { isAtRest } from "../domain/top-up.ts";
 const NAMESPACE = "f0a52f86-5bc7-4b3a-a4c7-7f1d3d0c9e52";
 const CREATE = "ferry.payment.v1.PaymentService/CreateTopUp";
 
-export interface PaymentRoutesDeps {
-  create(request: NewTopUp): Promise<CreatedTopUp>;
+export interface TopUpRpcsDeps {
+  create(request: NewTopUp): Promise<Created<TopUpRow>>;
   find(id: string): Promise<TopUpRow | undefined>;
   waiters: Waiters<TopUpRow>;
 }
@@ -37,10 +37,13 @@ function newTopUpOf(received: CreateTopUpRequest, memberId: string, key: string)
     accountNumber: request.bankAccount?.accountNumber ?? "",
     currency: request.amount?.currency ?? "",
     amountMinor: request.amount?.minorUnits ?? 0n,
+    paymentId: undefined,
   };
 }
 
-export function paymentRoutes({ create, find, waiters }: PaymentRoutesDeps): (router: ConnectRouter) => void {
+type TopUpRpcs = Pick<ServiceImpl<typeof PaymentService>, "createTopUp" | "getTopUp">;
+
+export function createTopUpRpcs({ create, find, waiters }: TopUpRpcsDeps): TopUpRpcs {
   async function get(memberId: string, id: string): Promise<TopUpRow> {
     const found = await find(id);
     if (found?.memberId !== memberId) throw new FerryError("NOT_FOUND", `no top-up ${id}`);
@@ -54,7 +57,7 @@ export function paymentRoutes({ create, find, waiters }: PaymentRoutesDeps): (ro
     // Registered before the commit, so that the end cannot slip through between the record and the wait.
     const waiting = waitMs > 0 ? waiters.wait(topUp.id, waitMs) : undefined;
     try {
-      const { topUp: row, replayed } = await create(topUp);
+      const { row, replayed } = await create(topUp);
       const over = isAtRest(row.state);
       if (waiting === undefined || over) return { topUp: toTopUpMessage(row), replayed };
       return { topUp: toTopUpMessage((await waiting.done) ?? (await get(memberId, row.id))), replayed };
@@ -63,12 +66,10 @@ export function paymentRoutes({ create, find, waiters }: PaymentRoutesDeps): (ro
     }
   }
 
-  return (router) => {
-    router.service(PaymentService, {
-      createTopUp,
-      async getTopUp({ topUpId }, context) {
-        return { topUp: toTopUpMessage(await get(memberIdOf(context), topUpId.toLowerCase())) };
-      },
-    });
+  return {
+    createTopUp,
+    async getTopUp({ topUpId }, context) {
+      return { topUp: toTopUpMessage(await get(memberIdOf(context), topUpId.toLowerCase())) };
+    },
   };
 }

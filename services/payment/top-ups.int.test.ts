@@ -6,8 +6,9 @@ import { TopUpCompletedSchema, TopUpFailedSchema, TopUpState } from "@ferry/gen/
 import { newUuid } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import { newTraceparent } from "@ferry/platform/telemetry";
+import { as, asOperator } from "../../test/support/credentials.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
-import { as, asOperator, type Part, paymentTemplate, type Script, startPayments } from "./payment.fixture.ts";
+import { type Part, paymentTemplate, type Script, startPayments } from "./payment.fixture.ts";
 
 let testDatabase: TestDatabase;
 let payments: Awaited<ReturnType<typeof startPayments>>;

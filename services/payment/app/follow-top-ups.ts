@@ -4,11 +4,15 @@ import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";
 import { isAtRest, stateOf, type TopUpState } from "../domain/top-up.ts";
+import type { TopUpSagaState } from "../sagas/state.ts";
 import { toTopUpMessage } from "./top-up-message.ts";
-import type { TopUpChange, TopUpRow } from "./top-up-row.ts";
+import type { NewTopUp, TopUpChange, TopUpRow } from "./top-up-row.ts";
 
-export interface FollowSagaDeps {
-  store: { updateTopUps(tx: Transaction, changes: readonly TopUpChange[]): Promise<TopUpRow[]> };
+export interface FollowTopUpsDeps {
+  store: {
+    insertTopUp(tx: Transaction, topUp: NewTopUp): Promise<boolean>;
+    updateTopUps(tx: Transaction, changes: readonly TopUpChange[]): Promise<TopUpRow[]>;
+  };
   outbox: Outbox;
   /** Wakes whoever waits for this top-up; called after the commit. */
   ended(id: string, topUp: TopUpRow): void;
@@ -29,9 +33,19 @@ function eventOf(row: TopUpRow, traceparent: string | undefined): OutgoingMessag
   return undefined;
 }
 
-/** Writes what became of top-ups as their sagas go on, and an event at each end, in the transaction that changes the saga. */
-export function createFollowSaga({ store, outbox, ended }: FollowSagaDeps) {
-  return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
+/** The record of a top-up that a payment began: no request stands behind it, so no key can ask for it again. */
+function recordOf({ id, state, parent }: Saga): NewTopUp {
+  const { amountMinor, ...request } = state as TopUpSagaState;
+  return { ...request, id, amountMinor: BigInt(amountMinor), requestHash: new Uint8Array(), paymentId: parent?.id };
+}
+
+/**
+ * Writes what became of top-ups as their sagas go on, and an event at each end, in the transaction that
+ * changes the saga; and records those that payments begin.
+ */
+export function createFollowTopUps({ store, outbox, ended }: FollowTopUpsDeps) {
+  return async (tx: Transaction, changes: readonly SagaChange[], begun: readonly Saga[]): Promise<void> => {
+    for (const saga of begun) await store.insertTopUp(tx, recordOf(saga));
     const moved = changes.flatMap(({ before, after }): TopUpChange[] => {
       const state = stateFor(after);
       if (state === stateFor(before)) return [];
