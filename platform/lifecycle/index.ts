@@ -1,6 +1,13 @@
 export { type ProbeOptions, startProbes } from "./probes.ts";
 export { type Component, type ProcessOptions, runProcess } from "./process.ts";
-export { readTls, runService, type Service, type ServiceOptions, type ServiceParts } from "./service.ts";
+export {
+  readTls,
+  runService,
+  type Service,
+  type ServiceAudit,
+  type ServiceOptions,
+  type ServiceParts,
+} from "./service.ts";
 export {
   authorityUrl,
   identityVariables,

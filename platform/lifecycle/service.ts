@@ -33,6 +33,14 @@ export interface ServiceParts<Config> {
   channelTo(audience: string, url: string): RpcChannel;
 }
 
+/** The auditor of a service's own books, with what it needs in the database. */
+export interface ServiceAudit {
+  /** After the service's own. */
+  migrations: readonly Migrations[];
+  routes(router: ConnectRouter): void;
+  auditor: Component;
+}
+
 /** What a service gives back: its rpcs, and its parts in the order in which they start. */
 export interface Service {
   routes(router: ConnectRouter): void;
@@ -40,6 +48,8 @@ export interface Service {
   components: readonly Component[];
   /** Only of the service that issues tokens: it knows at first hand whose are good. */
   authority?: AuthorityState & Component;
+  /** Runs beside the service: whoever starts its components by hand has a service without. */
+  audit?: ServiceAudit;
 }
 
 export interface ServiceOptions<Config extends ServiceConfig> {
@@ -108,15 +118,20 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
     service: name,
     port: config.port,
     host: config.host,
-    routes: (router) => service.routes(router),
+    routes(router) {
+      service.routes(router);
+      service.audit?.routes(router);
+    },
     authenticator,
     logger,
     build,
     tls,
   });
+  const { migrations: auditMigrations = [], auditor } = service.audit ?? {};
   const store: Component = {
     name: "database",
-    start: () => whenAvailable(logger, "database", () => migrate(config.databaseUrl, migrations)),
+    start: () =>
+      whenAvailable(logger, "database", () => migrate(config.databaseUrl, [...migrations, ...auditMigrations])),
     stop: () => database.close(),
   };
   const outside: Component = {
@@ -131,6 +146,9 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
     build,
     probePort: config.port + PROBE_OFFSET,
     host: config.host,
-    components: [store, outside, ...(publishes ? [outbox] : []), authority, server, ...service.components],
+    components: [
+      ...[store, outside, ...(publishes ? [outbox] : []), authority, server],
+      ...[...service.components, ...(auditor === undefined ? [] : [auditor])],
+    ],
   });
 }

@@ -1,8 +1,7 @@
-import type { ConnectRouter } from "@connectrpc/connect";
 import { PostingService } from "@ferry/gen/ferry/ledger/v1/postings_pb.ts";
 import { auditMigrations, auditRoutes, createAuditor, outboxCheck } from "@ferry/platform/audit";
 import type { Database, Migrations } from "@ferry/platform/db";
-import type { Component } from "@ferry/platform/lifecycle";
+import type { ServiceAudit } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { FreezeAccounts } from "../app/freeze-accounts.ts";
@@ -24,16 +23,14 @@ export interface LedgerAuditDeps extends Pick<FreezeAccounts, "freezeAccounts"> 
 const LONGEST_REASON = 500;
 
 /** The ledger's auditor: its checks, its routes, and what it tells its neighbors. */
-export function createLedgerAudit({ database, outbox, logger, freezeAccounts }: LedgerAuditDeps): {
-  routes(router: ConnectRouter): void;
-  auditor: Component;
-} {
+export function createLedgerAudit({ database, outbox, logger, freezeAccounts }: LedgerAuditDeps): ServiceAudit {
   const auditor = createAuditor({
     ...{ service: "ledger", database, outbox, logger },
     checks: [...ledgerChecks(database), outboxCheck(database)],
     freeze: (ids, reason) => freezeAccounts(ids, { actor: "auditor:ledger", reason: reason.slice(0, LONGEST_REASON) }),
   });
   return {
+    migrations: ledgerAuditMigrations,
     routes(router) {
       auditRoutes(router, auditor, database);
       router.service(PostingService, postingRpcs([database]));
