@@ -44,7 +44,7 @@ async function beforeServer(t: TestContext) {
         nowhere.close();
         await server.stop();
       });
-      return ["member", "ledger", "transfer", "payment", "notify"].map((name) =>
+      return ["member", "ledger", "banking", "transfer", "payment", "notify"].map((name) =>
         transportBackend(name, (name === "transfer" ? channel : nowhere).transport),
       );
     },

@@ -1,5 +1,6 @@
-import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import type { DescMethodServerStreaming, DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
+import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { WebhookService } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
@@ -10,10 +11,10 @@ import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { toFerryError } from "@ferry/platform/rpc";
 
 /**
- * The services that the edge exposes, and the backend that answers each: which of a service's rpcs have a route
+ * The services that the edge exposes, and the backends that answer each: of several, the request says which. Which of a service's rpcs have a route
  * is said by the contract alone.
  */
-export const exposedServices: readonly { service: DescService; backend: string }[] = [
+export const exposedServices: readonly { service: DescService; backend: string | readonly string[] }[] = [
   { service: MemberService, backend: "member" },
   { service: LedgerService, backend: "ledger" },
   { service: TransferService, backend: "transfer" },
@@ -22,6 +23,7 @@ export const exposedServices: readonly { service: DescService; backend: string }
   { service: WebhookService, backend: "notify" },
   // Every owner of sagas offers its own; over REST an operator reaches those of transfers.
   { service: ParkedSagaService, backend: "transfer" },
+  { service: AuditService, backend: ["ledger", "banking", "transfer", "payment"] },
 ];
 
 export interface BackendCall {
@@ -35,6 +37,8 @@ export interface Backend {
   name: string;
   /** Rejects with FerryError only. */
   unary(rpc: DescMethodUnary, request: Message, call: BackendCall): Promise<Message>;
+  /** Rejects with FerryError only, while it is read. Who leaves it early ends the call by its signal. */
+  stream(rpc: DescMethodServerStreaming, request: Message, call: BackendCall): AsyncIterable<Message>;
   /** Why calls would fail now; undefined when they can be sent. */
   unready(): string | undefined;
 }
@@ -42,7 +46,7 @@ export interface Backend {
 /** A backend behind a Connect transport: a channel of the platform, or a router in memory. */
 export function transportBackend(
   name: string,
-  transport: Pick<Transport, "unary">,
+  transport: Pick<Transport, "unary" | "stream">,
   unready: () => string | undefined = () => undefined,
 ): Backend {
   return {
@@ -51,6 +55,16 @@ export function transportBackend(
     async unary(rpc, request, { headers, timeoutMs, signal }) {
       try {
         return (await transport.unary(rpc, signal, timeoutMs, headers, request)).message;
+      } catch (error) {
+        throw toFerryError(error);
+      }
+    },
+    async *stream(rpc, request, { headers, timeoutMs, signal }) {
+      try {
+        const requests = (async function* () {
+          yield request;
+        })();
+        yield* (await transport.stream(rpc, signal, timeoutMs, headers, requests)).message;
       } catch (error) {
         throw toFerryError(error);
       }

@@ -3,9 +3,11 @@ import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/o
 import { getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "./backends.ts";
 import { exposedServices } from "./backends.ts";
+import { compileEventStream, type EventStreamPlan } from "./event-stream.ts";
 import { compileRawBodies, type RawBodies } from "./raw-bodies.ts";
 import { compileStatus, type StatusPlan } from "./response-status.ts";
 import { compileRules } from "./rules.ts";
+import { chooseBackend } from "./several-backends.ts";
 import {
   ContractError,
   compileRoutes,
@@ -29,6 +31,8 @@ export interface EdgePlan {
   /** The largest body that its contract allows, in bytes; 0: what the edge allows for all. */
   maxBodyBytes: number;
   status: StatusPlan;
+  /** Of rpcs that answer a stream. */
+  events: EventStreamPlan | undefined;
   /** @throws FerryError INVALID_REQUEST. */
   checkRules: ReturnType<typeof compileRules>;
   write: WriteMessage;
@@ -57,12 +61,14 @@ const RATE_CLASSES: ReadonlyMap<number, RateClassName> = new Map([
  */
 export function compileEdgeRoutes(backends: ReadonlyMap<string, Backend>, services = exposedServices): EdgeRoutes {
   const table: RouteTable = compileRoutes(services.map(({ service }) => service));
-  const backendOf = new Map(services.map(({ service, backend }) => [service.typeName, backends.get(backend)]));
+  const backendsOf = new Map(
+    services.map(({ service, backend }) => [service.typeName, [backend].flat().map((name) => backends.get(name))]),
+  );
   const problems: string[] = [];
   const plans = new Map<OfferedRoute, EdgePlan>();
   for (const route of table.routes) {
     try {
-      plans.set(route, compilePlan(route, backendOf.get(route.rpc.parent.typeName)));
+      plans.set(route, compilePlan(route, backendsOf.get(route.rpc.parent.typeName) ?? []));
     } catch (error) {
       problems.push(`${nameOf(route.rpc)}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -78,12 +84,12 @@ export function compileEdgeRoutes(backends: ReadonlyMap<string, Backend>, servic
   };
 }
 
-function compilePlan(route: OfferedRoute, backend: Backend | undefined): EdgePlan {
+function compilePlan(route: OfferedRoute, backends: readonly (Backend | undefined)[]): EdgePlan {
   const { rpc } = route;
-  if (backend === undefined) throw new Error("there is no backend for it");
   const policy = getPolicy(rpc);
   if (policy.auth === "service") throw new Error("an rpc between services must not have a route");
   const option = getOption(rpc, policyOption);
+  const backend = chooseBackend(rpc, option.serviceField, backends);
   const rateClass = RATE_CLASSES.get(option.rateClass);
   if (rateClass === undefined) throw new Error("it has no rate_class");
   const status = compileStatus(rpc.output, option.responseStatus);
@@ -91,6 +97,7 @@ function compilePlan(route: OfferedRoute, backend: Backend | undefined): EdgePla
   const write = messageWriter(rpc.output, status.replayedField, only);
   const { maxBodyBytes } = option;
   const rawBodies = compileRawBodies(route);
+  const events = compileEventStream(rpc);
   const checkRules = compileRules(rpc.input);
-  return { route, backend, policy, rateClass, rawBodies, maxBodyBytes, status, checkRules, write };
+  return { route, backend, policy, rateClass, rawBodies, maxBodyBytes, status, events, checkRules, write };
 }

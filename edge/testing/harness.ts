@@ -1,4 +1,5 @@
 import { type ConnectRouter, createRouterTransport, type HandlerContext } from "@connectrpc/connect";
+import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
 import { BuildService } from "@ferry/gen/ferry/build/v1/build_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
@@ -46,6 +47,8 @@ const NO_LIMITS: EdgeLimits = {
   rateLogin: 0,
   maxBodyBytes: 65_536,
   maxInFlight: 1_000,
+  maxStreams: 8,
+  maxStreamsEach: 4,
   maxConnections: 1_000,
   requestTimeoutMs: 15_000,
 };
@@ -67,6 +70,7 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
     PaymentService,
     WebhookService,
     ParkedSagaService,
+    AuditService,
     BuildService,
   ];
   const routes = (router: ConnectRouter) => {
@@ -83,7 +87,7 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
     }
   };
   const transport = createRouterTransport(routes);
-  const inMemory = ["member", "ledger", "transfer", "payment", "notify"].map((name) =>
+  const inMemory = ["member", "ledger", "banking", "transfer", "payment", "notify"].map((name) =>
     transportBackend(name, transport),
   );
 
