@@ -13,6 +13,7 @@ function backend(name: string): Backend {
   return {
     name,
     unready: () => undefined,
+    stream: () => assert.fail("no stream is asked for"),
     unary: async () => create(GetAuditResponseSchema, { audit: { service: name } }),
   };
 }

@@ -24,15 +24,16 @@ export function chooseBackend(
   if (field?.fieldKind !== "scalar")
     throw new Error(`its service_field ${serviceField} is no text field of its request`);
   const byName = new Map(known.map((backend) => [backend.name, backend]));
+  const byService = (request: Message): Backend => {
+    const name = (request as Message & Record<string, unknown>)[field.localName];
+    const chosen = typeof name === "string" ? byName.get(name) : undefined;
+    if (chosen === undefined) throw new FerryError("NOT_FOUND", `${field.jsonName}: no service of this name offers it`);
+    return chosen;
+  };
   return {
     name: known.map(({ name }) => name).join(","),
-    async unary(method, request, call) {
-      const name = (request as Message & Record<string, unknown>)[field.localName];
-      const chosen = typeof name === "string" ? byName.get(name) : undefined;
-      if (chosen === undefined)
-        throw new FerryError("NOT_FOUND", `${field.jsonName}: no service of this name offers it`);
-      return chosen.unary(method, request, call);
-    },
     unready: () => undefined,
+    unary: async (method, request, call) => byService(request).unary(method, request, call),
+    stream: (method, request, call) => byService(request).stream(method, request, call),
   };
 }
