@@ -1,13 +1,12 @@
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
-import { FerryError } from "@ferry/platform/errors";
+import { onOperator } from "./by-operator.ts";
 import { type Answer, inquiryOf, type SagaDefinition, type SagaFailure, type Step } from "./definition.ts";
-import type { Lane } from "./lanes.ts";
+import { inEachLane, inLane, withoutLostTime } from "./in-lanes.ts";
 import {
   type Circumstances,
   type Decision,
   enterStep,
-  leave,
   lookAgain,
   park,
   pause,
@@ -17,12 +16,10 @@ import {
   stay,
   stepAt,
   type Turn,
-  turnAllBack,
-  turnBack,
-  undoFrom,
   withRecord,
 } from "./moves.ts";
-import { hasEnded, type Role, type Saga, type Waiting } from "./saga.ts";
+import type { Role, Saga } from "./saga.ts";
+import { leave, turnAllBack, turnBack, undoFrom } from "./turn-back.ts";
 
 /** What can happen to a saga. */
 export type SagaInput =
@@ -54,13 +51,6 @@ export function advance<State>(
   return decision ?? { saga, commands: [] };
 }
 
-/** The time since it was due is the time in which nobody looked, as after a crash: it does not count as trying. */
-function withoutLostTime<State>(saga: Saga<State>, nowMs: number): Saga<State> {
-  const { waiting } = saga;
-  if (waiting.for !== "reply" && waiting.for !== "pause") return saga;
-  return { ...saga, tryingSinceMs: saga.tryingSinceMs + Math.max(0, nowMs - waiting.dueAtMs) };
-}
-
 /** Undefined: nothing changes. */
 function decide<State>(turn: Turn<State>, input: SagaInput): Decision<State> | undefined {
   switch (input.kind) {
@@ -90,39 +80,6 @@ function canCancel(turn: Turn<unknown>): boolean {
   const { waiting, turningBack } = turn.saga;
   if (waiting.for === "nothing" || turningBack) return false;
   return waiting.role !== "undo" && phaseOf(turn) === "before-pivot";
-}
-
-/** The saga as seen from one of several steps that run side by side. */
-function seenFrom<State>(turn: Turn<State>, lane: Lane): Turn<State> {
-  const { lanes = [], ...saga } = turn.saga;
-  const seen = withoutLostTime({ ...saga, ...lane }, turn.at.nowMs);
-  return { ...turn, saga: seen, others: lanes.filter((each) => each !== lane) };
-}
-
-type Act<State> = (turn: Turn<State>) => Decision<State> | undefined;
-
-/** Acts at the step of this name, among several that run side by side, or at the one at hand. */
-function inLane<State>(turn: Turn<State>, name: string, act: Act<State>): Decision<State> | undefined {
-  const { lanes } = turn.saga;
-  if (lanes === undefined) return act(turn);
-  const lane = lanes.find(({ step }) => turn.definition.steps[step]?.name === name);
-  return lane === undefined ? undefined : act(seenFrom(turn, lane));
-}
-
-/** Acts at each step that runs side by side with others, one after another, or at the one at hand. */
-function inEachLane<State>(turn: Turn<State>, act: Act<State>): Decision<State> | undefined {
-  const { lanes } = turn.saga;
-  if (lanes === undefined) return act(turn);
-  let whole: Decision<State> | undefined;
-  for (const { step } of lanes) {
-    const saga = whole?.saga ?? turn.saga;
-    const lane = saga.lanes?.find((each) => each.step === step);
-    const decision = lane === undefined ? undefined : act(seenFrom({ ...turn, saga }, lane));
-    if (decision === undefined) continue;
-    const children = [...(whole?.children ?? []), ...(decision.children ?? [])];
-    whole = { saga: decision.saga, commands: [...(whole?.commands ?? []), ...decision.commands], children };
-  }
-  return whole;
 }
 
 function roleOf(step: Step<unknown>, typeName: string): Role | undefined {
@@ -180,7 +137,8 @@ function onRefused<State>(turn: Turn<State>, role: Role, failure: SagaFailure): 
     return turnBack(turn, failure, saga.attempts === 1 || stepAt(turn).child !== undefined);
   }
   if (saga.waiting.for === "operator") return undefined;
-  const failed = role === "undo" ? turn : withRecord(turn, { status: "failed" });
+  // A child that failed has ended: who resumes begins another.
+  const failed = role === "undo" ? turn : withRecord(turn, { status: "failed", childId: undefined });
   return stay(failed, park(failed.saga, failure, turn.at.nowMs, role));
 }
 
@@ -237,67 +195,4 @@ function restartClock<State>(turn: Turn<State>): Decision<State> | undefined {
   const { timeoutMs } = stepAt(turn);
   const tryingSinceMs = Math.min(saga.tryingSinceMs + timeoutMs, at.nowMs);
   return stay(turn, { ...saga, tryingSinceMs, waiting: { ...waiting, dueAtMs: at.nowMs + timeoutMs } });
-}
-
-function onOperator<State>(turn: Turn<State>, action: "resume" | "undo" | "skip"): Decision<State> {
-  const { saga } = turn;
-  if (saga.waiting.for !== "operator")
-    throw new FerryError("SAGA_NOT_PARKED", `the saga is ${hasEnded(saga) ? "at its end" : "under way"}, not parked`);
-  const decision = operated(turn, saga.waiting, action);
-  return decision ?? { saga, commands: [] };
-}
-
-function operated<State>(turn: Turn<State>, waiting: ForOperator, action: "resume" | "undo" | "skip") {
-  switch (action) {
-    case "resume":
-      return inEachLane(turn, resumeStep);
-    case "undo":
-      return onOperatorUndo(turn, waiting);
-    case "skip":
-      return inLane(turn, stepAt(turn).name, skipStep);
-    default:
-      return action satisfies never;
-  }
-}
-
-function resumeStep<State>(turn: Turn<State>): Decision<State> | undefined {
-  const { waiting, turningBack } = turn.saga;
-  if (waiting.for !== "operator") return undefined;
-  // What runs beside it has failed meanwhile: it is not asked once more, only to be undone.
-  if (turningBack && stepAt(turn).child === undefined) return turnBack(turn, waiting.reason, false);
-  return send(tryingAnew(turn), waiting.role);
-}
-
-/**
- * Whether an operator is the one who finds out about the step at hand, since it must not be asked again.
- *
- * Elsewhere a step before the pivot is not skipped. What comes later stands on it: a payment without its
- * hold would have no money behind it. And there is no need to: its receiver knows the command by its key,
- * so that who is sure that it was done resumes, and gets the receiver's word for it.
- */
-function isOperatorsToFindOut<State>(turn: Turn<State>): boolean {
-  return stepAt(turn).whenUnknown === "park" && turn.saga.steps[turn.saga.step]?.status === "unknown";
-}
-
-function skipStep<State>(turn: Turn<State>): Decision<State> | undefined {
-  const { saga, at } = turn;
-  if (saga.waiting.for !== "operator") return undefined;
-  const { role } = saga.waiting;
-  if (role !== "undo" && phaseOf(turn) === "before-pivot" && !isOperatorsToFindOut(turn))
-    throw new FerryError("INVALID_REQUEST", "a step before the pivot can be resumed or undone, not skipped");
-  const skipped = withRecord(turn, { status: "skipped", endedAtMs: at.nowMs });
-  return role === "undo" ? undoFrom(skipped, saga.step - 1) : leave(skipped);
-}
-
-function onOperatorUndo<State>(turn: Turn<State>, { role, reason }: ForOperator): Decision<State> {
-  if (role === "undo") return send(tryingAnew(turn), role);
-  if (phaseOf(turn) === "after-pivot")
-    throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
-  return turnAllBack(tryingAnew(turn), reason, phaseOf(turn) === "pivot");
-}
-
-type ForOperator = Extract<Waiting, { for: "operator" }>;
-
-function tryingAnew<State>(turn: Turn<State>): Turn<State> {
-  return { ...turn, saga: { ...turn.saga, tries: 0, tryingSinceMs: turn.at.nowMs } };
 }

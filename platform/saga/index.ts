@@ -36,6 +36,7 @@ export type { BeginSaga } from "./newborn.ts";
 export type { OperatorAction, OperatorDecision, SagaOperators } from "./operators.ts";
 export type { SagaChange } from "./progress.ts";
 export {
+  dueAtMsOf,
   hasEnded,
   type Role,
   type Saga,

@@ -1,0 +1,73 @@
+import { FerryError } from "@ferry/platform/errors";
+import { inEachLane, inLane } from "./in-lanes.ts";
+import { type Decision, phaseOf, send, stepAt, type Turn, withRecord } from "./moves.ts";
+import { hasEnded, type Waiting } from "./saga.ts";
+import { leave, turnAllBack, turnBack, undoFrom } from "./turn-back.ts";
+
+/**
+ * Decides what an operator wants of a parked saga.
+ *
+ * @throws FerryError SAGA_NOT_PARKED; INVALID_REQUEST for what would break what the saga stands on.
+ */
+export function onOperator<State>(turn: Turn<State>, action: "resume" | "undo" | "skip"): Decision<State> {
+  const { saga } = turn;
+  if (saga.waiting.for !== "operator")
+    throw new FerryError("SAGA_NOT_PARKED", `the saga is ${hasEnded(saga) ? "at its end" : "under way"}, not parked`);
+  const decision = operated(turn, saga.waiting, action);
+  return decision ?? { saga, commands: [] };
+}
+
+function operated<State>(turn: Turn<State>, waiting: ForOperator, action: "resume" | "undo" | "skip") {
+  switch (action) {
+    case "resume":
+      return inEachLane(turn, resumeStep);
+    case "undo":
+      return onOperatorUndo(turn, waiting);
+    case "skip":
+      return inLane(turn, stepAt(turn).name, skipStep);
+    default:
+      return action satisfies never;
+  }
+}
+
+function resumeStep<State>(turn: Turn<State>): Decision<State> | undefined {
+  const { waiting, turningBack } = turn.saga;
+  if (waiting.for !== "operator") return undefined;
+  // What runs beside it has failed meanwhile: it is not asked once more, only to be undone.
+  if (turningBack && stepAt(turn).child === undefined) return turnBack(turn, waiting.reason, false);
+  return send(tryingAnew(turn), waiting.role);
+}
+
+/**
+ * Whether an operator is the one who finds out about the step at hand, since it must not be asked again.
+ *
+ * Elsewhere a step before the pivot is not skipped. What comes later stands on it: a payment without its
+ * hold would have no money behind it. And there is no need to: its receiver knows the command by its key,
+ * so that who is sure that it was done resumes, and gets the receiver's word for it.
+ */
+function isOperatorsToFindOut<State>(turn: Turn<State>): boolean {
+  return stepAt(turn).whenUnknown === "park" && turn.saga.steps[turn.saga.step]?.status === "unknown";
+}
+
+function skipStep<State>(turn: Turn<State>): Decision<State> | undefined {
+  const { saga, at } = turn;
+  if (saga.waiting.for !== "operator") return undefined;
+  const { role } = saga.waiting;
+  if (role !== "undo" && phaseOf(turn) === "before-pivot" && !isOperatorsToFindOut(turn))
+    throw new FerryError("INVALID_REQUEST", "a step before the pivot can be resumed or undone, not skipped");
+  const skipped = withRecord(turn, { status: "skipped", endedAtMs: at.nowMs });
+  return role === "undo" ? undoFrom(skipped, saga.step - 1) : leave(skipped);
+}
+
+function onOperatorUndo<State>(turn: Turn<State>, { role, reason }: ForOperator): Decision<State> {
+  if (role === "undo") return send(tryingAnew(turn), role);
+  if (phaseOf(turn) === "after-pivot")
+    throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
+  return turnAllBack(tryingAnew(turn), reason, phaseOf(turn) === "pivot");
+}
+
+type ForOperator = Extract<Waiting, { for: "operator" }>;
+
+function tryingAnew<State>(turn: Turn<State>): Turn<State> {
+  return { ...turn, saga: { ...turn.saga, tries: 0, tryingSinceMs: turn.at.nowMs } };
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import type { SagaDefinition } from "../index.ts";
+import { checkExamples, type Examples } from "./examples.ts";
+import { type Fault, faultsOf, nameOf } from "./faults.ts";
+import { play, type Run } from "./run.ts";
+
+/** What came of all runs of a definition: for whoever wants to see that they were not vacuous. */
+export interface LawReport {
+  runs: number;
+  completed: number;
+  undone: number;
+  /** Runs that were parked on their way, and ended once an operator had resumed them. */
+  parked: number;
+}
+
+/**
+ * Runs a definition with everything that can go wrong, without any I/O, and holds the laws of sagas:
+ * it ends, or parks and ends once resumed; at its end all of it is done, or all that has an undo is undone and its
+ * pivot is not done, also when commands arrive after the end; nothing is undone once the pivot is done; the row
+ * knows of a command before it leaves; commands before the pivot expire, and no other does; the same step
+ * asks the same each time; an end never changes; a child is begun once.
+ *
+ * Runs: none, each, and pairs of the faults in `faults.ts` (a refusal, a time-out, an unavailable, an unknown
+ * outcome, a duplicate, a late reply, …) at each step, its undo and its inquiry; and each fault with the member
+ * canceling at each point; in every state that is given. A table of four steps takes 3,000 runs and a second.
+ *
+ * @throws Error that names the faults and the law.
+ */
+export function checkDefinition<State>(definition: SagaDefinition<State>, examples: Examples<State>): LawReport {
+  checkExamples(definition, examples);
+  const faults = faultsOf(definition, examples);
+  const report: LawReport = { runs: 0, completed: 0, undone: 0, parked: 0 };
+  const bitten = new Set<Fault>();
+
+  function hold(run: Run<State>): number {
+    try {
+      const { saga, parked, happenings, bitten: bites } = play(run);
+      report.runs++;
+      report[saga.status === "completed" ? "completed" : "undone"]++;
+      if (parked > 0) report.parked++;
+      for (const [index, fault] of run.faults.entries()) if (bites[index]) bitten.add(fault);
+      return happenings;
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      throw new Error(`saga ${definition.name}, ${describe(run)}: ${what}`, { cause: error });
+    }
+  }
+
+  const sideBySide = definition.steps.some(({ group }) => group !== undefined);
+  for (const state of examples.states)
+    for (const reversed of sideBySide ? [false, true] : [false]) {
+      const base = { definition, examples, state, reversed };
+      for (const fault of [undefined, ...faults]) {
+        const one = fault === undefined ? [] : [fault];
+        const happenings = hold({ ...base, faults: one });
+        for (let cancelAt = 0; cancelAt < Math.min(happenings, MAX_CANCEL_POINTS); cancelAt++)
+          hold({ ...base, faults: one, cancelAt });
+      }
+      for (const [index, first] of faults.entries())
+        for (const second of faults.slice(index + 1))
+          if (!reversed && areNear(definition, first, second)) hold({ ...base, faults: [first, second] });
+    }
+  const idle = faults.filter((fault) => !bitten.has(fault) && !isChildFault(definition, fault));
+  assert.deepEqual(idle.map(nameOf), [], "faults that befell nothing: the examples do not lead there");
+  return report;
+}
+
+/**
+ * Whether two faults are tried together: those of an undo or an inquiry with every other, and those of the
+ * same step or of neighbours. What lies further apart meets no more than the one after the other.
+ */
+function areNear<State>({ steps }: SagaDefinition<State>, first: Fault, second: Fault): boolean {
+  if (first.role !== "ask" || second.role !== "ask") return true;
+  const [one, other] = [first, second].map((fault) => steps.findIndex(({ name }) => name === fault.step));
+  return Math.abs((one ?? 0) - (other ?? 0)) <= 1;
+}
+
+/** A run that goes on for longer only repeats itself. */
+const MAX_CANCEL_POINTS = 40;
+
+function isChildFault<State>({ steps }: SagaDefinition<State>, { step, role }: Fault): boolean {
+  return role === "ask" && steps.some(({ name, child }) => name === step && child !== undefined);
+}
+
+function describe<State>({ faults, cancelAt, reversed, state }: Run<State>): string {
+  const what = faults.length === 0 ? "nothing wrong" : faults.map(nameOf).join(" and ");
+  const when = cancelAt === undefined ? "" : `, canceled at ${cancelAt}`;
+  const known = JSON.stringify(state, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
+  return `${what}${when}${reversed ? ", in reverse" : ""}, from ${known}`;
+}
