@@ -1,5 +1,6 @@
 import type { Database, Queryable, Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
+import type { EndScheduled } from "./end-scheduled.ts";
 import type { TransferRow } from "./transfer-row.ts";
 
 interface TransferStore {
@@ -14,7 +15,10 @@ export interface CancelTransferDeps {
   database: Database;
   store: TransferStore;
   sagas: SagaCanceler;
+  endScheduled: EndScheduled;
 }
+
+const CANCELED = { code: "CANCELED_BY_MEMBER", message: "canceled by the member" };
 
 /**
  * Takes a transfer back as long as its money has not been sent; what was done is undone by its saga.
@@ -22,7 +26,7 @@ export interface CancelTransferDeps {
  * @throws FerryError NOT_FOUND for none and for another's; TRANSFER_NOT_CANCELABLE when its money is
  * on its way or it has come to another end.
  */
-export function createCancelTransfer({ database, store, sagas }: CancelTransferDeps) {
+export function createCancelTransfer({ database, store, sagas, endScheduled }: CancelTransferDeps) {
   async function getOwn(tx: Transaction, memberId: string, id: string): Promise<TransferRow> {
     const transfer = (await store.findTransfers(tx, [id])).get(id);
     if (transfer?.memberId !== memberId) throw new FerryError("NOT_FOUND", `no transfer ${id}`);
@@ -31,7 +35,11 @@ export function createCancelTransfer({ database, store, sagas }: CancelTransferD
 
   return (memberId: string, id: string): Promise<void> =>
     database.transaction(async (tx) => {
-      await getOwn(tx, memberId, id);
+      const row = await getOwn(tx, memberId, id);
+      if (row.state === "SCHEDULED") {
+        const left = await endScheduled(tx, [{ row, state: "CANCELED", failure: CANCELED }]);
+        if (left.has(id)) return;
+      }
       const result = await sagas.cancel(tx, id);
       if (result === "canceling") return;
       const { state } = await getOwn(tx, memberId, id); // Again: it may have come to its end meanwhile.

@@ -1,7 +1,15 @@
 import { type Batcher, createBatcher, type Database, type Queryable, type Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
-import { type AccountFacts, checkRequest, type TransferFacts } from "../domain/transfer.ts";
+import {
+  checkPlan,
+  checkRequest,
+  initialStateOf,
+  type TransferFacts,
+  type TransferRequest,
+} from "../domain/transfer.ts";
+import { definitionOf } from "../sagas/send-in-batch.ts";
 import { sagaStateOf, type TransferSagaState } from "../sagas/state.ts";
+import type { DueWork } from "./batch-rows.ts";
 import type { CreateTransfer, NewTransfer, TransferRow } from "./transfer-row.ts";
 
 interface TransferStore {
@@ -22,20 +30,18 @@ interface SagaBeginner {
   ): Promise<unknown>;
 }
 
-interface Members {
-  stateOf(memberId: string): Promise<TransferFacts["memberState"]>;
-}
-
-interface Accounts {
-  factsOf(accountId: string): Promise<AccountFacts | undefined>;
+interface DueStore {
+  planWork(tx: Transaction, work: readonly DueWork[]): Promise<void>;
 }
 
 export interface CreateTransferDeps {
   database: Database;
   store: TransferStore;
+  due: DueStore;
   sagas: SagaBeginner;
-  members: Members;
-  accounts: Accounts;
+  factsFor(request: TransferRequest): Promise<TransferFacts>;
+  /** Hears after the commit of work that has its time, Unix time in milliseconds. */
+  wakeBy(dueAtMs: number): void;
   now(): Date;
 }
 
@@ -46,13 +52,22 @@ export interface CreatedTransfer {
 }
 
 function sagaOf({ transfer, traceparent }: CreateTransfer, createdAt: Date) {
-  const definition = transfer.destination.kind === "bank" ? "send-money" : "move-money";
+  const definition = definitionOf(transfer.destination.kind, false);
   return { id: transfer.id, definition, state: sagaStateOf(transfer), traceparent, createdAtMs: createdAt.getTime() };
 }
 
 /** A transfer as it was recorded just now. */
 function recordedRow(transfer: NewTransfer, createdAt: Date): TransferRow {
-  return { ...transfer, state: "ACCEPTED", failure: undefined, version: 1n, createdAt, updatedAt: createdAt };
+  const state = initialStateOf(transfer);
+  return { ...transfer, state, failure: undefined, version: 1n, createdAt, updatedAt: createdAt };
+}
+
+/** What is to be done about a transfer at its times; nothing for most. */
+function workOf({ id, executeAtMs, expireAtMs }: NewTransfer): DueWork[] {
+  const work: DueWork[] = [];
+  if (executeAtMs !== undefined) work.push({ id, kind: "begin-transfer", dueAtMs: executeAtMs });
+  if (expireAtMs !== undefined) work.push({ id, kind: "expire-transfer", dueAtMs: expireAtMs });
+  return work;
 }
 
 /** Whether a recorded transfer came of the same request. @throws FerryError IDEMPOTENCY_KEY_REUSED when not. */
@@ -70,7 +85,14 @@ function replayOf(recorded: TransferRow, request: NewTransfer): CreatedTransfer 
  * is on its way, whatever became of the member since.
  */
 export function createCreateTransfer(deps: CreateTransferDeps): (request: CreateTransfer) => Promise<CreatedTransfer> {
-  const { database, store, sagas, members, accounts, now } = deps;
+  const { database, store, due, sagas, factsFor, wakeBy, now } = deps;
+
+  async function planWork(tx: Transaction, requests: readonly CreateTransfer[]): Promise<void> {
+    const work = requests.flatMap(({ transfer }) => workOf(transfer));
+    if (work.length === 0) return;
+    tx.afterCommit(() => wakeBy(Math.min(...work.map(({ dueAtMs }) => dueAtMs))));
+    await due.planWork(tx, work);
+  }
 
   const known: Batcher<string, TransferRow | undefined> = createBatcher({
     async run(ids) {
@@ -92,14 +114,18 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: Create
           first.map(({ transfer }) => transfer),
           createdAt,
         );
-        const begun = first.filter(({ transfer }) => fresh.has(transfer.id));
-        await sagas.begin(
-          tx,
-          begun.map((request) => sagaOf(request, createdAt)),
-        );
+        const added = first.filter(({ transfer }) => fresh.has(transfer.id));
+        const begun = added.filter(({ transfer }) => initialStateOf(transfer) === "ACCEPTED");
+        await Promise.all([
+          sagas.begin(
+            tx,
+            begun.map((request) => sagaOf(request, createdAt)),
+          ),
+          planWork(tx, added),
+        ]);
         const others = ids.filter((id) => !fresh.has(id));
         const rows = others.length === 0 ? new Map<string, TransferRow>() : await store.findTransfers(tx, others);
-        for (const { transfer } of begun) rows.set(transfer.id, recordedRow(transfer, createdAt));
+        for (const { transfer } of added) rows.set(transfer.id, recordedRow(transfer, createdAt));
         return requests.map((request) => {
           const { id } = request.transfer;
           const transfer = rows.get(id);
@@ -109,22 +135,13 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: Create
       }),
   });
 
-  async function factsFor(request: NewTransfer): Promise<TransferFacts> {
-    const { destination } = request;
-    const [memberState, source, target] = await Promise.all([
-      members.stateOf(request.memberId),
-      accounts.factsOf(request.sourceAccountId),
-      destination.kind === "account" ? accounts.factsOf(destination.accountId) : undefined,
-    ]);
-    return { memberState, source, destination: target };
-  }
-
   return async (request) => {
     const wanted = request.transfer;
     const facts = factsFor(wanted); // Asked for at the same time, since almost every key is new.
     facts.catch(() => {}); // A replay needs none, also where they cannot be had.
     const before = await known.add(wanted.id);
     if (before !== undefined) return replayOf(before, wanted);
+    checkPlan(wanted, now().getTime());
     checkRequest(wanted, await facts);
     const { transfer, fresh } = await recorded.add(request);
     return fresh ? { transfer, replayed: false } : replayOf(transfer, wanted);

@@ -1,16 +1,11 @@
-import {
-  type Transfer,
-  TransferCanceledSchema,
-  TransferCompletedSchema,
-  TransferFailedSchema,
-  TransferState as WireState,
-} from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
-import { create } from "@ferry/platform/codec";
+import type { Transfer } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import type { Saga, SagaChange } from "@ferry/platform/saga";
 import { isAtRest, stateOf, type TransferState } from "../domain/transfer.ts";
 import { requestOf, type TransferSagaState } from "../sagas/state.ts";
+import type { MovedTransfer } from "./follow-lines.ts";
+import { eventOf } from "./transfer-event.ts";
 import { toTransferMessage } from "./transfer-message.ts";
 import type { TransferChange } from "./transfer-row.ts";
 
@@ -21,6 +16,8 @@ interface TransferStore {
 export interface FollowSagaDeps {
   store: TransferStore;
   outbox: Outbox;
+  /** Writes what becomes of the transfers that are lines of batches. */
+  followLines(tx: Transaction, moved: readonly MovedTransfer[]): Promise<void>;
   /** Wakes whoever waits for this transfer; called after the commit. */
   ended(id: string, transfer: Transfer): void;
   now(): Date;
@@ -49,54 +46,45 @@ function failureFor(state: TransferState, saga: Saga) {
   return state === "FAILED" || state === "CANCELED" ? saga.failure : undefined;
 }
 
-function eventOf(transfer: Transfer, { id, version }: TransferChange, saga: Saga<TransferSagaState>) {
-  const content = { transferId: id, memberId: saga.state.memberId, transfer, version };
-  const facts = { id: `${id}:${version}`, traceparent: saga.traceparent };
-  switch (transfer.state) {
-    case WireState.COMPLETED:
-      return { ...facts, schema: TransferCompletedSchema, message: create(TransferCompletedSchema, content) };
-    case WireState.FAILED:
-      return { ...facts, schema: TransferFailedSchema, message: create(TransferFailedSchema, content) };
-    case WireState.CANCELED:
-      return { ...facts, schema: TransferCanceledSchema, message: create(TransferCanceledSchema, content) };
-    default:
-      return undefined;
-  }
-}
-
 /**
  * Writes what became of transfers as their sagas go on: the state that readers see, and an event at
  * each end, in the transaction that changes the saga. A transfer changes only with its saga, under the
  * saga's lock, so the saga's revision is the transfer's version.
  */
-export function createFollowSaga({ store, outbox, ended, now }: FollowSagaDeps) {
+export function createFollowSaga({ store, outbox, followLines, ended, now }: FollowSagaDeps) {
   return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
     const updatedAt = now();
     const moved: TransferChange[] = [];
     const events: OutgoingMessage[] = [];
     const atRest: Transfer[] = [];
+    const ofBatches: MovedTransfer[] = [];
     for (const change of changes) {
       const saga = change.after as Saga<TransferSagaState>;
       const state = stateAfter(change);
-      if (state === stateOf(progressOf(change.before))) continue;
+      const stateBefore = stateOf(progressOf(change.before));
       const failure = failureFor(state, saga);
+      if (saga.state.batch !== undefined) ofBatches.push({ change, stateBefore, stateAfter: state, failure });
+      if (state === stateBefore) continue;
       const move = { id: saga.id, state, failure, version: BigInt(saga.revision), updatedAt };
       moved.push(move);
       if (!isAtRest(state)) continue;
       const transfer = toTransferMessage(rowOf(saga, move), saga);
       atRest.push(transfer);
-      const event = eventOf(transfer, move, saga);
+      const { memberId } = saga.state;
+      const event = eventOf(transfer, { memberId, version: move.version, traceparent: saga.traceparent });
       if (event !== undefined) events.push(event);
     }
-    if (moved.length === 0) return;
+    // Told even while nothing of it can be seen: a line that turns back decides its batch at once.
+    const lines = ofBatches.length === 0 ? undefined : followLines(tx, ofBatches);
+    if (moved.length === 0) return lines;
     tx.afterCommit(() => {
       for (const transfer of atRest) ended(transfer.id, transfer);
     });
-    await Promise.all([store.updateTransfers(tx, moved), outbox.add(tx, events)]);
+    await Promise.all([store.updateTransfers(tx, moved), outbox.add(tx, events), lines]);
   };
 }
 
-/** The transfer as it stands: what was asked for is in its saga, and was recorded when the saga began. */
+/** The transfer as it stands: what was asked for is in its saga, and was recorded when the saga began, or before. */
 function rowOf({ state, createdAtMs }: Saga<TransferSagaState>, change: TransferChange) {
-  return { ...requestOf(state), ...change, createdAt: new Date(createdAtMs) };
+  return { ...requestOf(state), ...change, createdAt: new Date(state.createdAtMs ?? createdAtMs) };
 }

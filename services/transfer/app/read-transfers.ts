@@ -1,15 +1,9 @@
 import type { Transfer } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
-import {
-  createBatcher,
-  type Database,
-  type PageCursor,
-  type Queryable,
-  readPageToken,
-  writePageToken,
-} from "@ferry/platform/db";
+import { createBatcher, type Database, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Saga } from "@ferry/platform/saga";
 import { isAtRest, type TransferState } from "../domain/transfer.ts";
+import { positionOf } from "./page-position.ts";
 import { toTransferMessage } from "./transfer-message.ts";
 import type { TransferRow } from "./transfer-row.ts";
 
@@ -44,14 +38,6 @@ export interface ListRequest {
   /** 0 means 50. */
   pageSize: number;
   pageToken: string;
-}
-
-/** What a cursor must look like before it may reach SQL: microseconds since 1970, up to the year 2286, and a UUID. */
-function positionOf(cursor: PageCursor | undefined): readonly [string, string] | undefined {
-  if (cursor === undefined) return undefined;
-  const [time = "", id = ""] = cursor;
-  if (/^\d{1,16}$/.test(time) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return [time, id];
-  throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 
 /** Reads transfers as their member may see them. Concurrent reads of single transfers are gathered. */

@@ -46,5 +46,9 @@ export function toTransferMessage(row: Omit<TransferRow, "requestHash">, saga: S
     })),
     createTime: timestampFromDate(row.createdAt),
     updateTime: timestampFromDate(row.updatedAt),
+    executeTime: timeOf(row.executeAtMs),
+    expireTime: timeOf(row.expireAtMs),
+    batchId: row.batch?.id ?? "",
+    batchLine: row.batch?.line ?? 0,
   });
 }

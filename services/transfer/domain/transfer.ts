@@ -1,11 +1,20 @@
-import { FerryError } from "@ferry/platform/errors";
+import { FerryError, invalidRequest } from "@ferry/platform/errors";
 
 /** Where the money goes. */
 export type Destination =
   | { kind: "account"; accountId: string }
   | { kind: "bank"; bankCode: string; accountNumber: string };
 
-export type TransferState = "ACCEPTED" | "VERIFIED" | "HELD" | "SENT" | "COMPLETED" | "FAILED" | "CANCELED" | "PARKED";
+export type TransferState =
+  | "SCHEDULED"
+  | "ACCEPTED"
+  | "VERIFIED"
+  | "HELD"
+  | "SENT"
+  | "COMPLETED"
+  | "FAILED"
+  | "CANCELED"
+  | "PARKED";
 
 const STATES_AT_REST: ReadonlySet<TransferState> = new Set(["COMPLETED", "FAILED", "CANCELED", "PARKED"]);
 
@@ -22,6 +31,12 @@ export interface TransferRequest {
   /** Minor units of the currency, above zero. */
   amountMinor: bigint;
   memo: string;
+  /** Begins then, Unix time in milliseconds; absent: at once. */
+  executeAtMs?: number | undefined;
+  /** What has not been sent by then is undone, Unix time in milliseconds; absent: never. */
+  expireAtMs?: number | undefined;
+  /** The line of a batch that it is, counted from 1; absent: of none. */
+  batch?: { id: string; line: number } | undefined;
 }
 
 /** What other services say about an account; undefined where there is none. */
@@ -61,6 +76,33 @@ export function checkRequest(request: TransferRequest, facts: TransferFacts): vo
   if (!destination.open) throw new FerryError("ACCOUNT_CLOSED", "destination.account_id: the account is closed");
   if (destination.currency !== request.currency)
     throw new FerryError("CURRENCY_MISMATCH", `amount.currency: the destination account is in ${destination.currency}`);
+}
+
+/** How far ahead something can be planned. */
+export const HORIZON_DAYS = 366;
+
+/** When something begins, and by when it must be sent. Unix times in milliseconds. */
+export type Plan = Pick<TransferRequest, "executeAtMs" | "expireAtMs">;
+
+/** @throws FerryError INVALID_REQUEST for times that have passed, are too far ahead, or do not leave any time between them. */
+export function checkPlan({ executeAtMs, expireAtMs }: Plan, nowMs: number): void {
+  const horizonMs = nowMs + HORIZON_DAYS * 86_400_000;
+  for (const [field, atMs] of [
+    ["execute_time", executeAtMs],
+    ["expire_time", expireAtMs],
+  ] as const) {
+    if (atMs === undefined) continue;
+    if (atMs <= nowMs) throw invalidRequest([{ field, description: "must be in the future" }]);
+    if (atMs > horizonMs)
+      throw invalidRequest([{ field, description: `must be within ${HORIZON_DAYS} days from now` }]);
+  }
+  if (executeAtMs !== undefined && expireAtMs !== undefined && expireAtMs <= executeAtMs)
+    throw invalidRequest([{ field: "expire_time", description: "must be after execute_time" }]);
+}
+
+/** The state in which a transfer is recorded. A batch keeps its time itself: its lines begin when they are recorded. */
+export function initialStateOf({ executeAtMs, batch }: Pick<TransferRequest, "executeAtMs" | "batch">) {
+  return executeAtMs === undefined || batch !== undefined ? "ACCEPTED" : "SCHEDULED";
 }
 
 /** How far a transfer's saga has come. */

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import {
   type CreateTransferRequest,
@@ -17,6 +18,7 @@ import type { CreatedTransfer } from "../app/create-transfer.ts";
 import type { ListRequest } from "../app/read-transfers.ts";
 import type { CreateTransfer, NewTransfer } from "../app/transfer-row.ts";
 import { type Destination, isAtRest, type TransferState } from "../domain/transfer.ts";
+import { destinationOf } from "./destination.ts";
 
 /** Names the UUIDs of transfers; made once, at random. */
 const NAMESPACE = "5c1dd3f4-7c0b-4d0e-9d7f-0a5a3a0f6b11";
@@ -40,12 +42,15 @@ function normalized(request: CreateTransferRequest): CreateTransferRequest {
   return { ...request, sourceAccountId: request.sourceAccountId.toLowerCase(), destination };
 }
 
-function destinationOf({ destination }: CreateTransferRequest): Destination {
-  const kind = destination?.kind;
-  if (kind?.case === "accountId") return { kind: "account", accountId: kind.value };
-  if (kind?.case === "bankAccount")
-    return { kind: "bank", bankCode: kind.value.bankCode, accountNumber: kind.value.accountNumber };
+/** @throws FerryError INVALID_REQUEST for none. */
+function getDestination({ destination }: CreateTransferRequest): Destination {
+  const found = destinationOf(destination);
+  if (found !== undefined) return found;
   throw invalidRequest([{ field: "destination", description: "must be an account or a bank account" }]);
+}
+
+function msOf(timestamp: Timestamp | undefined): number | undefined {
+  return timestamp === undefined ? undefined : timestampMs(timestamp);
 }
 
 function newTransferOf(request: CreateTransferRequest, memberId: string, key: string): NewTransfer {
@@ -54,10 +59,12 @@ function newTransferOf(request: CreateTransferRequest, memberId: string, key: st
     requestHash: hash("sha256", encode(CreateTransferRequestSchema, request), "buffer"),
     memberId,
     sourceAccountId: request.sourceAccountId,
-    destination: destinationOf(request),
+    destination: getDestination(request),
     currency: request.amount?.currency ?? "",
     amountMinor: request.amount?.minorUnits ?? 0n,
     memo: request.memo,
+    executeAtMs: msOf(request.executeTime),
+    expireAtMs: msOf(request.expireTime),
   };
 }
 
@@ -74,7 +81,7 @@ export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter
     const waiting = waitMs > 0 ? waiters.wait(transfer.id, waitMs) : undefined;
     try {
       const { transfer: row, replayed } = await create({ transfer, traceparent: currentContext().traceparent });
-      const over = isAtRest(row.state);
+      const over = isAtRest(row.state) || row.state === "SCHEDULED"; // Nobody waits for a time that is far away.
       const ended = over ? undefined : await waiting?.done;
       return { transfer: ended ?? (await get(memberId, row.id)), replayed };
     } finally {

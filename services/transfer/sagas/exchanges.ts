@@ -14,9 +14,10 @@ import {
   SettleHoldRequestSchema,
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import { type Answer, exchange, plainAnswer, type SagaSubject } from "@ferry/platform/saga";
+import { AwaitBatchRequestSchema, AwaitBatchResponseSchema } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
+import { type Answer, exchange, failureOf, plainAnswer, type SagaSubject } from "@ferry/platform/saga";
 import { paymentAnswer } from "./payment-answer.ts";
-import { amountOf, bankAccountOf, type TransferSagaState } from "./state.ts";
+import { amountOf, bankAccountOf, lineOf, type TransferSagaState } from "./state.ts";
 
 type Subject = SagaSubject<TransferSagaState>;
 
@@ -51,6 +52,15 @@ export const releaseHold = exchange({
   reply: ReleaseHoldResponseSchema,
   ask: ({ id, state }: Subject) => ({ transferId: id, sourceAccountId: state.sourceAccountId }),
   answer: ({ failure }): Answer<TransferSagaState> => plainAnswer(failure),
+});
+
+/** Comes to the gate of its batch: answered when the batch is decided. Whatever is answered is the batch's last word. */
+export const awaitBatch = exchange({
+  request: AwaitBatchRequestSchema,
+  reply: AwaitBatchResponseSchema,
+  ask: ({ id, state }: Subject) => ({ transferId: id, batchId: lineOf(state).id, line: lineOf(state).line }),
+  answer: ({ failure }): Answer<TransferSagaState> =>
+    failure === undefined ? { kind: "done" } : { kind: "refused", failure: failureOf(failure) },
 });
 
 export const sendToBank = exchange({

@@ -8,20 +8,35 @@ export interface TransferSagaState {
   currency: string;
   amountMinor: string;
   memo: string;
+  executeAtMs?: number | undefined;
+  expireAtMs?: number | undefined;
+  /** The line of a batch that it is. */
+  batch?: { id: string; line: number } | undefined;
+  /** When the transfer was recorded, Unix time in milliseconds, where its saga begins later than that. */
+  createdAtMs?: number | undefined;
 }
 
 export function sagaStateOf(request: TransferRequest): TransferSagaState {
-  const { memberId, sourceAccountId, destination, currency, amountMinor, memo } = request;
-  return { memberId, sourceAccountId, destination, currency, amountMinor: amountMinor.toString(), memo };
+  const { memberId, sourceAccountId, destination, currency, amountMinor, memo, executeAtMs, expireAtMs, batch } =
+    request;
+  const state = { memberId, sourceAccountId, destination, currency, amountMinor: amountMinor.toString(), memo };
+  if (executeAtMs === undefined && expireAtMs === undefined && batch === undefined) return state;
+  return { ...state, executeAtMs, expireAtMs, batch };
 }
 
 /** What was asked for, back from what the saga knows. */
-export function requestOf({ amountMinor, ...rest }: TransferSagaState): TransferRequest {
+export function requestOf({ amountMinor, createdAtMs: _, ...rest }: TransferSagaState): TransferRequest {
   return { ...rest, amountMinor: BigInt(amountMinor) };
 }
 
 export function amountOf(state: TransferSagaState) {
   return { currency: state.currency, minorUnits: BigInt(state.amountMinor) };
+}
+
+/** The line of a batch that a transfer is. @throws for one of none: its saga has no step that asks. */
+export function lineOf({ batch }: TransferSagaState): { id: string; line: number } {
+  if (batch === undefined) throw new Error("the transfer is of no batch");
+  return batch;
 }
 
 /** The payee's account at a bank. @throws for a transfer within the platform: its saga has no step that asks. */

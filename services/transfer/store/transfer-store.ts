@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Migrations, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
 import type { NewTransfer, TransferChange, TransferRow } from "../app/transfer-row.ts";
-import type { Destination, TransferState } from "../domain/transfer.ts";
+import { type Destination, initialStateOf, type TransferState } from "../domain/transfer.ts";
 
 export const transferMigrations: Migrations = { name: "transfer", directory: join(import.meta.dirname, "migrations") };
 
@@ -16,6 +16,10 @@ interface Row {
   currency: string;
   amount_minor: bigint;
   memo: string;
+  execute_at: Date | null;
+  expire_at: Date | null;
+  batch_id: string | null;
+  batch_line: number | null;
   state: TransferState;
   failure_code: string | null;
   failure_message: string | null;
@@ -43,6 +47,9 @@ function fromRow(row: Row): TransferRow {
     currency: row.currency,
     amountMinor: row.amount_minor,
     memo: row.memo,
+    executeAtMs: row.execute_at?.getTime(),
+    expireAtMs: row.expire_at?.getTime(),
+    batch: row.batch_id === null ? undefined : { id: row.batch_id, line: row.batch_line ?? 0 },
     state: row.state,
     failure: row.failure_code === null ? undefined : { code: row.failure_code, message: row.failure_message ?? "" },
     version: row.version,
@@ -66,6 +73,29 @@ const INSERT_TRANSFERS = `
     $7::text[], $8::text[], $9::bigint[], $10::text[])
   ON CONFLICT (id) DO NOTHING RETURNING id`;
 
+/** As above, with what few transfers have: a state of its own, times, a batch. */
+const INSERT_PLANNED_TRANSFERS = `
+  INSERT INTO transfer (id, member_id, request_hash, source_account_id, destination_account_id, destination_bank_code,
+    destination_account_number, currency, amount_minor, memo, created_at, updated_at, state, execute_at, expire_at,
+    batch_id, batch_line)
+  SELECT id, member, hash, source, account, bank, number, currency, amount, memo, $11, $11, state,
+    to_timestamp(execute), to_timestamp(expire), batch, line
+  FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+    $9::bigint[], $10::text[], $12::text[], $13::double precision[], $14::double precision[], $15::uuid[],
+    $16::integer[]) AS new (id, member, hash, source, account, bank, number, currency, amount, memo, state, execute,
+    expire, batch, line)
+  ON CONFLICT (id) DO NOTHING RETURNING id`;
+
+const seconds = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1_000);
+
+function isPlain({ executeAtMs, expireAtMs, batch }: NewTransfer): boolean {
+  return executeAtMs === undefined && expireAtMs === undefined && batch === undefined;
+}
+
+function idsOf(rows: readonly { id?: unknown }[]): Set<string> {
+  return new Set(rows.map(({ id }) => id as string));
+}
+
 /** Records transfers; gives the ids of those that were new. One that is being recorded by another transaction is waited for. */
 export async function insertTransfers(
   tx: Transaction,
@@ -73,7 +103,7 @@ export async function insertTransfers(
   now: Date,
 ): Promise<Set<string>> {
   const column = <T>(pick: (transfer: NewTransfer) => T) => transfers.map(pick);
-  const rows = await tx.query<{ id: string }>(INSERT_TRANSFERS, [
+  const values = [
     column(({ id }) => id),
     column(({ memberId }) => memberId),
     column(({ requestHash }) => requestHash),
@@ -85,7 +115,34 @@ export async function insertTransfers(
     column(({ amountMinor }) => amountMinor),
     textArray(column(({ memo }) => memo)),
     now,
-  ]);
+  ];
+  if (transfers.every(isPlain)) return idsOf(await tx.query(INSERT_TRANSFERS, values));
+  const planned = [
+    column(initialStateOf),
+    column(({ executeAtMs }) => seconds(executeAtMs)),
+    column(({ expireAtMs }) => seconds(expireAtMs)),
+    column(({ batch }) => batch?.id),
+    column(({ batch }) => batch?.line),
+  ];
+  return idsOf(await tx.query(INSERT_PLANNED_TRANSFERS, [...values, ...planned]));
+}
+
+/** Takes transfers out of SCHEDULED, once: gives the ids of those that were. They begin, or end without ever having begun. */
+export async function leaveSchedule(tx: Transaction, transfers: readonly TransferChange[]): Promise<Set<string>> {
+  const rows = await tx.query<{ id: string }>(
+    `UPDATE transfer SET state = change.state, failure_code = change.code, failure_message = change.message,
+       version = change.version, updated_at = $6
+     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[]) AS change (id, state, code, message, version)
+     WHERE transfer.id = change.id AND transfer.state = 'SCHEDULED' RETURNING transfer.id`,
+    [
+      transfers.map(({ id }) => id),
+      transfers.map(({ state }) => state),
+      transfers.map(({ failure }) => failure?.code),
+      transfers.map(({ failure }) => failure?.message),
+      transfers.map(({ version }) => version),
+      transfers[0]?.updatedAt,
+    ],
+  );
   return new Set(rows.map(({ id }) => id));
 }
 
