@@ -2,5 +2,6 @@ export { type Auditor, type AuditorOptions, createAuditor } from "./auditor.ts";
 export { type FeedOptions, type Findings, feedCheck, sweepCheck, type TimeWindow } from "./feed.ts";
 export { outboxCheck } from "./outbox-check.ts";
 export { auditRoutes } from "./rpc.ts";
+export { sagaCheck } from "./saga-check.ts";
 export { auditMigrations } from "./store.ts";
 export type { AuditCheck, AuditResult, AuditRound, FoundBreach, FreezeAccounts } from "./types.ts";

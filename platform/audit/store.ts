@@ -241,3 +241,31 @@ export async function findOldestUnpublished(
   );
   return row === undefined ? undefined : { xid: row.xid, seq: row.seq, ageMs: Number(row.age) };
 }
+
+export interface StuckSaga {
+  id: string;
+  what: "not-looked-at" | "without-reason" | "too-long";
+  saga: unknown;
+}
+
+/**
+ * Sagas that do not end: due and not looked at, parked without a reason, or under way for too long. Only those
+ * that are under way or parked are read, each kind by the index that has no others.
+ */
+export async function findStuckSagas(
+  db: Queryable,
+  { unseenMs, longestMs, limit }: { unseenMs: number; longestMs: number; limit: number },
+): Promise<StuckSaga[]> {
+  return db.query<StuckSaga>(
+    `(SELECT id::text, 'not-looked-at' AS what, row_to_json(saga) AS saga FROM saga
+      WHERE look_at < now() - make_interval(secs => $1) ORDER BY look_at LIMIT $3)
+     UNION ALL
+     (SELECT id::text, 'without-reason', row_to_json(saga) FROM saga
+      WHERE parked_at IS NOT NULL AND progress -> 'waiting' -> 'reason' ->> 'code' IS NULL
+      ORDER BY parked_at, id LIMIT $3)
+     UNION ALL
+     (SELECT id::text, 'too-long', row_to_json(saga) FROM saga
+      WHERE look_at IS NOT NULL AND created_at < now() - make_interval(secs => $2) ORDER BY look_at LIMIT $3)`,
+    [unseenMs / 1_000, longestMs / 1_000, limit],
+  );
+}

@@ -4,6 +4,7 @@ import { createMakeCalls } from "./app/make-calls.ts";
 import { createPayOutRefunds } from "./app/pay-out-refunds.ts";
 import { toReply } from "./app/replies.ts";
 import { createSweeper } from "./app/sweeper.ts";
+import { createBankingAudit } from "./audit/audit.ts";
 import { createBankClient } from "./clients/bank-client.ts";
 import { guardBank } from "./clients/guarded-bank.ts";
 import { createBankingCommands } from "./consumers/banking-commands.ts";
@@ -32,12 +33,13 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
   const { bankUrl: url, bankTimeoutMs: timeoutMs, bankConnections: connections, bankCode } = config;
   const client = createBankClient({ url, timeoutMs, connections });
   const bank = guardBank({ bank: client, bankCode, connections, logger });
+  const banks = new Map([[bankCode, bank]]);
   const calls = createMakeCalls({
     database,
     outbox,
     store,
     toReply,
-    banks: new Map([[bankCode, bank]]),
+    banks,
     concurrency: connections,
     leaseMs: timeoutMs + LEASE_MARGIN_MS,
     made: ({ operation, traceparent }, startedAtMs, { kind }) =>
@@ -83,5 +85,6 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
     },
   };
   const closing = { name: "calls", stop: () => calls.close() };
-  return { routes, components: [outside, sweeper, commands, payouts, refunds, closing] };
+  const audit = createBankingAudit({ database, outbox, logger, banks });
+  return { routes, components: [outside, sweeper, commands, payouts, refunds, closing], audit };
 }

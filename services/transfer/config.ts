@@ -5,6 +5,11 @@ export const transferVariables = {
   ...serviceVariables("transfer", 9104),
   memberUrl: urlVariable("FERRY_MEMBER_URL", 9101, "where the member service is"),
   ledgerUrl: urlVariable("FERRY_LEDGER_URL", 9102, "where the ledger service is"),
+  bankingUrl: urlVariable(
+    "FERRY_BANKING_URL",
+    9103,
+    "where the banking service is: its records are asked by the auditor",
+  ),
   parkAfterMs: parkAfterVariable,
   batchLinesUnderWay: {
     env: "FERRY_BATCH_LINES_UNDER_WAY",
