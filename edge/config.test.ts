@@ -10,7 +10,7 @@ test("local mode knows where everything is and limits nobody; production limits 
   assert.deepEqual([local.port, local.ledgerUrl], [8180, "http://127.0.0.1:9202"]);
   assert.deepEqual([local.rateRead, local.rateWrite, local.rateLogin, local.corsOrigins], [0, 0, 0, []]);
   const urls = Object.fromEntries(
-    ["MEMBER", "LEDGER", "BANKING", "TRANSFER", "PAYMENT"].map((name) => [
+    ["MEMBER", "LEDGER", "BANKING", "TRANSFER", "PAYMENT", "NOTIFY"].map((name) => [
       `FERRY_${name}_URL`,
       `https://${name}.example`,
     ]),

@@ -72,6 +72,14 @@ export const edgeVariables = {
     100_000,
     "requests at once, those that wait for a transfer's end included; more are answered OVERLOADED (503) at once: about two seconds of what the platform can carry",
   ),
+  maxStreams: limit(
+    "FERRY_MAX_STREAMS",
+    512,
+    1,
+    100_000,
+    "streams of events open at once; each is one of the requests at once",
+  ),
+  maxStreamsEach: limit("FERRY_MAX_STREAMS_EACH", 16, 1, 10_000, "streams of events of one member open at once"),
   maxConnections: limit("FERRY_MAX_CONNECTIONS", 16_384, 1, 100_000, "connections at once; more are closed"),
   requestTimeoutMs: limit("FERRY_REQUEST_TIMEOUT_MS", 15_000, 100, 300_000, "time for a request to arrive"),
   ...identityVariables,
@@ -85,6 +93,8 @@ export interface EdgeLimits {
   rateLogin: number;
   maxBodyBytes: number;
   maxInFlight: number;
+  maxStreams: number;
+  maxStreamsEach: number;
   maxConnections: number;
   requestTimeoutMs: number;
 }

@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import type { DescMethodServerStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
 import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
@@ -5,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { authorize } from "./access.ts";
 import { checkContentLength } from "./body-limit.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
+import { EVENT_STREAM_TYPE, eventTexts, within } from "./event-stream.ts";
 import { methodNotAllowed, unsupportedMediaType } from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
@@ -14,6 +17,7 @@ import { waitSecondsOf } from "./prefer.ts";
 import type { ChargeRate } from "./rate-limits.ts";
 import { readerFor } from "./raw-bodies.ts";
 import type { EdgeMatch, EdgePlan, EdgeRoutes } from "./routes.ts";
+import type { Streams } from "./streams.ts";
 
 export interface RestOptions {
   routes: EdgeRoutes;
@@ -106,31 +110,46 @@ function headerValues(rawHeaders: readonly string[], name: string): string[] {
 }
 
 /** Answers an admitted request: JSON to message, the call, message to JSON. */
-export function handleRest(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { requestId, traceparent, match } = request.facts;
-  if (match === undefined) throw new Error("a request came to its handler without a route");
-  return runInContext({ requestId, traceparent }, () => answer(request, reply, match));
+export function createHandler({ streams }: { streams: Streams }) {
+  return (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { requestId, traceparent, match } = request.facts;
+    if (match === undefined) throw new Error("a request came to its handler without a route");
+    const { rpc } = match.plan.route;
+    return runInContext({ requestId, traceparent }, () =>
+      rpc.methodKind === "unary" ? answer(request, reply, match, rpc) : stream(request, reply, match, rpc, streams),
+    );
+  };
 }
 
-async function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeMatch): Promise<FastifyReply> {
-  const { facts } = request;
-  const { plan, segments } = match;
-  const { route, policy, backend, status, checkRules, write } = plan;
+/** @throws BadField, FerryError INVALID_REQUEST. */
+function messageOf(request: FastifyRequest, { plan, segments }: EdgeMatch): Message {
   const { query } = splitTarget(request.raw.url ?? "");
   const body = request.body as Buffer | undefined;
-  const readRequest = readerFor(plan, request.headers["content-type"]) ?? route.readRequest;
+  const readRequest = readerFor(plan, request.headers["content-type"]) ?? plan.route.readRequest;
   const message = readRequest({ segments, query, body });
-  checkRules(message);
+  plan.events?.resume(message, joined(request.headers["last-event-id"]));
+  plan.checkRules(message);
+  return message;
+}
 
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  match: EdgeMatch,
+  rpc: DescMethodUnary,
+): Promise<FastifyReply> {
+  const { facts } = request;
+  const { policy, backend, status, write } = match.plan;
+  const message = messageOf(request, match);
   const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(policy.maxWaitMs / 1_000));
   const signal = facts.abort?.signal;
-  const call = backend.unary(route.rpc, message, {
+  const call = backend.unary(rpc, message, {
     headers: forwardedHeaders(request, waitSeconds),
     timeoutMs: policy.deadlineMs + waitSeconds * 1_000,
     signal,
   });
   const response = await call.catch((error) => {
-    throw signal?.aborted ? signal.reason : withJsonNames(error, route.rpc.input);
+    throw signal?.aborted ? signal.reason : withJsonNames(error, rpc.input);
   });
 
   const told = status.statusOf(response);
@@ -141,6 +160,47 @@ async function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeM
     .code(told.status)
     .type(JSON_TYPE)
     .send(successText(write(response), { requestId, traceId }));
+}
+
+/** So long a stream's headers wait for its first message, so that what goes wrong at once has a status of its own. */
+const FIRST_MESSAGE_MS = 1_000;
+/** Shorter than proxies let a connection be silent, mostly 60 s. */
+const HEARTBEAT_MS = 15_000;
+
+/** Answers an rpc that answers a stream: as server-sent events, until it ends, its time is over or the client leaves. */
+async function stream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  match: EdgeMatch,
+  rpc: DescMethodServerStreaming,
+  streams: Streams,
+): Promise<FastifyReply> {
+  const { facts } = request;
+  const { policy, backend, events: plan, write } = match.plan;
+  const message = messageOf(request, match);
+  const abort = facts.abort ?? new AbortController();
+  const { leave } = streams.enter(facts.principal?.id ?? request.ip, abort);
+  reply.raw.once("close", leave);
+  const forwarded = forwardedHeaders(request, 0);
+  const call = backend.stream(rpc, message, { headers: forwarded, timeoutMs: policy.deadlineMs, signal: abort.signal });
+  const rest = call[Symbol.asyncIterator]();
+  const first = rest.next();
+  const soon = await within(first, FIRST_MESSAGE_MS).catch((error) => {
+    throw abort.signal.aborted ? abort.signal.reason : withJsonNames(error, rpc.input);
+  });
+  // Nothing more to tell: a client that would come back for ever is told to stop (WHATWG HTML, 9.2.3).
+  if (soon !== "late" && soon.done === true) return reply.code(204).send();
+  const { requestId, traceId } = facts;
+  const cancel = () => abort.abort(new FerryError("CANCELED", "nobody reads the stream any more"));
+  const texts = eventTexts({
+    plan: plan!,
+    ...{ write, first, rest, cancel },
+    meta: { requestId, traceId },
+    heartbeatMs: HEARTBEAT_MS,
+  });
+  // Closed after it, so that a stop need not wait for a connection that was busy when it began.
+  const headers = { "x-accel-buffering": "no", connection: "close" };
+  return reply.type(EVENT_STREAM_TYPE).headers(headers).send(Readable.from(texts));
 }
 
 /** The whole of what goes on to a service: a client's other headers are nobody's business inside. */

@@ -15,8 +15,9 @@ import { createInFlight, type InFlight } from "./in-flight.ts";
 import { addPlainRoutes } from "./plain-routes.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { factsOf } from "./request-facts.ts";
-import { allowHeader, createAdmission, handleRest, splitTarget } from "./rest.ts";
+import { allowHeader, createAdmission, createHandler, splitTarget } from "./rest.ts";
 import { compileEdgeRoutes, type EdgeRoutes } from "./routes.ts";
+import { createStreams } from "./streams.ts";
 
 const MAX_HEADER_BYTES = 16_384;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -64,6 +65,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   const { limits } = options;
   const routes = parts.routes ?? compileEdgeRoutes(new Map(backends.map((backend) => [backend.name, backend])));
   const inFlight = createInFlight(limits.maxInFlight);
+  const streams = createStreams({ max: limits.maxStreams, maxEach: limits.maxStreamsEach });
   let stopping = false;
 
   const app = createApp(options, routes, logger);
@@ -98,7 +100,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
   const { maxBodyBytes } = limits;
   const admit = createAdmission({ routes, authenticator, authority, inFlight, charge, maxBodyBytes });
-  addRestRoutes(app, routes, admit, options);
+  addRestRoutes(app, routes, { onRequest: admit, handler: createHandler({ streams }) }, options);
   await app.ready();
 
   const component: Component = {
@@ -108,6 +110,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     },
     async stop() {
       stopping = true;
+      streams.endAll();
       await drain(app, inFlight);
     },
     unready: () => (stopping ? "stopping" : undefined),
@@ -183,14 +186,14 @@ async function addCors(app: FastifyInstance, corsOrigins: readonly string[]): Pr
 function addRestRoutes(
   app: FastifyInstance,
   routes: EdgeRoutes,
-  admit: ReturnType<typeof createAdmission>,
+  hooks: { onRequest: ReturnType<typeof createAdmission>; handler: ReturnType<typeof createHandler> },
   { corsOrigins, limits }: EdgeOptions,
 ): void {
   for (const method of METHODS)
     if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   const method = app.supportedMethods.filter((name) => name !== "OPTIONS" && name !== "CONNECT");
   const preParsing = limitChunkedBodies(limits.maxBodyBytes);
-  app.route({ method, url: "/*", onRequest: admit, preParsing, handler: handleRest });
+  app.route({ method, url: "/*", preParsing, ...hooks });
   if (corsOrigins.length > 0) return; // The plugin answers OPTIONS then.
   app.options("/*", async (request, reply) => {
     const found = routes.find("OPTIONS", splitTarget(request.raw.url ?? "").path);

@@ -40,7 +40,7 @@ test("conflicts and rules that cannot be served are named together, with file an
     { name: "Five", rule: { get: "/v1/inner/{inner}" } },
     { name: "Six", rule: { post: "/v1/six", body: "nothing" } },
     { name: "Seven", rule: { get: "/v1/seven", body: "*" } },
-    { name: "Eight", rule: { get: "/v1/eight" }, serverStreaming: true },
+    { name: "Eight", rule: { get: "/v1/eight" }, clientStreaming: true },
     { name: "Nine", rule: { get: "/v1/{a_string}/{a_string}" } },
     { name: "Ten", rule: { get: "/v1/ten", responseBody: "nothing" } },
     { name: "Eleven", rule: { get: "eleven" } },

@@ -2,6 +2,7 @@ import {
   create,
   type DescMessage,
   type DescMethod,
+  type DescMethodServerStreaming,
   type DescMethodUnary,
   type Message,
   ScalarType,
@@ -27,7 +28,7 @@ export interface RequestParts {
 
 /** One rpc at one path. */
 export interface Route {
-  rpc: DescMethodUnary;
+  rpc: DescMethodUnary | DescMethodServerStreaming;
   template: PathTemplate;
   /** Whether a body may come: the rule names one. */
   takesBody: boolean;
@@ -47,7 +48,7 @@ export interface Route {
  * @throws Error that says what in the rule cannot be served.
  */
 export function compileRoute(rpc: DescMethod, binding: Binding): Route {
-  if (!isUnary(rpc)) throw new Error("a streaming rpc has no REST form here");
+  if (!isServed(rpc)) throw new Error("an rpc that takes a stream has no REST form here");
   for (const { typeName } of [rpc.input, rpc.output])
     if (typeName === "google.api.HttpBody") throw new Error("google.api.HttpBody has no REST form here");
   const template = parsePathTemplate(binding.path);
@@ -74,8 +75,8 @@ export function compileRoute(rpc: DescMethod, binding: Binding): Route {
   };
 }
 
-function isUnary(rpc: DescMethod): rpc is DescMethodUnary {
-  return rpc.methodKind === "unary";
+function isServed(rpc: DescMethod): rpc is Route["rpc"] {
+  return rpc.methodKind === "unary" || rpc.methodKind === "server_streaming";
 }
 
 function pathVariable(input: DescMessage, { fieldPath }: Variable): FieldPath {

@@ -20,6 +20,7 @@ import { createFollowSaga } from "./app/follow-saga.ts";
 import { createReadBatches } from "./app/read-batches.ts";
 import { createReadTransfers } from "./app/read-transfers.ts";
 import { createTransferFacts } from "./app/transfer-facts.ts";
+import { createWatchTransfers, type WatchTransfers } from "./app/watch-transfer.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
 import { createDueWorkers, type DueWorkers } from "./consumers/due-work.ts";
@@ -65,10 +66,11 @@ export function createTransferService(parts: TransferParts): Service {
     definitions: [sendMoney, moveMoney, sendInBatch, moveInBatch],
     replyTopic: REPLY_TOPIC,
     onChange: createFollowSaga({
-      ...{ store, outbox, ended: waiters.ended, now },
+      ...{ store, outbox, ended: waiters.ended, changed: (moved) => watchers.moved(moved), now },
       followLines: createFollowLines({ batches, lines, wake }),
     }),
   });
+  const watchers: WatchTransfers = createWatchTransfers({ database, store, sagas });
   const endScheduled = createEndScheduled({ store, due, outbox, ended: waiters.ended, now });
   const workers: DueWorkers = createDueWorkers({
     ...{ database, due, logger, now },
@@ -85,7 +87,7 @@ export function createTransferService(parts: TransferParts): Service {
   const cancel = createCancelTransfer({ database, store, sagas, endScheduled });
   const readBatches = createReadBatches({ database, batches, lines });
   const routes = [
-    transferRoutes({ create, get, list, cancel, waiters }),
+    transferRoutes({ create, get, list, cancel, waiters, watch: watchers.watch }),
     batchRoutes({
       ...readBatches,
       create: createCreateBatch({ database, batches, lines, due, members, accounts, wakeBy, now }),
@@ -95,7 +97,7 @@ export function createTransferService(parts: TransferParts): Service {
     sagas.routes,
   ];
   const gate = createGateConsumer({ bus, answerGate: createAnswerGate({ database, batches, lines, outbox, wake }) });
-  const closeWaiters = async () => [waiters, batchWaiters].forEach((each) => void each.close());
+  const closeWaiters = async () => [waiters, batchWaiters, watchers].forEach((each) => void each.close());
   return {
     routes(router) {
       for (const each of routes) each(router);

@@ -92,13 +92,13 @@ const EVERYTHING = messageOf(
 export interface RpcText {
   name: string;
   rule?: JsonObject;
-  serverStreaming?: boolean;
+  clientStreaming?: boolean;
 }
 
 /** A contract of the package "test" with types that have every kind of field, and rpcs from Everything to Everything. */
 export function contractOf(rpcs: readonly RpcText[] = []): { service: DescService; everything: DescMessage } {
-  const method = rpcs.map(({ name, rule, serverStreaming = false }) => ({
-    ...{ name, inputType: ".test.Everything", outputType: ".test.Everything", serverStreaming },
+  const method = rpcs.map(({ name, rule, clientStreaming = false }) => ({
+    ...{ name, inputType: ".test.Everything", outputType: ".test.Everything", clientStreaming },
     ...(rule === undefined ? {} : { options: { "[google.api.http]": rule } }),
   }));
   const json = {

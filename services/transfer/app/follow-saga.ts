@@ -20,6 +20,8 @@ export interface FollowSagaDeps {
   followLines(tx: Transaction, moved: readonly MovedTransfer[]): Promise<void>;
   /** Wakes whoever waits for this transfer; called after the commit. */
   ended(id: string, transfer: Transfer): void;
+  /** Wakes whoever watches these transfers; called after the commit. */
+  changed(moved: readonly { id: string }[]): void;
   now(): Date;
 }
 
@@ -51,7 +53,7 @@ function failureFor(state: TransferState, saga: Saga) {
  * each end, in the transaction that changes the saga. A transfer changes only with its saga, under the
  * saga's lock, so the saga's revision is the transfer's version.
  */
-export function createFollowSaga({ store, outbox, followLines, ended, now }: FollowSagaDeps) {
+export function createFollowSaga({ store, outbox, followLines, ended, changed, now }: FollowSagaDeps) {
   return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
     const updatedAt = now();
     const moved: TransferChange[] = [];
@@ -79,6 +81,7 @@ export function createFollowSaga({ store, outbox, followLines, ended, now }: Fol
     if (moved.length === 0) return lines;
     tx.afterCommit(() => {
       for (const transfer of atRest) ended(transfer.id, transfer);
+      changed(moved);
     });
     await Promise.all([store.updateTransfers(tx, moved), outbox.add(tx, events), lines]);
   };

@@ -17,8 +17,10 @@ import { currentContext } from "@ferry/platform/telemetry";
 import type { CreatedTransfer } from "../app/create-transfer.ts";
 import type { ListRequest } from "../app/read-transfers.ts";
 import type { CreateTransfer, NewTransfer } from "../app/transfer-row.ts";
+import type { WatchTransfers } from "../app/watch-transfer.ts";
 import { type Destination, isAtRest, type TransferState } from "../domain/transfer.ts";
 import { destinationOf } from "./destination.ts";
+import { watchTransferHandler } from "./watch-transfer.ts";
 
 /** Names the UUIDs of transfers; made once, at random. */
 const NAMESPACE = "5c1dd3f4-7c0b-4d0e-9d7f-0a5a3a0f6b11";
@@ -30,6 +32,7 @@ export interface TransferRoutesDeps {
   list(request: ListRequest): Promise<{ transfers: Transfer[]; nextPageToken: string }>;
   cancel(memberId: string, id: string): Promise<void>;
   waiters: Waiters<Transfer>;
+  watch: WatchTransfers["watch"];
 }
 
 /** A UUID is the same in either case, so the request that is kept and compared has it in lower case. */
@@ -71,7 +74,7 @@ function newTransferOf(request: CreateTransferRequest, memberId: string, key: st
 const STATE_NAMES = new Map(Object.entries(WireState).map(([name, number]) => [Number(number), name as TransferState]));
 
 export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter) => void {
-  const { create, get, list, cancel, waiters } = deps;
+  const { create, get, list, cancel, waiters, watch } = deps;
 
   async function createTransfer(request: CreateTransferRequest, context: HandlerContext) {
     const memberId = memberIdOf(context);
@@ -95,6 +98,7 @@ export function transferRoutes(deps: TransferRoutesDeps): (router: ConnectRouter
       async getTransfer({ transferId }, context) {
         return { transfer: await get(memberIdOf(context), transferId.toLowerCase()) };
       },
+      watchTransfer: watchTransferHandler(watch),
       listTransfers({ state, pageSize, pageToken }, context) {
         const wanted = state === WireState.UNSPECIFIED ? undefined : STATE_NAMES.get(Number(state));
         return list({ memberId: memberIdOf(context), state: wanted, pageSize, pageToken });

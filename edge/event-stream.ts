@@ -1,0 +1,95 @@
+import { type DescField, type DescMessage, getOption, type Message, ScalarType } from "@bufbuild/protobuf";
+import { method as policyOption } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import type { FerryError } from "@ferry/platform/errors";
+import { failureText, type Meta } from "./envelope.ts";
+import { toFailure } from "./failures.ts";
+import type { Route, WriteMessage } from "./transcoding/index.ts";
+
+export const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";
+
+/** How the messages of a server-streaming rpc become events, by the option event_stream of its contract. */
+export interface EventStreamPlan {
+  /** The event's "id:"; undefined when the contract names no field for it. */
+  idOf(message: Message): string | undefined;
+  /** Puts what the client saw last into its request: the header Last-Event-ID. What is no id is ignored. */
+  resume(request: Message, lastEventId: string | undefined): void;
+}
+
+/** @throws Error when the option names fields that the messages do not have. */
+export function compileEventStream(rpc: Route["rpc"]): EventStreamPlan | undefined {
+  const option = getOption(rpc, policyOption).eventStream;
+  if (rpc.methodKind === "unary") {
+    if (option !== undefined) throw new Error("event_stream is for rpcs that answer a stream");
+    return undefined;
+  }
+  const id = integerField(rpc.output, option?.idField ?? "");
+  const after = integerField(rpc.input, option?.afterField ?? "");
+  return {
+    idOf: (message) => (id === undefined ? undefined : String(fieldsOf(message)[id.localName])),
+    resume(request, lastEventId) {
+      if (after === undefined || lastEventId === undefined || !/^\d{1,18}$/.test(lastEventId)) return;
+      fieldsOf(request)[after.localName] = BigInt(lastEventId);
+    },
+  };
+}
+
+const fieldsOf = (message: Message) => message as unknown as Record<string, unknown>;
+
+function integerField(desc: DescMessage, name: string): DescField | undefined {
+  if (name === "") return undefined;
+  const field = desc.fields.find((candidate) => candidate.name === name);
+  if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.INT64)
+    throw new Error(`event_stream names ${JSON.stringify(name)}, which is no int64 of ${desc.typeName}`);
+  return field;
+}
+
+export interface EventsOptions {
+  plan: EventStreamPlan;
+  write: WriteMessage;
+  /** What was read already, to know that there is something to tell; undefined when it is still awaited. */
+  first: Promise<IteratorResult<Message>>;
+  rest: AsyncIterator<Message>;
+  meta: Meta;
+  heartbeatMs: number;
+  /** Ends the call behind. */
+  cancel(): void;
+}
+
+/** Reasons that end a stream without a word: the client comes back by itself, and goes on where it was. */
+const COMES_BACK = new Set<FerryError["reason"]>(["DEADLINE_EXCEEDED", "CANCELED", "UNAVAILABLE"]);
+
+/** The text of a stream of server-sent events (WHATWG HTML, 9.2): a comment at once and whenever nothing happens. */
+export async function* eventTexts(options: EventsOptions): AsyncGenerator<string> {
+  const { plan, write, first, rest, meta, heartbeatMs, cancel } = options;
+  try {
+    yield ":\n\n";
+    for (let next = first; ; next = rest.next()) {
+      for (let result = await within(next, heartbeatMs); ; result = await within(next, heartbeatMs)) {
+        if (result === "late") {
+          yield ":\n\n";
+          continue;
+        }
+        if (result.done === true) return;
+        const id = plan.idOf(result.value);
+        yield `${id === undefined ? "" : `id: ${id}\n`}data: ${write(result.value)}\n\n`;
+        break;
+      }
+    }
+  } catch (error) {
+    const failure = toFailure(error);
+    if (!COMES_BACK.has(failure.reason)) yield `event: error\ndata: ${failureText(failure, meta)}\n\n`;
+  } finally {
+    cancel();
+  }
+}
+
+/** What is read within a time, or "late". What is late is read on. */
+export async function within<T>(read: Promise<T>, timeMs: number): Promise<T | "late"> {
+  const { promise, resolve } = Promise.withResolvers<"late">();
+  const timer = setTimeout(resolve, timeMs, "late");
+  try {
+    return await Promise.race([read, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
