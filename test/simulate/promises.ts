@@ -1,0 +1,46 @@
+/** Where money was asked to go. */
+export type Goal = { kind: "bank"; accountNumber: string } | { kind: "account"; accountId: string };
+
+/** One wish of a client, under one key, however often it was asked for. */
+export interface Wish {
+  kind: "transfer" | "top-up";
+  key: string;
+  memberId: string;
+  /** The member's account that pays, or that is topped up. */
+  accountId: string;
+  goal: Goal;
+  amountMinor: bigint;
+  /** Every id that an answer gave for it: one at most, if promises are kept. */
+  ids: Set<string>;
+  /** States that were said to be an end. */
+  ends: Set<string>;
+  /** The last refusal that was final: nothing was recorded, if nothing was ever acknowledged. */
+  refusal?: string;
+}
+
+/** What clients asked for and what they were told: the other side of the books. */
+export class Promises {
+  readonly wishes: Wish[] = [];
+  /** Answers that can never be right, as they were given. */
+  readonly lies: string[] = [];
+  readonly counts = new Map<string, number>();
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  wish(wish: Omit<Wish, "ids" | "ends">): Wish {
+    const whole: Wish = { ...wish, ids: new Set(), ends: new Set() };
+    this.wishes.push(whole);
+    return whole;
+  }
+
+  /** An answer to a wish. @param end Its state, when that is an end. */
+  told(wish: Wish, id: string, end: string | undefined): void {
+    wish.ids.add(id);
+    if (wish.ids.size > 1) this.lies.push(`key ${wish.key} got the ids ${[...wish.ids].join(" and ")}`);
+    if (end === undefined) return;
+    wish.ends.add(end);
+    if (wish.ends.size > 1) this.lies.push(`${id} was said to be ${[...wish.ends].join(" and ")}`);
+  }
+}
