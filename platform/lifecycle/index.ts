@@ -7,6 +7,7 @@ export {
   type ServiceAudit,
   type ServiceOptions,
   type ServiceParts,
+  whenAvailable,
 } from "./service.ts";
 export {
   authorityUrl,

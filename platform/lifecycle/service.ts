@@ -73,7 +73,7 @@ export async function readTls(config: Pick<ServiceConfig, "tlsCertFile" | "tlsKe
 }
 
 /** Runs until it succeeds, as long as what fails is a dependency that is away. */
-async function whenAvailable(logger: Logger, what: string, run: () => Promise<void>): Promise<void> {
+export async function whenAvailable(logger: Logger, what: string, run: () => Promise<void>): Promise<void> {
   for (;;) {
     try {
       return await run();

@@ -3,10 +3,11 @@ import { type Database, newUuid, sqlStateOf, type Transaction } from "@ferry/pla
 import { FerryError, fromUnknown } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { attempt, type Branch, endBranch } from "./attempt.ts";
+import { Ends } from "./ends.ts";
 import { type TransactionNames, transactionNames } from "./names.ts";
 import { endDoubt, findDoubts, type RecoveryOptions, recoverOnce, toInDoubt, toList } from "./recovery.ts";
 import { Slots } from "./slots.ts";
-import { decide, deleteDecisions, insertAudit, readLogId, readPreparedLimit, tryLock } from "./store.ts";
+import { decide, insertAudit, readLogId, readPreparedLimit, tryLock } from "./store.ts";
 import type {
   Coordinator,
   Decision,
@@ -40,9 +41,6 @@ const RETRY_CODES = new Set(["40001", "40P01"]);
 /** How long the log is asked again when the answer to a decision was lost. */
 const DECIDE_TRIES = 4;
 const DECIDE_PAUSE_MS = 100;
-/** Ends are written lazily, so many at once or after so long. */
-const ENDS_AT_ONCE = 200;
-const ENDS_AFTER_MS = 1_000;
 const START_RETRY_MS = 500;
 
 class TwoPhaseCoordinator implements Coordinator {
@@ -53,8 +51,7 @@ class TwoPhaseCoordinator implements Coordinator {
   readonly #unfinished = new Map<string, readonly Branch[]>();
   readonly #stopping = new AbortController();
   #names: TransactionNames | undefined;
-  #ended: string[] = [];
-  #endTimer: NodeJS.Timeout | undefined;
+  readonly #ends: Ends;
   #looping: Promise<void> | undefined;
   #wake = Promise.withResolvers<void>();
   readonly #counts = {
@@ -67,6 +64,7 @@ class TwoPhaseCoordinator implements Coordinator {
     this.#options = { ...defaults, ...options };
     const names = new Set(options.participants.map(({ name }) => name));
     if (names.size !== options.participants.length) throw new Error("two participants have the same name");
+    this.#ends = new Ends(options.log);
     this.#slots = new Slots(this.#options.maxOpen, this.#options.maxWaiting);
   }
 
@@ -152,23 +150,7 @@ class TwoPhaseCoordinator implements Coordinator {
     }
     this.#unfinished.delete(id);
     this.#live.delete(id);
-    this.#forget(id);
-  }
-
-  /** Takes note that a commit has ended everywhere; its row goes with others. */
-  #forget(id: string): void {
-    this.#ended.push(id);
-    if (this.#ended.length >= ENDS_AT_ONCE) void this.#trim();
-    else this.#endTimer ??= setTimeout(() => void this.#trim(), ENDS_AFTER_MS).unref();
-  }
-
-  async #trim(): Promise<void> {
-    clearTimeout(this.#endTimer);
-    this.#endTimer = undefined;
-    const ids = this.#ended;
-    this.#ended = [];
-    // Rows that stay are found by recovery a minute later.
-    await deleteDecisions(this.#options.log, ids).catch(() => {});
+    this.#ends.add(id);
   }
 
   #knownNames(): TransactionNames {
@@ -290,7 +272,7 @@ class TwoPhaseCoordinator implements Coordinator {
     this.#wake.resolve();
     await this.#looping;
     for (const [id, branches] of this.#unfinished) await this.#finish(id, branches);
-    await this.#trim();
+    await this.#ends.flush();
   }
 
   unready(): string | undefined {

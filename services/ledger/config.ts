@@ -1,8 +1,35 @@
-import { loadConfig } from "@ferry/platform/config";
+import { address, loadConfig, type Variable } from "@ferry/platform/config";
 import { serviceVariables } from "@ferry/platform/lifecycle";
+import { z } from "zod";
 
-/** The ledger has no variables beyond those of every service. */
-export const ledgerVariables = serviceVariables("ledger", 9102);
+const database = address("postgres", "postgresql");
+
+/** The ledger's own: whether, and how, it lies in several databases. */
+export const ledgerVariables = {
+  ...serviceVariables("ledger", 9102),
+  shards: {
+    env: "LEDGER_SHARDS",
+    schema: z
+      .string()
+      .transform((text) => text.split(",").filter((url) => url !== ""))
+      .pipe(z.array(database).max(64)),
+    fallback: "",
+    help: "databases that the accounts are spread over, separated by commas; empty: all in DATABASE_URL. The order is fixed, new ones come last",
+    secret: true,
+  },
+  crossShard: {
+    env: "LEDGER_CROSS_SHARD",
+    schema: z.enum(["two-phase", "clearing"]),
+    fallback: "clearing",
+    help: "how postings between two databases are made: in one transaction over both, or by transit accounts and a hand-over",
+  },
+  sharedCluster: {
+    env: "LEDGER_SHARED_CLUSTER",
+    schema: z.enum(["allow", "refuse"]),
+    fallback: (env) => (env.FERRY_ENV === "production" ? "refuse" : "allow"),
+    help: "whether two-phase shards may lie on the PostgreSQL server of DATABASE_URL, whose other databases' outboxes a prepared transaction holds up",
+  },
+} satisfies Record<string, Variable<unknown>>;
 
 /** Reads the configuration of this process. @throws ConfigError that names every bad variable. */
 export function readConfig() {

@@ -1,3 +1,4 @@
+// Over 300 lines because both doors, all rpcs and the bus, are asked of one running service.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";

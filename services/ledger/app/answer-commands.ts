@@ -1,5 +1,6 @@
 import type { Transaction } from "@ferry/platform/db";
 import type { Outbox } from "@ferry/platform/outbox";
+import type { Outcome } from "../domain/books.ts";
 import type { Command } from "../domain/commands.ts";
 import type { CarryOut } from "./carry-out.ts";
 import { type CommandMessage, toReply } from "./messages.ts";
@@ -32,11 +33,19 @@ interface Options {
 export function createAnswerCommands({ carryOut, outbox }: Options) {
   return async (tx: Transaction, received: readonly ReceivedCommand[]): Promise<void> => {
     const commands = received.map(({ command }) => command);
-    await carryOut(tx, commands, async (outcomes) => {
-      const replies = received.flatMap(({ message, replyTo: topic, sagaId, sagaStep, traceparent }, index) =>
-        topic === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic, sagaId, sagaStep, traceparent }],
-      );
-      if (replies.length > 0) await outbox.add(tx, replies);
-    });
+    await carryOut(tx, commands, (outcomes) => addReplies(tx, outbox, received, outcomes));
   };
+}
+
+/** Adds the answers to those commands that want one. */
+export async function addReplies(
+  tx: Transaction,
+  outbox: Pick<Outbox, "add">,
+  received: readonly ReceivedCommand[],
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  const replies = received.flatMap(({ message, replyTo: topic, sagaId, sagaStep, traceparent }, index) =>
+    topic === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic, sagaId, sagaStep, traceparent }],
+  );
+  if (replies.length > 0) await outbox.add(tx, replies);
 }

@@ -3,6 +3,8 @@ import {
   CreditAccountResponseSchema,
   type PlaceHoldRequest,
   PlaceHoldResponseSchema,
+  type ReceiveTransferRequest,
+  ReceiveTransferResponseSchema,
   type ReleaseHoldRequest,
   ReleaseHoldResponseSchema,
   type SettleHoldRequest,
@@ -16,7 +18,12 @@ import type { Outcome } from "../domain/books.ts";
 import { type Command, type Destination, refusalMessages } from "../domain/commands.ts";
 
 /** What comes through both doors. */
-export type CommandMessage = PlaceHoldRequest | SettleHoldRequest | ReleaseHoldRequest | CreditAccountRequest;
+export type CommandMessage =
+  | PlaceHoldRequest
+  | SettleHoldRequest
+  | ReleaseHoldRequest
+  | CreditAccountRequest
+  | ReceiveTransferRequest;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -64,6 +71,14 @@ export function toCommand(message: CommandMessage, expired = false): Command {
         ...amount(message.amount),
         bankCode: bankCode("source.bank_code", message.source?.bankCode),
       };
+    case "ferry.ledger.v1.ReceiveTransferRequest":
+      return {
+        kind: "receive-transfer",
+        reference: uuid("reference", message.reference),
+        accountId: uuid("account_id", message.accountId),
+        ...amount(message.amount),
+        fromShard: message.fromShard,
+      };
     default:
       return message satisfies never;
   }
@@ -89,6 +104,8 @@ export function toReply(message: CommandMessage, outcome: Pick<Outcome, "refusal
       return reply(ReleaseHoldResponseSchema, { transferId: message.transferId, failure });
     case "ferry.ledger.v1.CreditAccountRequest":
       return reply(CreditAccountResponseSchema, { reference: message.reference, failure });
+    case "ferry.ledger.v1.ReceiveTransferRequest":
+      return reply(ReceiveTransferResponseSchema, { reference: message.reference, failure });
     default:
       return message satisfies never;
   }
@@ -98,7 +115,8 @@ type ReplySchema =
   | typeof PlaceHoldResponseSchema
   | typeof SettleHoldResponseSchema
   | typeof ReleaseHoldResponseSchema
-  | typeof CreditAccountResponseSchema;
+  | typeof CreditAccountResponseSchema
+  | typeof ReceiveTransferResponseSchema;
 type FailureFields = Pick<Failure, "code" | "message">;
 type MoneyFields = Pick<Money, "currency" | "minorUnits">;
 

@@ -2,11 +2,11 @@ import { getOption } from "@bufbuild/protobuf";
 import {
   CreditAccountRequestSchema,
   PlaceHoldRequestSchema,
+  ReceiveTransferRequestSchema,
   ReleaseHoldRequestSchema,
   SettleHoldRequestSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { message as messagePolicy } from "@ferry/gen/ferry/options/v1/options_pb.ts";
-import type { Database, Transaction } from "@ferry/platform/db";
 import { invalidRequest } from "@ferry/platform/errors";
 import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
@@ -27,24 +27,27 @@ const REPLY_TOPIC = /^ferry\.[a-z]+\.replies\.v1$/;
 
 interface Options {
   bus: Bus;
-  database: Database;
-  answerCommands(tx: Transaction, received: readonly ReceivedCommand[]): Promise<void>;
+  /** Carries a set out and answers it: whole, or not at all, or so far that it may be given again. */
+  answer(received: readonly ReceivedCommand[]): Promise<void>;
+  /** Whether money from other shards is taken too. Default false. */
+  takesHandOvers?: boolean;
 }
 
-/** Takes commands from the bus in sets; a set is one transaction. */
-export function createCommandsConsumer({ bus, database, answerCommands }: Options): Component {
+/** Takes commands from the bus in sets; with one database a set is one transaction. */
+export function createCommandsConsumer({ bus, answer, takesHandOvers = false }: Options): Component {
+  const schemas = takesHandOvers ? [...SCHEMAS, ReceiveTransferRequestSchema] : SCHEMAS;
   let subscription: Subscription | undefined;
 
   async function handle(set: readonly Envelope<CommandMessage>[]): Promise<void> {
     const nowMs = Date.now();
     const received = set.map((envelope) => toReceived(envelope, nowMs));
-    await database.transaction((tx) => answerCommands(tx, received));
+    await answer(received);
   }
 
   return {
     name: "commands",
     async start() {
-      subscription = await consume(bus, { group: "ledger", topics: [commandsTopic], schemas: SCHEMAS, handle });
+      subscription = await consume(bus, { group: "ledger", topics: [commandsTopic], schemas, handle });
     },
     async stop() {
       await subscription?.stop();

@@ -39,7 +39,12 @@ before(async () => {
   drop = made.drop;
   database = openDatabase({ url: made.url });
   const outbox = createOutbox({ database, bus, source: "ferry/ledger", logger });
-  parts = [outbox, createRefundsConsumer({ bus, database, refunds: createRefunds({ carryOut, outbox }) })];
+  const { book, takeBack } = createRefunds({ carryOut, outbox });
+  const refunds = {
+    book: (heard: Parameters<typeof book>[1]) => database.transaction((tx) => book(tx, heard)),
+    takeBack: (heard: Parameters<typeof takeBack>[1]) => database.transaction((tx) => takeBack(tx, heard)),
+  };
+  parts = [outbox, createRefundsConsumer({ bus, refunds })];
   for (const part of parts) await part.start?.();
 });
 after(async () => {

@@ -2,7 +2,6 @@ import { getOption } from "@bufbuild/protobuf";
 import { type RefundNotPaidOut, RefundNotPaidOutSchema } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import { message as messagePolicy } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { type RefundRequested, RefundRequestedSchema } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
-import type { Database, Transaction } from "@ferry/platform/db";
 import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
 import type { Heard } from "../app/refunds.ts";
@@ -14,10 +13,9 @@ const TOPICS = SCHEMAS.map((schema) => getOption(schema, messagePolicy).topic);
 
 interface Options {
   bus: Bus;
-  database: Database;
   refunds: {
-    book(tx: Transaction, requested: readonly Heard<RefundRequested>[]): Promise<void>;
-    takeBack(tx: Transaction, refused: readonly Heard<RefundNotPaidOut>[]): Promise<void>;
+    book(requested: readonly Heard<RefundRequested>[]): Promise<void>;
+    takeBack(refused: readonly Heard<RefundNotPaidOut>[]): Promise<void>;
   };
 }
 
@@ -25,7 +23,7 @@ interface Options {
  * Hears of refunds. Other events on the same topics are not for the ledger. What was asked for is booked
  * in one transaction and what was refused is taken back in another, so that both lock in the order of all.
  */
-export function createRefundsConsumer({ bus, database, refunds }: Options): Component {
+export function createRefundsConsumer({ bus, refunds }: Options): Component {
   let subscription: Subscription | undefined;
 
   async function handle(set: readonly Envelope<RefundRequested | RefundNotPaidOut>[]): Promise<void> {
@@ -34,8 +32,8 @@ export function createRefundsConsumer({ bus, database, refunds }: Options): Comp
     for (const { message, traceparent } of set)
       if (message.$typeName === "ferry.payment.v1.RefundRequested") requested.push({ event: message, traceparent });
       else refused.push({ event: message, traceparent });
-    if (requested.length > 0) await database.transaction((tx) => refunds.book(tx, requested));
-    if (refused.length > 0) await database.transaction((tx) => refunds.takeBack(tx, refused));
+    if (requested.length > 0) await refunds.book(requested);
+    if (refused.length > 0) await refunds.takeBack(refused);
   }
 
   return {

@@ -1,5 +1,5 @@
 import type { Account, AccountId } from "./account.ts";
-import type { Command, CreditAccount, PlaceHold, Refusal } from "./commands.ts";
+import type { Command, CreditAccount, PlaceHold, ReceiveTransfer, Refusal } from "./commands.ts";
 import { type InternalAccount, internalAccountKey } from "./internal-accounts.ts";
 
 /**
@@ -24,8 +24,21 @@ export interface Credit extends Omit<CreditAccount, "kind"> {
   refusal: Refusal | undefined;
 }
 
+/** Money that came from another shard. It is kept for ever, as a hold is. */
+export type Arrival = Omit<ReceiveTransfer, "kind">;
+
+/** Money that left for an account in another shard: it is handed over with the transaction that took it. */
+export interface Departure {
+  reference: string;
+  accountId: AccountId;
+  amountMinor: bigint;
+  currency: string;
+}
+
 /** Which side of which kind of movement a posting is; with its reference it names the posting. */
-export type Leg = "transfer-from" | "transfer-to" | "credit-from" | "credit-to";
+export type Leg = `${Movement}-${"from" | "to"}`;
+
+export type Movement = "transfer" | "credit" | "arrival";
 
 /** One posting, seen from its account. */
 export interface Entry {
@@ -49,6 +62,8 @@ export interface Books {
   holds: ReadonlyMap<string, Hold>;
   /** By reference. */
   credits: ReadonlyMap<string, Credit>;
+  /** By reference; only where there are several shards. */
+  arrivals?: ReadonlyMap<string, Arrival>;
 }
 
 /** All that a set of commands changes, each row once. */
@@ -58,6 +73,8 @@ export interface Changes {
   /** Holds that were open before and are not any more. */
   endedHolds: Hold[];
   newCredits: Credit[];
+  newArrivals: Arrival[];
+  departures: Departure[];
   /** In the order of the commands. */
   entries: Entry[];
 }
@@ -77,12 +94,15 @@ export interface Draft {
   internal(account: InternalAccount): Account;
   hold(transferId: string): Hold | undefined;
   credit(reference: string): Credit | undefined;
+  arrival(reference: string): Arrival | undefined;
   /** Changes what is set aside on an account. */
   addHeld(account: Account, amountMinor: bigint): void;
   /** Moves money from one account to another: two postings that sum to zero. */
-  move(reference: string, movement: "transfer" | "credit", amountMinor: bigint, from: Account, to: Account): void;
+  move(reference: string, movement: Movement, amountMinor: bigint, from: Account, to: Account): void;
   saveHold(hold: Hold): void;
   saveCredit(credit: Credit): void;
+  saveArrival(arrival: Arrival): void;
+  depart(departure: Departure): void;
   changes(): Changes;
 }
 
@@ -90,6 +110,8 @@ export function openDraft(books: Books): Draft {
   const accounts = new Map<AccountId, Account>();
   const holds = new Map<string, Hold>();
   const credits = new Map<string, Credit>();
+  const arrivals = new Map<string, Arrival>();
+  const departures: Departure[] = [];
   const entries: Entry[] = [];
 
   function post(account: Account, reference: string, leg: Leg, amountMinor: bigint, heldMinor: bigint): void {
@@ -108,6 +130,7 @@ export function openDraft(books: Books): Draft {
     },
     hold: (transferId) => holds.get(transferId) ?? books.holds.get(transferId),
     credit: (reference) => credits.get(reference) ?? books.credits.get(reference),
+    arrival: (reference) => arrivals.get(reference) ?? books.arrivals?.get(reference),
     addHeld(account, amountMinor) {
       const heldMinor = account.heldMinor + amountMinor;
       accounts.set(account.id, { ...account, heldMinor, version: account.version + 1n });
@@ -119,11 +142,15 @@ export function openDraft(books: Books): Draft {
     },
     saveHold: (hold) => void holds.set(hold.transferId, hold),
     saveCredit: (credit) => void credits.set(credit.reference, credit),
+    saveArrival: (arrival) => void arrivals.set(arrival.reference, arrival),
+    depart: (departure) => void departures.push(departure),
     changes: () => ({
       accounts: [...accounts.values()],
       newHolds: [...holds.values()].filter((hold) => !books.holds.has(hold.transferId)),
       endedHolds: [...holds.values()].filter((hold) => books.holds.has(hold.transferId)),
       newCredits: [...credits.values()],
+      newArrivals: [...arrivals.values()],
+      departures,
       entries,
     }),
   };

@@ -17,7 +17,11 @@ export interface PlaceHold {
   provisional?: boolean;
 }
 
-export type Destination = { kind: "account"; accountId: AccountId } | { kind: "bank"; bankCode: string };
+/** Where held money goes. Shard: an account in another database, told by that database's position among them. */
+export type Destination =
+  | { kind: "account"; accountId: AccountId }
+  | { kind: "bank"; bankCode: string }
+  | { kind: "shard"; accountId: AccountId; peerShard: number };
 
 /** Turns a hold into postings. */
 export interface SettleHold {
@@ -45,7 +49,28 @@ export interface CreditAccount {
   bankCode: string;
 }
 
-export type Command = PlaceHold | SettleHold | ReleaseHold | CreditAccount;
+/** Books money that was paid in another shard and handed over. */
+export interface ReceiveTransfer {
+  kind: "receive-transfer";
+  /** The transfer that brought the money. */
+  reference: string;
+  accountId: AccountId;
+  amountMinor: bigint;
+  currency: string;
+  fromShard: number;
+}
+
+export type Command = PlaceHold | SettleHold | ReleaseHold | CreditAccount | ReceiveTransfer;
+
+/** What a command is about: its transfer, or the top-up or transfer that brought the money. */
+export function referenceOf(command: Command): string {
+  return "transferId" in command ? command.transferId : command.reference;
+}
+
+/** The account whose database carries a command out. */
+export function homeOf(command: Command): AccountId {
+  return "sourceAccountId" in command ? command.sourceAccountId : command.accountId;
+}
 
 /** Why a command was not carried out; in words in `refusalMessages`. */
 export type Refusal = Extract<

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FerryError } from "@ferry/platform/errors";
-import { type Account, closeAccount, freezeAccount, INT64_MAX, unfreezeAccount } from "./account.ts";
-import type { Books, Hold } from "./books.ts";
+import { type Account, closeAccount, INT64_MAX } from "./account.ts";
+import type { Books } from "./books.ts";
 import type { Command, CreditAccount, PlaceHold, ReleaseHold, SettleHold } from "./commands.ts";
 import { isCurrency } from "./currencies.ts";
 import { decide } from "./decide.ts";
@@ -56,18 +56,16 @@ const toBob = { destination: { kind: "account", accountId: "bob" } } as const;
 /** What each command of a set is answered, and what the accounts are after it. */
 function given(...changed: Account[]) {
   const accounts = [alice, bob, closed, dollars, ...changed];
-  const holds = new Map<string, Hold>();
   const books: Books = {
     accounts: new Map(accounts.map((account) => [account.id, account])),
     internal: new Map([
       ["clearing:081:EUR", clearing],
       ["suspense:EUR", suspense],
     ]),
-    holds,
+    holds: new Map(),
     credits: new Map(),
   };
   return {
-    holds,
     when(...commands: Command[]) {
       const { outcomes, changes } = decide(books, commands);
       const after = new Map(changes.accounts.map((account) => [account.id, account]));
@@ -88,38 +86,6 @@ test("two holds of the whole balance in one set: the first gets it, the second i
   assert.deepEqual(answers, [undefined, "INSUFFICIENT_BALANCE"]);
   assert.equal(changes.accounts.length, 1);
   assert.deepEqual(told("alice"), [100n, 100n, 8n]);
-});
-
-test("a frozen account takes no new holds; what is held can be settled and released, and money still arrives", () => {
-  const frozen = freezeAccount({ ...alice, heldMinor: 50n });
-  const held = (transferId: string, amountMinor: bigint) => ({
-    transferId,
-    accountId: "alice",
-    state: "held" as const,
-    terms: { payerMemberId: "alice-member", amountMinor, currency: "EUR", destinationAccountId: undefined },
-    refusal: undefined,
-  });
-  const state = given(frozen);
-  state.holds.set("paid", held("paid", 20n)).set("back", held("back", 30n));
-  const { answers, told } = state.when(
-    place("new"),
-    settle("paid"),
-    release("back"),
-    credit("in", { accountId: "alice" }),
-    place("back-again", { sourceAccountId: "bob", payerMemberId: "bob-member", destinationAccountId: "alice" }),
-  );
-  assert.deepEqual(answers, ["ACCOUNT_FROZEN", undefined, undefined, undefined, "INSUFFICIENT_BALANCE"]);
-  assert.deepEqual(told("alice"), [110n, 0n, 11n]);
-  assert.throws(
-    () => closeAccount({ ...frozen, balanceMinor: 0n, heldMinor: 0n }),
-    (error: FerryError) => error.reason === "ACCOUNT_FROZEN",
-  );
-  assert.throws(
-    () => freezeAccount(closed),
-    (error: FerryError) => error.reason === "ACCOUNT_CLOSED",
-  );
-  assert.equal(freezeAccount(frozen), frozen);
-  assert.deepEqual(unfreezeAccount(frozen), { ...alice, heldMinor: 50n, version: 9n });
 });
 
 test("a hold is checked in the order in which its reasons matter, and every refusal is kept", () => {

@@ -2,6 +2,7 @@ import { type Books, type Changes, type Draft, type Outcome, openDraft } from ".
 import type { Command, Refusal } from "./commands.ts";
 import { creditAccount } from "./credit-account.ts";
 import { missingMinorOf, placeHold } from "./place-hold.ts";
+import { receiveTransfer } from "./receive-transfer.ts";
 import { releaseHold } from "./release-hold.ts";
 import { settleHold } from "./settle-hold.ts";
 
@@ -37,6 +38,8 @@ function carryOut(draft: Draft, command: Command): Refusal | undefined {
       return releaseHold(draft, command);
     case "credit-account":
       return creditAccount(draft, command);
+    case "receive-transfer":
+      return receiveTransfer(draft, command);
     default:
       return command satisfies never;
   }

@@ -1,6 +1,6 @@
 import type { AccountId } from "./account.ts";
 import type { Books } from "./books.ts";
-import type { Command, CreditAccount, SettleHold } from "./commands.ts";
+import { type Command, type CreditAccount, type ReceiveTransfer, referenceOf, type SettleHold } from "./commands.ts";
 
 /** Stripes of each internal account; its balance is their sum. Sets that run side by side mostly take different ones. */
 export const STRIPES = 8;
@@ -8,10 +8,13 @@ export const STRIPES = 8;
 /**
  * An account of the platform's own. Clearing stands for the money at a bank: negative by what came
  * in from there, positive by what went out. Suspense keeps what could not be given to its payee.
+ * Transit stands for another shard of the ledger: positive by what was paid here and goes there, negative
+ * by what came from there; over all shards it sums to what is under way, and to zero at rest.
  */
 export type InternalAccount =
   | { kind: "clearing"; bankCode: string; currency: string }
-  | { kind: "suspense"; currency: string };
+  | { kind: "suspense"; currency: string }
+  | { kind: "transit"; peerShard: number; currency: string };
 
 /** Names an internal account, as "clearing:081:EUR". */
 export function internalAccountKey(account: InternalAccount): string {
@@ -20,6 +23,8 @@ export function internalAccountKey(account: InternalAccount): string {
       return `clearing:${account.bankCode}:${account.currency}`;
     case "suspense":
       return `suspense:${account.currency}`;
+    case "transit":
+      return `transit:${account.peerShard}:${account.currency}`;
     default:
       return account satisfies never;
   }
@@ -29,8 +34,7 @@ export function internalAccountKey(account: InternalAccount): string {
 export function stripeFor(commands: readonly Command[]): number {
   const first = commands[0];
   if (first === undefined) return 0;
-  const reference = first.kind === "credit-account" ? first.reference : first.transferId;
-  return Number.parseInt(reference.slice(-2), 16) % STRIPES;
+  return Number.parseInt(referenceOf(first).slice(-2), 16) % STRIPES;
 }
 
 /**
@@ -50,6 +54,7 @@ export function internalAccountsFor(
       if (placed.has(command.transferId) || books.holds.get(command.transferId)?.state === "held")
         forSettle(books, command).forEach(need);
     } else if (command.kind === "credit-account") forCredit(books, command).forEach(need);
+    else if (command.kind === "receive-transfer") forArrival(books, command).forEach(need);
   }
   return needed;
 }
@@ -58,6 +63,7 @@ function forSettle({ accounts }: Omit<Books, "internal">, { sourceAccountId, des
   const currency = accounts.get(sourceAccountId)?.currency;
   if (currency === undefined) return [];
   if (destination.kind === "bank") return [{ kind: "clearing", bankCode: destination.bankCode, currency } as const];
+  if (destination.kind === "shard") return [{ kind: "transit", peerShard: destination.peerShard, currency } as const];
   return isClosed({ accounts }, destination.accountId) ? [{ kind: "suspense", currency } as const] : [];
 }
 
@@ -70,4 +76,10 @@ function forCredit({ accounts, credits }: Omit<Books, "internal">, command: Cred
 
 function isClosed({ accounts }: Pick<Books, "accounts">, id: AccountId): boolean {
   return accounts.get(id)?.state === "closed";
+}
+
+/** Suspense is for what the payee cannot take, which only shows while it is decided: it is always brought along. */
+function forArrival({ arrivals }: Omit<Books, "internal">, { reference, fromShard, currency }: ReceiveTransfer) {
+  if (arrivals?.has(reference)) return [];
+  return [{ kind: "transit", peerShard: fromShard, currency } as const, { kind: "suspense", currency } as const];
 }

@@ -2,7 +2,7 @@ import { type Account, fitsInt64 } from "./account.ts";
 import type { Draft, Hold, HoldTerms } from "./books.ts";
 import type { Destination, Refusal, SettleHold } from "./commands.ts";
 
-/** Pays what a hold set aside: from the payer to an account, to a bank through clearing, or to suspense. */
+/** Pays what a hold set aside: from the payer to an account, to a bank through clearing, to another shard through transit, or to suspense. */
 export function settleHold(draft: Draft, command: SettleHold): Refusal | undefined {
   const hold = draft.hold(command.transferId);
   if (hold === undefined) return "HOLD_UNKNOWN";
@@ -23,7 +23,7 @@ export function settleHold(draft: Draft, command: SettleHold): Refusal | undefin
 
 /** Whether a settle pays where its hold said that the money is to go. */
 function fits(hold: Hold, { sourceAccountId, destination }: SettleHold): boolean {
-  const accountId = destination.kind === "account" ? destination.accountId : undefined;
+  const accountId = destination.kind === "bank" ? undefined : destination.accountId;
   return hold.accountId === sourceAccountId && hold.terms?.destinationAccountId === accountId;
 }
 
@@ -37,12 +37,18 @@ function pay(draft: Draft, hold: Hold, command: SettleHold): Refusal | undefined
   if (!fitsInt64(destination.balanceMinor + terms.amountMinor)) return "AMOUNT_OUT_OF_RANGE";
   draft.move(hold.transferId, "transfer", terms.amountMinor, source, destination);
   draft.saveHold({ ...hold, state: "settled" });
+  if (command.destination.kind === "shard") {
+    const { amountMinor, currency } = terms;
+    draft.depart({ reference: hold.transferId, accountId: command.destination.accountId, amountMinor, currency });
+  }
   return undefined;
 }
 
 function payeeOf(draft: Draft, { currency }: HoldTerms, destination: Destination): Account {
   if (destination.kind === "bank")
     return draft.internal({ kind: "clearing", bankCode: destination.bankCode, currency });
+  if (destination.kind === "shard")
+    return draft.internal({ kind: "transit", peerShard: destination.peerShard, currency });
   const account = draft.account(destination.accountId);
   if (account === undefined) throw new Error(`account ${destination.accountId} was there when the hold was placed`);
   return account.state !== "closed" ? account : draft.internal({ kind: "suspense", currency });

@@ -1,7 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
-import { createBatcher, type Database } from "@ferry/platform/db";
-import type { CarryOut } from "../app/carry-out.ts";
+import { createBatcher } from "@ferry/platform/db";
 import { type CommandMessage, toCommand, toReply } from "../app/messages.ts";
 import type { Outcome } from "../domain/books.ts";
 import type { Command } from "../domain/commands.ts";
@@ -11,11 +10,12 @@ type CommandRpcs = Pick<
   "placeHold" | "settleHold" | "releaseHold" | "creditAccount"
 >;
 
+/** Carries out a set in one transaction, or over several databases; the outcomes come in the order of the commands. */
+type CarryOutSet = (commands: readonly Command[]) => Promise<Outcome[]>;
+
 /** The same commands as over the bus, asked directly: concurrent calls of all four kinds make one set. */
-export function createCommandRpcs({ database, carryOut }: { database: Database; carryOut: CarryOut }): CommandRpcs {
-  const batcher = createBatcher<Command, Outcome>({
-    run: (commands) => database.transaction((tx) => carryOut(tx, commands)),
-  });
+export function createCommandRpcs({ carryOutSet }: { carryOutSet: CarryOutSet }): CommandRpcs {
+  const batcher = createBatcher<Command, Outcome>({ run: carryOutSet });
 
   /** The reply to a request is the response of its rpc. */
   async function answer<Response>(request: CommandMessage): Promise<Response> {

@@ -1,9 +1,26 @@
 import { nameUuid, sqlStateOf, type Transaction } from "@ferry/platform/db";
 import type { Account, AccountId } from "../domain/account.ts";
-import type { Changes, Credit, Hold } from "../domain/books.ts";
+import type { Arrival, Changes, Credit, Hold } from "../domain/books.ts";
 import type { InternalAccount } from "../domain/internal-accounts.ts";
-import { type AccountRow, type CreditRow, type HoldRow, toAccount, toCredit, toHold } from "./rows.ts";
-import { FIND_CREDITS, FIND_HOLDS, INSERT_INTERNAL_ACCOUNTS, LOCK_ACCOUNTS, SAVE_CHANGES } from "./statements.ts";
+import {
+  type AccountRow,
+  type ArrivalRow,
+  type CreditRow,
+  type HoldRow,
+  toAccount,
+  toArrival,
+  toCredit,
+  toHold,
+} from "./rows.ts";
+import {
+  FIND_ARRIVALS,
+  FIND_CREDITS,
+  FIND_HOLDS,
+  INSERT_INTERNAL_ACCOUNTS,
+  LOCK_ACCOUNTS,
+  SAVE_ARRIVALS,
+  SAVE_CHANGES,
+} from "./statements.ts";
 
 /** Namespace of the ids of internal accounts: their names make their ids, so no one needs to look them up. */
 const INTERNAL_NAMESPACE = "5a3c1c54-7f0e-4d0b-9b57-1f0f0a8d2c11";
@@ -15,6 +32,21 @@ function lostRace(): Error {
 }
 
 const UNIQUE_VIOLATION = "23505";
+
+function asLostRace(error: unknown): never {
+  throw sqlStateOf(error) === UNIQUE_VIOLATION ? lostRace() : error;
+}
+
+async function saveArrivals(tx: Transaction, arrivals: readonly Arrival[]): Promise<void> {
+  const columns = [
+    arrivals.map(({ reference }) => reference),
+    arrivals.map(({ accountId }) => accountId),
+    arrivals.map(({ amountMinor }) => amountMinor),
+    arrivals.map(({ currency }) => currency),
+    arrivals.map(({ fromShard }) => fromShard),
+  ];
+  await tx.query(SAVE_ARRIVALS, columns).catch(asLostRace);
+}
 
 export function createCommandStore() {
   /** Ids of internal accounts that are surely there; forgotten all at once when there are too many. */
@@ -34,6 +66,7 @@ export function createCommandStore() {
       missing.map(([, { currency }]) => currency),
       missing.map(([, account]) => (account.kind === "clearing" ? account.bankCode : null)),
       missing.map(() => stripe),
+      missing.map(([, account]) => (account.kind === "transit" ? account.peerShard : null)),
     ]);
     tx.afterCommit(() => {
       if (known.size + missing.length > MAX_KNOWN) known.clear();
@@ -78,13 +111,19 @@ export function createCommandStore() {
       return new Map(rows.map((row) => [row.reference, toCredit(row)]));
     },
 
+    async findArrivals(tx: Transaction, references: readonly string[]): Promise<Map<string, Arrival>> {
+      if (references.length === 0) return new Map();
+      const rows = await tx.query<ArrivalRow>(FIND_ARRIVALS, [references]);
+      return new Map(rows.map((row) => [row.reference, toArrival(row)]));
+    },
+
     async saveChanges(tx: Transaction, changes: Changes): Promise<void> {
-      const { newHolds, endedHolds, newCredits, entries, accounts } = changes;
+      const { newHolds, endedHolds, newCredits, entries, accounts, newArrivals } = changes;
+      const arrived = newArrivals.length === 0 ? undefined : saveArrivals(tx, newArrivals);
       const given = newHolds.length + endedHolds.length + newCredits.length + entries.length + accounts.length;
       if (given === 0) return;
-      const rows = await tx.query<{ ended: bigint }>(SAVE_CHANGES, columnsOf(changes)).catch((error: unknown) => {
-        throw sqlStateOf(error) === UNIQUE_VIOLATION ? lostRace() : error;
-      });
+      const saved = tx.query<{ ended: bigint }>(SAVE_CHANGES, columnsOf(changes)).catch(asLostRace);
+      const [rows] = await Promise.all([saved, arrived]);
       if (rows[0]?.ended !== BigInt(endedHolds.length)) throw lostRace();
     },
   };

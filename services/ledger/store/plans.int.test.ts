@@ -26,6 +26,8 @@ test("whatever is asked of the books goes by an index, once they are full", asyn
     await ledger.send(credit(id, 100n));
     await ledger.send(paid, refused);
     await ledger.send(settle(paid), credit(id, 1n));
+    const arrival = { reference: newUuid(), accountId: id, amountMinor: 5n, currency: "EUR", fromShard: 1 };
+    await ledger.send({ kind: "receive-transfer", ...arrival });
     await getAccount(id, ownerId);
     await createFreezeAccounts(parts).freezeAccount(id, { actor: "transfer", reason: "a test" });
     await createListAccounts(parts)(ownerId, 10, "");

@@ -1,5 +1,5 @@
 import type { Account } from "../domain/account.ts";
-import type { Credit, Hold } from "../domain/books.ts";
+import type { Arrival, Credit, Hold } from "../domain/books.ts";
 import type { Refusal } from "../domain/commands.ts";
 
 export interface AccountRow {
@@ -68,5 +68,23 @@ export function toCredit(row: CreditRow): Credit {
     currency: row.currency,
     bankCode: row.bank_code,
     refusal: row.refusal ?? undefined,
+  };
+}
+
+export interface ArrivalRow {
+  reference: string;
+  account_id: string;
+  amount: bigint;
+  currency: string;
+  from_shard: number;
+}
+
+export function toArrival(row: ArrivalRow): Arrival {
+  return {
+    reference: row.reference,
+    accountId: row.account_id,
+    amountMinor: row.amount,
+    currency: row.currency,
+    fromShard: row.from_shard,
   };
 }

@@ -4,8 +4,9 @@ export const LOCK_ACCOUNTS = `
   FROM account WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
 
 export const INSERT_INTERNAL_ACCOUNTS = `
-  INSERT INTO account (id, kind, currency, bank_code, stripe)
-  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[]) AS wanted (id) ORDER BY id
+  INSERT INTO account (id, kind, currency, bank_code, stripe, peer_shard)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[]) AS wanted (id)
+  ORDER BY id
   ON CONFLICT DO NOTHING`;
 
 export const FIND_HOLDS = `
@@ -15,6 +16,14 @@ export const FIND_HOLDS = `
 export const FIND_CREDITS = `
   SELECT reference, account_id, amount, currency, bank_code, refusal
   FROM credit WHERE reference = ANY($1::uuid[])`;
+
+export const FIND_ARRIVALS = `
+  SELECT reference, account_id, amount, currency, from_shard FROM arrival WHERE reference = ANY($1::uuid[])`;
+
+/** Only ledgers over several databases have any: this stays apart from what each set writes. */
+export const SAVE_ARRIVALS = `
+  INSERT INTO arrival (reference, account_id, amount, currency, from_shard)
+  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::smallint[])`;
 
 /**
  * Writes all that a set changes in one statement, and tells how many holds it ended. Accounts get their
