@@ -2,7 +2,7 @@
 // @generated from file ferry/saga/v1/saga.proto (package ferry.saga.v1, syntax proto3)
 /* eslint-disable */
 
-// Sagas that wait for an operator. Every service that owns sagas offers this service for its own.
+// Sagas, and what operators do about those that wait for them. Every service that owns sagas offers this service for its own.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ferry/saga/v1/saga.proto.
  */
 export const file_ferry_saga_v1_saga: GenFile = /*@__PURE__*/
-  fileDesc("ChhmZXJyeS9zYWdhL3YxL3NhZ2EucHJvdG8SDWZlcnJ5LnNhZ2EudjEigwIKClBhcmtlZFNhZ2ESCgoCaWQYASABKAkSEgoKZGVmaW5pdGlvbhgCIAEoCRIPCgd2ZXJzaW9uGAMgASgFEg0KBXN0YXRlGAQgASgJEgwKBHN0ZXAYBSABKAkSEAoIYXR0ZW1wdHMYBiABKAUSJwoGcmVhc29uGAcgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRIMCgRkYXRhGAggASgJEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglwYXJrX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKFkxpc3RQYXJrZWRTYWdhc1JlcXVlc3QSHQoJcGFnZV9zaXplGAEgASgFQgq6SAcaBRjIASgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIIlwKF0xpc3RQYXJrZWRTYWdhc1Jlc3BvbnNlEigKBXNhZ2FzGAEgAygLMhkuZmVycnkuc2FnYS52MS5QYXJrZWRTYWdhEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJKChFSZXN1bWVTYWdhUmVxdWVzdBIZCgdzYWdhX2lkGAEgASgJQgi6SAVyA7ABARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMiPQoSUmVzdW1lU2FnYVJlc3BvbnNlEicKBHNhZ2EYASABKAsyGS5mZXJyeS5zYWdhLnYxLlBhcmtlZFNhZ2EiSAoPVW5kb1NhZ2FSZXF1ZXN0EhkKB3NhZ2FfaWQYASABKAlCCLpIBXIDsAEBEhoKBnJlYXNvbhgCIAEoCUIKukgHcgUQARj0AyI7ChBVbmRvU2FnYVJlc3BvbnNlEicKBHNhZ2EYASABKAsyGS5mZXJyeS5zYWdhLnYxLlBhcmtlZFNhZ2EiTAoTU2tpcFNhZ2FTdGVwUmVxdWVzdBIZCgdzYWdhX2lkGAEgASgJQgi6SAVyA7ABARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMiPwoUU2tpcFNhZ2FTdGVwUmVzcG9uc2USJwoEc2FnYRgBIAEoCzIZLmZlcnJ5LnNhZ2EudjEuUGFya2VkU2FnYTKVBQoRUGFya2VkU2FnYVNlcnZpY2USmgEKD0xpc3RQYXJrZWRTYWdhcxIlLmZlcnJ5LnNhZ2EudjEuTGlzdFBhcmtlZFNhZ2FzUmVxdWVzdBomLmZlcnJ5LnNhZ2EudjEuTGlzdFBhcmtlZFNhZ2FzUmVzcG9uc2UiOIq1GBwIAxIPb3BlcmF0aW9uczpyZWFkINAPMAE4AkABgtPkkwISEhAvdjEvcGFya2VkLXNhZ2FzEqABCgpSZXN1bWVTYWdhEiAuZmVycnkuc2FnYS52MS5SZXN1bWVTYWdhUmVxdWVzdBohLmZlcnJ5LnNhZ2EudjEuUmVzdW1lU2FnYVJlc3BvbnNlIk2KtRgdCAMSEG9wZXJhdGlvbnM6d3JpdGUguBcwATgBQAKC0+STAiY6ASoiIS92MS9wYXJrZWQtc2FnYXMve3NhZ2FfaWR9OnJlc3VtZRKYAQoIVW5kb1NhZ2ESHi5mZXJyeS5zYWdhLnYxLlVuZG9TYWdhUmVxdWVzdBofLmZlcnJ5LnNhZ2EudjEuVW5kb1NhZ2FSZXNwb25zZSJLirUYHQgDEhBvcGVyYXRpb25zOndyaXRlILgXMAE4AUACgtPkkwIkOgEqIh8vdjEvcGFya2VkLXNhZ2FzL3tzYWdhX2lkfTp1bmRvEqQBCgxTa2lwU2FnYVN0ZXASIi5mZXJyeS5zYWdhLnYxLlNraXBTYWdhU3RlcFJlcXVlc3QaIy5mZXJyeS5zYWdhLnYxLlNraXBTYWdhU3RlcFJlc3BvbnNlIkuKtRgdCAMSEG9wZXJhdGlvbnM6d3JpdGUguBcwATgBQAKC0+STAiQ6ASoiHy92MS9wYXJrZWQtc2FnYXMve3NhZ2FfaWR9OnNraXBiBnByb3RvMw", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("ChhmZXJyeS9zYWdhL3YxL3NhZ2EucHJvdG8SDWZlcnJ5LnNhZ2EudjEilgIKClBhcmtlZFNhZ2ESCgoCaWQYASABKAkSEgoKZGVmaW5pdGlvbhgCIAEoCRIPCgd2ZXJzaW9uGAMgASgFEg0KBXN0YXRlGAQgASgJEgwKBHN0ZXAYBSABKAkSEAoIYXR0ZW1wdHMYBiABKAUSJwoGcmVhc29uGAcgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRIMCgRkYXRhGAggASgJEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglwYXJrX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXBhcmVudF9pZBgLIAEoCSIrCg5HZXRTYWdhUmVxdWVzdBIZCgdzYWdhX2lkGAEgASgJQgi6SAVyA7ABASI6Cg9HZXRTYWdhUmVzcG9uc2USJwoEc2FnYRgBIAEoCzIZLmZlcnJ5LnNhZ2EudjEuU2FnYURldGFpbCKQAwoKU2FnYURldGFpbBIKCgJpZBgBIAEoCRISCgpkZWZpbml0aW9uGAIgASgJEg8KB3ZlcnNpb24YAyABKAUSFQoNdmVyc2lvbl9rbm93bhgEIAEoCBIQCghyZXZpc2lvbhgFIAEoBRINCgVzdGF0ZRgGIAEoCRIoCgdmYWlsdXJlGAcgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRImCgVzdGVwcxgIIAMoCzIXLmZlcnJ5LnNhZ2EudjEuU2FnYVN0ZXASJgoFd2FpdHMYCSADKAsyFy5mZXJyeS5zYWdhLnYxLlNhZ2FXYWl0EgwKBGRhdGEYCiABKAkSDwoHYWN0aW9ucxgLIAMoCRIRCglwYXJlbnRfaWQYDCABKAkSEwoLcGFyZW50X3N0ZXAYDSABKAkSJwoFYXVkaXQYDiADKAsyGC5mZXJyeS5zYWdhLnYxLlNhZ2FBdWRpdBIvCgtjcmVhdGVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3wEKCFNhZ2FTdGVwEgwKBG5hbWUYASABKAkSDQoFc3RhdGUYAiABKAkSEAoIYXR0ZW1wdHMYAyABKAUSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXBoYXNlGAYgASgJEhAKCGhhc191bmRvGAcgASgIEhAKCGNoaWxkX2lkGAggASgJEhMKC2NoaWxkX3N0YXRlGAkgASgJIswBCghTYWdhV2FpdBIMCgRzdGVwGAEgASgJEgsKA2ZvchgCIAEoCRIMCgRyb2xlGAMgASgJEhAKCGF0dGVtcHRzGAQgASgFEiwKCGR1ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzaW5jZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgZyZWFzb24YByABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlIokBCglTYWdhQXVkaXQSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3BlcmF0b3JfaWQYAiABKAkSDgoGYWN0aW9uGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZiZWZvcmUYBSABKAkSDQoFYWZ0ZXIYBiABKAkiVQoWTGlzdFBhcmtlZFNhZ2FzUmVxdWVzdBIdCglwYWdlX3NpemUYASABKAVCCrpIBxoFGMgBKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAgiXAoXTGlzdFBhcmtlZFNhZ2FzUmVzcG9uc2USKAoFc2FnYXMYASADKAsyGS5mZXJyeS5zYWdhLnYxLlBhcmtlZFNhZ2ESFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkoKEVJlc3VtZVNhZ2FSZXF1ZXN0EhkKB3NhZ2FfaWQYASABKAlCCLpIBXIDsAEBEhoKBnJlYXNvbhgCIAEoCUIKukgHcgUQARj0AyI9ChJSZXN1bWVTYWdhUmVzcG9uc2USJwoEc2FnYRgBIAEoCzIZLmZlcnJ5LnNhZ2EudjEuUGFya2VkU2FnYSJICg9VbmRvU2FnYVJlcXVlc3QSGQoHc2FnYV9pZBgBIAEoCUIIukgFcgOwAQESGgoGcmVhc29uGAIgASgJQgq6SAdyBRABGPQDIjsKEFVuZG9TYWdhUmVzcG9uc2USJwoEc2FnYRgBIAEoCzIZLmZlcnJ5LnNhZ2EudjEuUGFya2VkU2FnYSJMChNTa2lwU2FnYVN0ZXBSZXF1ZXN0EhkKB3NhZ2FfaWQYASABKAlCCLpIBXIDsAEBEhoKBnJlYXNvbhgCIAEoCUIKukgHcgUQARj0AyI/ChRTa2lwU2FnYVN0ZXBSZXNwb25zZRInCgRzYWdhGAEgASgLMhkuZmVycnkuc2FnYS52MS5QYXJrZWRTYWdhMp0GChFQYXJrZWRTYWdhU2VydmljZRKaAQoPTGlzdFBhcmtlZFNhZ2FzEiUuZmVycnkuc2FnYS52MS5MaXN0UGFya2VkU2FnYXNSZXF1ZXN0GiYuZmVycnkuc2FnYS52MS5MaXN0UGFya2VkU2FnYXNSZXNwb25zZSI4irUYHAgDEg9vcGVyYXRpb25zOnJlYWQg0A8wATgCQAGC0+STAhISEC92MS9wYXJrZWQtc2FnYXMShQEKB0dldFNhZ2ESHS5mZXJyeS5zYWdhLnYxLkdldFNhZ2FSZXF1ZXN0Gh4uZmVycnkuc2FnYS52MS5HZXRTYWdhUmVzcG9uc2UiO4q1GBwIAxIPb3BlcmF0aW9uczpyZWFkINAPMAE4AkABgtPkkwIVEhMvdjEvc2FnYXMve3NhZ2FfaWR9EqABCgpSZXN1bWVTYWdhEiAuZmVycnkuc2FnYS52MS5SZXN1bWVTYWdhUmVxdWVzdBohLmZlcnJ5LnNhZ2EudjEuUmVzdW1lU2FnYVJlc3BvbnNlIk2KtRgdCAMSEG9wZXJhdGlvbnM6d3JpdGUguBcwATgBQAKC0+STAiY6ASoiIS92MS9wYXJrZWQtc2FnYXMve3NhZ2FfaWR9OnJlc3VtZRKYAQoIVW5kb1NhZ2ESHi5mZXJyeS5zYWdhLnYxLlVuZG9TYWdhUmVxdWVzdBofLmZlcnJ5LnNhZ2EudjEuVW5kb1NhZ2FSZXNwb25zZSJLirUYHQgDEhBvcGVyYXRpb25zOndyaXRlILgXMAE4AUACgtPkkwIkOgEqIh8vdjEvcGFya2VkLXNhZ2FzL3tzYWdhX2lkfTp1bmRvEqQBCgxTa2lwU2FnYVN0ZXASIi5mZXJyeS5zYWdhLnYxLlNraXBTYWdhU3RlcFJlcXVlc3QaIy5mZXJyeS5zYWdhLnYxLlNraXBTYWdhU3RlcFJlc3BvbnNlIkuKtRgdCAMSEG9wZXJhdGlvbnM6d3JpdGUguBcwATgBQAKC0+STAiQ6ASoiHy92MS9wYXJrZWQtc2FnYXMve3NhZ2FfaWR9OnNraXBiBnByb3RvMw", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message ferry.saga.v1.ParkedSaga
@@ -88,6 +88,13 @@ export type ParkedSaga = Message<"ferry.saga.v1.ParkedSaga"> & {
    * @generated from field: google.protobuf.Timestamp park_time = 10;
    */
   parkTime?: Timestamp | undefined;
+
+  /**
+   * The saga that waits for this one's end. Empty when none does.
+   *
+   * @generated from field: string parent_id = 11;
+   */
+  parentId: string;
 };
 
 /**
@@ -96,6 +103,343 @@ export type ParkedSaga = Message<"ferry.saga.v1.ParkedSaga"> & {
  */
 export const ParkedSagaSchema: GenMessage<ParkedSaga> = /*@__PURE__*/
   messageDesc(file_ferry_saga_v1_saga, 0);
+
+/**
+ * @generated from message ferry.saga.v1.GetSagaRequest
+ */
+export type GetSagaRequest = Message<"ferry.saga.v1.GetSagaRequest"> & {
+  /**
+   * @generated from field: string saga_id = 1;
+   */
+  sagaId: string;
+};
+
+/**
+ * Describes the message ferry.saga.v1.GetSagaRequest.
+ * Use `create(GetSagaRequestSchema)` to create a new message.
+ */
+export const GetSagaRequestSchema: GenMessage<GetSagaRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_saga_v1_saga, 1);
+
+/**
+ * @generated from message ferry.saga.v1.GetSagaResponse
+ */
+export type GetSagaResponse = Message<"ferry.saga.v1.GetSagaResponse"> & {
+  /**
+   * @generated from field: ferry.saga.v1.SagaDetail saga = 1;
+   */
+  saga?: SagaDetail | undefined;
+};
+
+/**
+ * Describes the message ferry.saga.v1.GetSagaResponse.
+ * Use `create(GetSagaResponseSchema)` to create a new message.
+ */
+export const GetSagaResponseSchema: GenMessage<GetSagaResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_saga_v1_saga, 2);
+
+/**
+ * A saga with everything needed to decide about it.
+ *
+ * @generated from message ferry.saga.v1.SagaDetail
+ */
+export type SagaDetail = Message<"ferry.saga.v1.SagaDetail"> & {
+  /**
+   * UUID; of a transfer's saga the transfer's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * As "send-money".
+   *
+   * @generated from field: string definition = 2;
+   */
+  definition: string;
+
+  /**
+   * @generated from field: int32 version = 3;
+   */
+  version: number;
+
+  /**
+   * Whether this server knows that version. If not it is parked, and goes on where it is known.
+   *
+   * @generated from field: bool version_known = 4;
+   */
+  versionKnown: boolean;
+
+  /**
+   * Rises by one with each change.
+   *
+   * @generated from field: int32 revision = 5;
+   */
+  revision: number;
+
+  /**
+   * "running", "undoing", "parked", "completed", "undone".
+   *
+   * @generated from field: string state = 6;
+   */
+  state: string;
+
+  /**
+   * Why it failed or is parked: the first cause. Absent while it goes forward.
+   *
+   * @generated from field: ferry.types.v1.Failure failure = 7;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * The table of its steps, in order.
+   *
+   * @generated from field: repeated ferry.saga.v1.SagaStep steps = 8;
+   */
+  steps: SagaStep[];
+
+  /**
+   * What it waits for: one entry for each step at hand. None at its end.
+   *
+   * @generated from field: repeated ferry.saga.v1.SagaWait waits = 9;
+   */
+  waits: SagaWait[];
+
+  /**
+   * What the saga knows, as JSON text.
+   *
+   * @generated from field: string data = 10;
+   */
+  data: string;
+
+  /**
+   * What an operator may do now: of "resume", "undo", "skip". None when it is not parked.
+   *
+   * @generated from field: repeated string actions = 11;
+   */
+  actions: string[];
+
+  /**
+   * The saga that began it. Empty when none did.
+   *
+   * @generated from field: string parent_id = 12;
+   */
+  parentId: string;
+
+  /**
+   * The step at which that one waits for its end.
+   *
+   * @generated from field: string parent_step = 13;
+   */
+  parentStep: string;
+
+  /**
+   * What operators have decided, latest first, 100 at most.
+   *
+   * @generated from field: repeated ferry.saga.v1.SagaAudit audit = 14;
+   */
+  audit: SagaAudit[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 15;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ferry.saga.v1.SagaDetail.
+ * Use `create(SagaDetailSchema)` to create a new message.
+ */
+export const SagaDetailSchema: GenMessage<SagaDetail> = /*@__PURE__*/
+  messageDesc(file_ferry_saga_v1_saga, 3);
+
+/**
+ * One step of a saga: what its table says, and what became of it.
+ *
+ * @generated from message ferry.saga.v1.SagaStep
+ */
+export type SagaStep = Message<"ferry.saga.v1.SagaStep"> & {
+  /**
+   * As "place-hold".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "pending", "running", "done", "failed", "unknown", "undoing", "undone", "skipped", "not-needed".
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * How often the step itself was asked; its undo and inquiries do not count.
+   *
+   * @generated from field: int32 attempts = 3;
+   */
+  attempts: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp end_time = 5;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * "before-pivot", "pivot", "after-pivot": what may be undone. Empty where the version is not known.
+   *
+   * @generated from field: string phase = 6;
+   */
+  phase: string;
+
+  /**
+   * Whether what it did can be taken back.
+   *
+   * @generated from field: bool has_undo = 7;
+   */
+  hasUndo: boolean;
+
+  /**
+   * The saga that it has begun. Empty when it begins none.
+   *
+   * @generated from field: string child_id = 8;
+   */
+  childId: string;
+
+  /**
+   * That saga's state, as "parked": while it is, this one waits.
+   *
+   * @generated from field: string child_state = 9;
+   */
+  childState: string;
+};
+
+/**
+ * Describes the message ferry.saga.v1.SagaStep.
+ * Use `create(SagaStepSchema)` to create a new message.
+ */
+export const SagaStepSchema: GenMessage<SagaStep> = /*@__PURE__*/
+  messageDesc(file_ferry_saga_v1_saga, 4);
+
+/**
+ * Something that a saga waits for.
+ *
+ * @generated from message ferry.saga.v1.SagaWait
+ */
+export type SagaWait = Message<"ferry.saga.v1.SagaWait"> & {
+  /**
+   * Name of the step.
+   *
+   * @generated from field: string step = 1;
+   */
+  step: string;
+
+  /**
+   * "reply", "pause", "operator".
+   *
+   * @generated from field: string for = 2;
+   */
+  for: string;
+
+  /**
+   * "ask", "undo", "inquire": what is answered, sent after the pause, or was stopped at.
+   *
+   * @generated from field: string role = 3;
+   */
+  role: string;
+
+  /**
+   * Commands sent for this step, or for its undo.
+   *
+   * @generated from field: int32 attempts = 4;
+   */
+  attempts: number;
+
+  /**
+   * When the reply is overdue, or the pause over. Absent for an operator.
+   *
+   * @generated from field: google.protobuf.Timestamp due_time = 5;
+   */
+  dueTime?: Timestamp | undefined;
+
+  /**
+   * Since when it waits for an operator.
+   *
+   * @generated from field: google.protobuf.Timestamp since_time = 6;
+   */
+  sinceTime?: Timestamp | undefined;
+
+  /**
+   * Why it waits for an operator.
+   *
+   * @generated from field: ferry.types.v1.Failure reason = 7;
+   */
+  reason?: Failure | undefined;
+};
+
+/**
+ * Describes the message ferry.saga.v1.SagaWait.
+ * Use `create(SagaWaitSchema)` to create a new message.
+ */
+export const SagaWaitSchema: GenMessage<SagaWait> = /*@__PURE__*/
+  messageDesc(file_ferry_saga_v1_saga, 5);
+
+/**
+ * What an operator decided about a saga.
+ *
+ * @generated from message ferry.saga.v1.SagaAudit
+ */
+export type SagaAudit = Message<"ferry.saga.v1.SagaAudit"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string operator_id = 2;
+   */
+  operatorId: string;
+
+  /**
+   * "resume", "undo", "skip".
+   *
+   * @generated from field: string action = 3;
+   */
+  action: string;
+
+  /**
+   * In the operator's words.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * The saga before, as JSON text.
+   *
+   * @generated from field: string before = 5;
+   */
+  before: string;
+
+  /**
+   * The saga after, as JSON text.
+   *
+   * @generated from field: string after = 6;
+   */
+  after: string;
+};
+
+/**
+ * Describes the message ferry.saga.v1.SagaAudit.
+ * Use `create(SagaAuditSchema)` to create a new message.
+ */
+export const SagaAuditSchema: GenMessage<SagaAudit> = /*@__PURE__*/
+  messageDesc(file_ferry_saga_v1_saga, 6);
 
 /**
  * @generated from message ferry.saga.v1.ListParkedSagasRequest
@@ -119,7 +463,7 @@ export type ListParkedSagasRequest = Message<"ferry.saga.v1.ListParkedSagasReque
  * Use `create(ListParkedSagasRequestSchema)` to create a new message.
  */
 export const ListParkedSagasRequestSchema: GenMessage<ListParkedSagasRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 1);
+  messageDesc(file_ferry_saga_v1_saga, 7);
 
 /**
  * @generated from message ferry.saga.v1.ListParkedSagasResponse
@@ -143,7 +487,7 @@ export type ListParkedSagasResponse = Message<"ferry.saga.v1.ListParkedSagasResp
  * Use `create(ListParkedSagasResponseSchema)` to create a new message.
  */
 export const ListParkedSagasResponseSchema: GenMessage<ListParkedSagasResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 2);
+  messageDesc(file_ferry_saga_v1_saga, 8);
 
 /**
  * @generated from message ferry.saga.v1.ResumeSagaRequest
@@ -167,7 +511,7 @@ export type ResumeSagaRequest = Message<"ferry.saga.v1.ResumeSagaRequest"> & {
  * Use `create(ResumeSagaRequestSchema)` to create a new message.
  */
 export const ResumeSagaRequestSchema: GenMessage<ResumeSagaRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 3);
+  messageDesc(file_ferry_saga_v1_saga, 9);
 
 /**
  * @generated from message ferry.saga.v1.ResumeSagaResponse
@@ -184,7 +528,7 @@ export type ResumeSagaResponse = Message<"ferry.saga.v1.ResumeSagaResponse"> & {
  * Use `create(ResumeSagaResponseSchema)` to create a new message.
  */
 export const ResumeSagaResponseSchema: GenMessage<ResumeSagaResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 4);
+  messageDesc(file_ferry_saga_v1_saga, 10);
 
 /**
  * @generated from message ferry.saga.v1.UndoSagaRequest
@@ -208,7 +552,7 @@ export type UndoSagaRequest = Message<"ferry.saga.v1.UndoSagaRequest"> & {
  * Use `create(UndoSagaRequestSchema)` to create a new message.
  */
 export const UndoSagaRequestSchema: GenMessage<UndoSagaRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 5);
+  messageDesc(file_ferry_saga_v1_saga, 11);
 
 /**
  * @generated from message ferry.saga.v1.UndoSagaResponse
@@ -225,7 +569,7 @@ export type UndoSagaResponse = Message<"ferry.saga.v1.UndoSagaResponse"> & {
  * Use `create(UndoSagaResponseSchema)` to create a new message.
  */
 export const UndoSagaResponseSchema: GenMessage<UndoSagaResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 6);
+  messageDesc(file_ferry_saga_v1_saga, 12);
 
 /**
  * @generated from message ferry.saga.v1.SkipSagaStepRequest
@@ -249,7 +593,7 @@ export type SkipSagaStepRequest = Message<"ferry.saga.v1.SkipSagaStepRequest"> &
  * Use `create(SkipSagaStepRequestSchema)` to create a new message.
  */
 export const SkipSagaStepRequestSchema: GenMessage<SkipSagaStepRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 7);
+  messageDesc(file_ferry_saga_v1_saga, 13);
 
 /**
  * @generated from message ferry.saga.v1.SkipSagaStepResponse
@@ -266,7 +610,7 @@ export type SkipSagaStepResponse = Message<"ferry.saga.v1.SkipSagaStepResponse">
  * Use `create(SkipSagaStepResponseSchema)` to create a new message.
  */
 export const SkipSagaStepResponseSchema: GenMessage<SkipSagaStepResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_saga_v1_saga, 8);
+  messageDesc(file_ferry_saga_v1_saga, 14);
 
 /**
  * @generated from service ferry.saga.v1.ParkedSagaService
@@ -281,6 +625,18 @@ export const ParkedSagaService: GenService<{
     methodKind: "unary";
     input: typeof ListParkedSagasRequestSchema;
     output: typeof ListParkedSagasResponseSchema;
+  },
+  /**
+   * Shows one saga, parked or not, with everything needed to decide about it: its steps and what became of
+   * them, what it waits for, what it knows, the sagas that it has begun, and what operators have decided so far.
+   * Deleted 30 days after its end, the audit log stays. Errors: NOT_FOUND.
+   *
+   * @generated from rpc ferry.saga.v1.ParkedSagaService.GetSaga
+   */
+  getSaga: {
+    methodKind: "unary";
+    input: typeof GetSagaRequestSchema;
+    output: typeof GetSagaResponseSchema;
   },
   /**
    * Tries the step at which the saga stopped once more, with its time anew.
@@ -307,7 +663,8 @@ export const ParkedSagaService: GenService<{
   /**
    * Goes on as if the step at which the saga stopped were done. The operator has made sure that
    * it is. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN,
-   * INVALID_REQUEST before the pivot, where a step is resumed or undone instead.
+   * INVALID_REQUEST before the pivot, where a step is resumed or undone instead, unless it stopped because
+   * nobody but an operator can find out whether it is done.
    *
    * @generated from rpc ferry.saga.v1.ParkedSagaService.SkipSagaStep
    */
