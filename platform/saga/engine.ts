@@ -103,7 +103,7 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
   const alarm = createAlarm({ ring: createDueRound({ database, outbox, progress, pollMs, now }), pollMs, logger, now });
   const known = createKnownSagas();
   const handleReplies = createReplyHandler({ database, progress, known, registry, logger, now });
-  const operators = createSagaOperators({ database, progress, now });
+  const operators = createSagaOperators({ database, registry, progress, now });
   let subscription: Subscription | undefined;
 
   async function begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]> {

@@ -33,7 +33,7 @@ export {
 } from "./engine.ts";
 export type { ChildOrder, Circumstances, Decision, SagaCommand } from "./moves.ts";
 export type { BeginSaga } from "./newborn.ts";
-export type { OperatorAction, OperatorDecision, SagaOperators } from "./operators.ts";
+export type { OperatorAction, OperatorDecision, SagaInsight, SagaOperators } from "./operators.ts";
 export type { SagaChange } from "./progress.ts";
 export {
   dueAtMsOf,

@@ -8,11 +8,16 @@ import { createMemoryBus } from "@ferry/platform/events";
 import { callFacts } from "@ferry/platform/rpc";
 import { silentLogger } from "@ferry/platform/telemetry";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
+import { child } from "./child.ts";
+import { defineSaga } from "./define.ts";
 import { createSagaEngine, type SagaEngine } from "./engine.ts";
 import { answered, bankSaid, type ExampleState, exampleSaga } from "./send-money.example.ts";
 import { sagaMigrations } from "./store.ts";
 
 const OPERATOR = "01890000-0000-7000-8000-000000000001";
+const outer = defineSaga<ExampleState>("outer", 1, [
+  child("inner", { saga: exampleSaga, begin: ({ state }) => state }),
+]);
 let testDatabase: TestDatabase;
 let database: Database;
 let engine: SagaEngine;
@@ -33,7 +38,7 @@ before(async () => {
   testDatabase = await createTestDatabase({ name: "saga", run: (url) => migrate(url, [sagaMigrations]) });
   database = openDatabase({ url: testDatabase.url });
   engine = createSagaEngine({
-    ...{ database, bus: createMemoryBus(), definitions: [exampleSaga], logger: silentLogger },
+    ...{ database, bus: createMemoryBus(), definitions: [exampleSaga, outer], logger: silentLogger },
     outbox: { add: async () => {}, acknowledgedBelow: async () => 0n },
     ...{ replyTopic: "ferry.transfer.replies.v1", group: "test" },
   });
@@ -94,4 +99,49 @@ test("what an operator may not do is refused with its reason, and leaves no trac
   const wellFormed = writePageToken("parked-sagas", ["1", "not a uuid"]);
   await assert.rejects(client.listParkedSagas({ pageToken: wellFormed }), /PAGE_TOKEN_INVALID/);
   assert.deepEqual(await database.query("SELECT 1 FROM saga_audit WHERE saga_id = $1", [id]), []);
+});
+
+test("an operator looks into a saga: its table, what it waits for, what may be done, and what was decided", async () => {
+  const id = await parkOne();
+  const reason = "the ledger was restored";
+  const parked = (await client.getSaga({ sagaId: id.toUpperCase() })).saga;
+  assert.ok(parked?.createTime);
+  assert.deepEqual([parked.state, parked.versionKnown, parked.failure?.code], ["parked", true, "HOLD_UNKNOWN"]);
+  assert.deepEqual(
+    parked.steps.map(({ name, state, phase, attempts, hasUndo }) => [name, state, phase, attempts, hasUndo]),
+    [
+      ["verify-account", "done", "before-pivot", 1, false],
+      ["place-hold", "done", "before-pivot", 1, true],
+      ["send", "done", "pivot", 1, false],
+      ["settle", "failed", "after-pivot", 1, false],
+    ],
+  );
+  const [wait] = parked.waits;
+  assert.deepEqual(
+    [wait?.step, wait?.for, wait?.role, wait?.reason?.code],
+    ["settle", "operator", "ask", "HOLD_UNKNOWN"],
+  );
+  assert.deepEqual(parked.actions, ["resume", "skip"], "it is past its pivot");
+  assert.deepEqual(parked.audit, []);
+
+  await client.resumeSaga({ sagaId: id, reason });
+  const running = (await client.getSaga({ sagaId: id })).saga;
+  assert.deepEqual([running?.state, running?.actions, running?.failure], ["running", [], undefined]);
+  assert.ok(running?.waits[0]?.dueTime);
+  const [decided] = running.audit;
+  assert.deepEqual([decided?.operatorId, decided?.action, decided?.reason], [OPERATOR, "resume", reason]);
+  const [was, is] = [decided?.before, decided?.after].map((text = "") => JSON.parse(text).status);
+  assert.deepEqual([was, is], ["parked", "running"]);
+  await assert.rejects(client.getSaga({ sagaId: newUuid() }), /NOT_FOUND/);
+});
+
+test("looking into a saga shows the one that it waits for, and that one who waits", async () => {
+  const parent = newUuid();
+  const state: ExampleState = { accountId: "a", amountMinor: 5n };
+  await database.transaction((tx) => engine.begin(tx, [{ id: parent, definition: "outer", state }]));
+  const shown = (await client.getSaga({ sagaId: parent })).saga;
+  const [step] = shown?.steps ?? [];
+  assert.deepEqual([step?.name, step?.childState], ["inner", "running"]);
+  const inner = (await client.getSaga({ sagaId: step?.childId ?? "" })).saga;
+  assert.deepEqual([inner?.parentId, inner?.parentStep, inner?.definition], [parent, "inner", "send-money"]);
 });

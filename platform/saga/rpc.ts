@@ -5,6 +5,7 @@ import { type ParkedSaga, ParkedSagaSchema, ParkedSagaService } from "@ferry/gen
 import { type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { principalOf } from "@ferry/platform/rpc";
+import { toSagaDetail } from "./detail.ts";
 import { writeJson } from "./json.ts";
 import type { OperatorAction, SagaOperators } from "./operators.ts";
 import { type Saga, stepNameOf } from "./saga.ts";
@@ -23,6 +24,7 @@ function toParkedSaga(saga: Saga): ParkedSaga {
     reason: parked?.reason ?? saga.failure,
     data: writeJson(state),
     createTime: timestampFromMs(createdAtMs),
+    parentId: saga.parent?.id ?? "",
     parkTime: parked === undefined ? undefined : timestampFromMs(parked.sinceMs),
   });
 }
@@ -38,7 +40,7 @@ function cursorOf(pageToken: string): ParkedCursor | undefined {
   throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 
-/** Serves what operators do about parked sagas. Who may call is in the contract's options. */
+/** Serves what operators see of sagas, and do about parked ones. Who may call is in the contract's options. */
 export function parkedSagaRoutes(router: ConnectRouter, queryable: Queryable, operators: SagaOperators): void {
   const operate =
     (action: OperatorAction) =>
@@ -57,6 +59,9 @@ export function parkedSagaRoutes(router: ConnectRouter, queryable: Queryable, op
         sagas: page.map(toParkedSaga),
         nextPageToken: next === undefined ? "" : writePageToken(LIST, next),
       };
+    },
+    async getSaga({ sagaId }) {
+      return { saga: toSagaDetail(await operators.look(queryable, sagaId.toLowerCase())) };
     },
     resumeSaga: operate("resume"),
     undoSaga: operate("undo"),

@@ -218,23 +218,11 @@ export async function findParkedSagas(queryable: Queryable, limit: number, after
   return rows.map(sagaOf);
 }
 
-export interface AuditEntry {
-  atMs: number;
-  operatorId: string;
-  action: "resume" | "undo" | "skip";
-  /** In the operator's words. */
-  reason: string;
-  before: Saga;
-  after: Saga;
-}
-
-export async function insertAudit(tx: Transaction, entry: AuditEntry): Promise<void> {
-  await tx.query(
-    `INSERT INTO saga_audit (saga_id, at, operator_id, action, reason, before, after)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [
-      ...[entry.before.id, new Date(entry.atMs), entry.operatorId, entry.action, entry.reason],
-      ...[writeJson(entry.before), writeJson(entry.after)],
-    ],
+/** The sagas that steps of this one have begun, in the order in which they were: a step begins few. */
+export async function findChildren(queryable: Queryable, parentId: string): Promise<Saga[]> {
+  const rows = await queryable.query<SagaRow>(
+    `SELECT ${COLUMNS} FROM saga WHERE parent_id = $1 ORDER BY created_at LIMIT 100`,
+    [parentId],
   );
+  return rows.map(sagaOf);
 }
