@@ -28,15 +28,21 @@ export function expectPatchesFit(patches: readonly Patch[]): void {
   for (const patch of patches) patched(readFileSync(join(REPOSITORY, patch.module), "utf8"), patch);
 }
 
-/** From here on the named modules of this process are loaded with their patches. */
-export function applyPatches(patches: readonly Patch[]): void {
+/**
+ * From here on the named modules of this process are loaded with their patches.
+ *
+ * @param applied Hears of each module that was loaded so.
+ */
+export function applyPatches(patches: readonly Patch[], applied: (module: string) => void = () => {}): void {
   const byUrl = Map.groupBy(patches, ({ module }) => pathToFileURL(join(REPOSITORY, module)).href);
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       const own = byUrl.get(url);
       if (own === undefined) return loaded;
-      return { ...loaded, source: own.reduce(patched, String(loaded.source)) };
+      const source = own.reduce(patched, String(loaded.source));
+      for (const { module } of own) applied(module);
+      return { ...loaded, source };
     },
   });
 }
