@@ -3,6 +3,7 @@ import { create, type DescMessage, fromBinary, type MessageInitShape } from "@bu
 import * as banking from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import * as ledger from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
+import { TransferBatchService } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import {
   CreateTransferRequestSchema,
   TransferService,
@@ -49,7 +50,15 @@ const SCOPES = ["transfers:read", "transfers:write"];
 type TransferInit = Omit<MessageInitShape<typeof CreateTransferRequestSchema>, "$typeName" | "$unknown">;
 
 /** For tests: transfer on a database, behind its real server, with a bus in memory and scripted neighbors. */
-export async function startTransfers({ url, parkAfterMs = 60_000 }: { url: string; parkAfterMs?: number }) {
+export async function startTransfers({
+  url,
+  parkAfterMs = 60_000,
+  batchLinesUnderWay,
+}: {
+  url: string;
+  parkAfterMs?: number;
+  batchLinesUnderWay?: number;
+}) {
   const database = openDatabase({ url });
   const bus = createMemoryBus();
   const outbox = createOutbox({ database, bus, source: "ferry/transfer", logger });
@@ -61,7 +70,7 @@ export async function startTransfers({ url, parkAfterMs = 60_000 }: { url: strin
     bus,
     outbox,
     logger,
-    config: { parkAfterMs },
+    config: { parkAfterMs, batchLinesUnderWay },
     members,
     ledger: accounts,
   });
@@ -76,6 +85,7 @@ export async function startTransfers({ url, parkAfterMs = 60_000 }: { url: strin
 
   return {
     ...{ database, bus, client, others, directory },
+    batches: createRpcClient(TransferBatchService, channel),
     operators: createRpcClient(ParkedSagaService, channel),
     /** Asks for a transfer of 12.50 to a bank, with a key and a wait of its own unless they are given. */
     create(
