@@ -1,6 +1,6 @@
 import type net from "node:net";
 import pg from "pg";
-import type { Clockwork, Life } from "./clockwork.ts";
+import type { Clockwork } from "./clockwork.ts";
 import type { Faults } from "./faults.ts";
 import { GatedSocket } from "./gated-socket.ts";
 

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { open } from "../../local/bank/bank.fixture.ts";
+import { SimulatedBank } from "./bank.ts";
+
+/** Above a late answer of the real bank, below the end of its silence. */
+const PATIENCE_MS = 550;
+const amount = { currency: "EUR", minorUnits: "1250" };
+
+type Step = [method: string, path: string, body?: Record<string, unknown>];
+
+function stepsFor(accountNumber: string): Step[] {
+  const reference = `r-${accountNumber}`;
+  const verify: Step = ["POST", "/v1/account-verifications", { reference, accountNumber }];
+  const send: Step = [
+    "POST",
+    "/v1/payments",
+    { reference, creditorAccountNumber: accountNumber, amount, memo: "rent" },
+  ];
+  const other: Step = ["POST", "/v1/payments", { ...send[2], amount: { ...amount, minorUnits: "1251" } }];
+  const ask: Step = ["GET", `/v1/payments/${reference}`];
+  const debit: Step = [
+    "POST",
+    "/v1/debits",
+    { reference: `d${reference}`, debtorAccountNumber: accountNumber, memberId: "ann", amount },
+  ];
+  const askDebit: Step = ["GET", `/v1/payments/d${reference}`];
+  return [
+    verify,
+    verify,
+    verify,
+    verify,
+    ask,
+    send,
+    ask,
+    send,
+    other,
+    send,
+    send,
+    ask,
+    debit,
+    askDebit,
+    debit,
+    askDebit,
+  ];
+}
+
+const withoutTime = ({ time: _, ...rest }: Record<string, unknown>) => rest;
+
+for (const digits of ["0001", "9404", "9409", "9402", "9500", "9501", "9504", "9505", "9400", "9999"])
+  test(`the simulated bank answers for ${digits} as the real one does`, async (t) => {
+    const real = await open(t);
+    const simulated = new SimulatedBank();
+    for (const prefix of ["2000", "1100"])
+      for (const [method, path, body] of stepsFor(`${prefix}${digits}`)) {
+        const expected = await real.call(method, path, body, PATIENCE_MS).then(
+          ({ status, body: said }) => ({ status, body: withoutTime(said) }),
+          (error: Error) => (error instanceof SyntaxError ? "broken" : error.name === "TimeoutError" ? "never" : error),
+        );
+        const { status, body: text, comes } = simulated.answer(method, path, body && JSON.stringify(body), new Date());
+        const said = () => {
+          try {
+            return { status, body: withoutTime(JSON.parse(text)) };
+          } catch {
+            return "broken";
+          }
+        };
+        assert.deepEqual(comes === "never" ? "never" : said(), expected, `${method} ${path}`);
+      }
+  });
