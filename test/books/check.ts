@@ -1,3 +1,4 @@
+import { PAYMENT_BREACHES, readRefunds, refundsAtBank, refundsBooked, refundsTakenBack } from "./payments.ts";
 import type { BankRecord, BooksSources } from "./sources.ts";
 
 export interface BooksReport {
@@ -23,8 +24,11 @@ function finding(what: string, rows: readonly Described[]): string[] {
   return [`${what}: ${rows.length}, as ${examples.join(", ")}`];
 }
 
-/** Statements whose every row is a breach, by service. */
-const BREACHES: [service: "ledger" | "transfer" | "payment" | "banking", what: string, sql: string][] = [
+/** A statement whose every row is a breach. */
+export type Breach = [service: "ledger" | "transfer" | "payment" | "banking", what: string, sql: string];
+
+/** By service. */
+const BREACHES: Breach[] = [
   [
     "ledger",
     "postings of a reference do not sum to zero",
@@ -37,8 +41,8 @@ const BREACHES: [service: "ledger" | "transfer" | "payment" | "banking", what: s
   ],
   [
     "ledger",
-    "a reference has other than two postings",
-    "SELECT reference AS id, count(*)::text AS detail FROM entry GROUP BY reference HAVING count(*) <> 2",
+    "a movement of a reference has other than two postings",
+    "SELECT reference AS id, count(*)::text AS detail FROM entry GROUP BY reference, split_part(leg, '-', 1) HAVING count(*) <> 2",
   ],
   [
     "ledger",
@@ -117,9 +121,11 @@ const BREACHES: [service: "ledger" | "transfer" | "payment" | "banking", what: s
     "a call to the bank has no outcome",
     "SELECT id, reference::text AS detail FROM bank_call WHERE outcome = 'pending'",
   ],
+  ...PAYMENT_BREACHES,
 ];
 
-interface Movement {
+/** Something that moves money, as its owner's books say. */
+export interface Movement {
   id: string;
   state: string;
   currency: string;
@@ -129,12 +135,13 @@ interface Movement {
   account: string | null;
 }
 
-interface Posted {
+/** What the ledger moved for something. */
+export interface Posted {
   id: string;
   amount: bigint;
 }
 
-/** Transfers against the ledger: a completed one moved its amount once, one that did not complete moved and holds nothing. */
+/** Transfers, payments, refunds and top-ups against the ledger: a completed one moved its amount once, one that did not complete moved and holds nothing. */
 function checkPostings(transfers: readonly Movement[], posted: readonly Posted[], open: ReadonlySet<string>): string[] {
   const amounts = new Map(posted.map(({ id, amount }) => [id, amount]));
   const known = new Set(transfers.map(({ id }) => id));
@@ -185,7 +192,7 @@ function checkBank(kind: BankRecord["kind"], movements: readonly Movement[], rec
 /** Per currency: what came in less what went out is what members own, suspense included. */
 async function checkTotals(
   sources: BooksSources,
-  transfers: readonly Movement[],
+  out: readonly Movement[],
   topUps: readonly Movement[],
 ): Promise<string[]> {
   const owned = await sources.query<{ currency: string; total: bigint }>(
@@ -196,15 +203,15 @@ async function checkTotals(
     rows
       .filter((row) => row.external && row.state === "COMPLETED" && row.currency === currency)
       .reduce((total, { amount }) => total + amount, 0n);
-  const wrong = owned.filter(({ currency, total }) => sum(topUps, currency) - sum(transfers, currency) !== total);
+  const wrong = owned.filter(({ currency, total }) => sum(topUps, currency) - sum(out, currency) !== total);
   return finding(
-    "top-ups less payments are not what is in the accounts",
+    "top-ups less what went to banks are not what is in the accounts",
     wrong.map(({ currency, total }) => ({ id: currency, detail: `accounts hold ${total}` })),
   );
 }
 
 /**
- * Checks the books of a platform that has come to rest: every transfer and top-up has
+ * Checks the books of a platform that has come to rest: every transfer, top-up, payment and refund has
  * ended, no account is below its limit, every posting has its counterpart (invariants I1, I4 and I6), and the platform's books against the bank's.
  */
 export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
@@ -219,6 +226,11 @@ export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
     "payment",
     "SELECT id, state, currency, amount_minor AS amount, true AS external, account_number AS account FROM top_up",
   );
+  const payments = await sources.query<Movement>(
+    "payment",
+    "SELECT id, state, currency, amount_minor AS amount, false AS external, NULL AS account FROM payment",
+  );
+  const refunds = await readRefunds(sources);
   const posted = await sources.query<Posted>(
     "ledger",
     "SELECT reference AS id, -amount AS amount FROM entry WHERE leg = 'transfer-from'",
@@ -228,20 +240,25 @@ export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
     "SELECT reference AS id, amount FROM entry WHERE leg = 'credit-to'",
   );
   const holds = await sources.query<Described>("ledger", "SELECT transfer_id AS id FROM hold WHERE state = 'held'");
+  const open = new Set(holds.map(({ id }) => id));
   const records = await sources.bankRecords();
+  const outside = [...transfers, ...refundsAtBank(refunds)];
   return {
     findings: [
       ...breaches,
-      ...checkPostings(transfers, posted, new Set(holds.map(({ id }) => id))),
-      ...checkPostings(topUps, booked, new Set()),
-      ...checkBank("payment", transfers, records),
+      ...checkPostings([...transfers, ...payments, ...refundsBooked(refunds, posted)], posted, open),
+      ...checkPostings([...topUps, ...refundsTakenBack(refunds, posted)], booked, new Set()),
+      ...checkBank("payment", outside, records),
       ...checkBank("debit", topUps, records),
-      ...(await checkTotals(sources, transfers, topUps)),
+      ...(await checkTotals(sources, outside, topUps)),
     ],
     figures: {
       transfers: transfers.length,
       completed: transfers.filter(({ state }) => state === "COMPLETED").length,
       topUps: topUps.length,
+      payments: payments.length,
+      refunds: refunds.length,
+      refundsTakenBack: refundsTakenBack(refunds, posted).filter(({ state }) => state === "COMPLETED").length,
       postings: posted.length + booked.length,
       bankRecords: records.length,
       openHolds: holds.length,
