@@ -7,6 +7,7 @@ test("rings at the earliest time that it was told of, and on after a failure", a
   context.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 0 });
   const rings: number[] = [];
   const alarm = createAlarm({
+    what: "it failed",
     async ring() {
       rings.push(Date.now());
       if (rings.length === 2) throw new Error("the database is away");
@@ -43,6 +44,7 @@ test("what it is told of while it rings is not lost", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 0 });
   const rings: number[] = [];
   const alarm = createAlarm({
+    what: "it failed",
     async ring() {
       rings.push(Date.now());
       if (rings.length === 1) alarm.wakeBy(100);

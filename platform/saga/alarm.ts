@@ -5,12 +5,14 @@ export interface AlarmOptions {
   ring(): Promise<number>;
   /** After a failure, and at the latest anyway, in milliseconds. */
   pollMs: number;
+  /** What the log says when it fails. */
+  what: string;
   logger: Logger;
   now(): number;
 }
 
 /** One timer that rings at the earliest time that it was told of. It never rings twice at once. */
-export function createAlarm({ ring, pollMs, logger, now }: AlarmOptions) {
+export function createAlarm({ ring, pollMs, what, logger, now }: AlarmOptions) {
   let timer: NodeJS.Timeout | undefined;
   let setForMs = Number.POSITIVE_INFINITY;
   let isRinging = false;
@@ -34,7 +36,7 @@ export function createAlarm({ ring, pollMs, logger, now }: AlarmOptions) {
     try {
       nextMs = await ring();
     } catch (error) {
-      logger.warn({ error: String(error) }, "sagas that are due could not be taken on");
+      logger.warn({ error: String(error) }, what);
     }
     isRinging = false;
     // What was told of meanwhile may be earlier.

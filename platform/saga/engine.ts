@@ -10,18 +10,22 @@ import { CANCELED } from "./decide.ts";
 import type { Backoff, SagaDefinition, SagaFailure } from "./definition.ts";
 import { createDueRound } from "./due.ts";
 import { createKnownSagas } from "./known-sagas.ts";
+import { showSagas, swept } from "./metrics.ts";
 import { type BeginSaga, newSaga } from "./newborn.ts";
 import { createSagaOperators, type SagaOperators } from "./operators.ts";
 import { createProgress, type SagaChange } from "./progress.ts";
 import { createRegistry } from "./registry.ts";
 import { createReplyHandler } from "./replies.ts";
+import { createRetention } from "./retention.ts";
 import { parkedSagaRoutes } from "./rpc.ts";
 import { hasEnded, type Saga } from "./saga.ts";
 import { findSagas, insertSagas, lockSagas } from "./store.ts";
+import { createStraySweep } from "./strays.ts";
 
 const DEFAULT_PARK_AFTER_MS = 24 * 3_600_000;
 const DEFAULT_BACKOFF: Backoff = { firstMs: 200, maxMs: 5_000 };
 const DEFAULT_POLL_MS = 2_000;
+const DEFAULT_KEEP_ENDED_MS = 30 * 24 * 3_600_000;
 
 export interface SagaEngineOptions {
   database: Database;
@@ -52,6 +56,8 @@ export interface SagaEngineOptions {
   backoff?: Backoff;
   /** How often the database is looked at for what other instances left, in milliseconds. Default 2,000, at least 1,000. */
   pollMs?: number;
+  /** How long a saga is kept after its end, in milliseconds. Default 30 days, at least 7. */
+  keepEndedMs?: number;
   /** Unix time in milliseconds. Default the system's clock. */
   now?(): number;
   /** From 0 to 1. */
@@ -100,11 +106,20 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
     random,
     wakeBy: (dueAtMs) => alarm.wakeBy(dueAtMs),
   });
-  const alarm = createAlarm({ ring: createDueRound({ database, outbox, progress, pollMs, now }), pollMs, logger, now });
+  const alarm = createAlarm({
+    ring: createDueRound({ database, outbox, progress, takeStrays: () => takeStrays(), pollMs, now }),
+    what: "sagas that are due could not be taken on",
+    ...{ pollMs, logger, now },
+  });
+  const { group, keepEndedMs = DEFAULT_KEEP_ENDED_MS } = options;
+  const retention = createRetention({ database, keepEndedMs, group, logger, now });
   const known = createKnownSagas();
   const handleReplies = createReplyHandler({ database, progress, known, registry, logger, now });
+  const { replies: schemas } = registry;
+  const takeStrays = createStraySweep({ queryable: database, handleReplies, schemas, took: swept.strays });
   const operators = createSagaOperators({ database, registry, progress, now });
   let subscription: Subscription | undefined;
+  let hide = () => {};
 
   async function begin(tx: Transaction, requests: readonly BeginSaga[]): Promise<Saga[]> {
     if (requests.length === 0) return [];
@@ -133,14 +148,16 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
   return {
     name: "sagas",
     async start() {
-      const { replyTopic, group } = options;
-      const schemas = [...registry.replies.values()];
-      subscription = await consume(bus, { group, topics: [replyTopic], schemas, handle: handleReplies });
+      const topics = [options.replyTopic];
+      subscription = await consume(bus, { group, topics, schemas: [...schemas.values()], handle: handleReplies });
       alarm.start();
+      retention.start();
+      hide = showSagas(database);
     },
     async stop() {
+      hide();
       await subscription?.stop();
-      await alarm.stop();
+      await Promise.all([alarm.stop(), retention.stop()]);
     },
     unready: () => (subscription === undefined ? "not started" : subscription.unready()),
     begin,

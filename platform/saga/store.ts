@@ -201,6 +201,17 @@ export async function findNextLookMs(queryable: Queryable): Promise<number | und
   return row?.look_at?.getTime();
 }
 
+/** Sagas that are under way or parked, by definition: only those are read. */
+export async function countSagas(
+  queryable: Queryable,
+): Promise<{ definition: string; state: "under-way" | "parked"; count: bigint }[]> {
+  return queryable.query(
+    `SELECT definition, 'under-way' AS state, count(*) AS count FROM saga WHERE look_at IS NOT NULL GROUP BY definition
+     UNION ALL
+     SELECT definition, 'parked', count(*) FROM saga WHERE parked_at IS NOT NULL GROUP BY definition`,
+  );
+}
+
 /** Where a page of parked sagas ended. */
 export interface ParkedCursor {
   /** Unix time in milliseconds. */
@@ -225,4 +236,18 @@ export async function findChildren(queryable: Queryable, parentId: string): Prom
     [parentId],
   );
   return rows.map(sagaOf);
+}
+
+/** Deletes sagas that ended before a time, a limited number at once, but no child whose parent may still look at it. */
+export async function deleteEnded(queryable: Queryable, beforeMs: number, limit: number): Promise<number> {
+  const deleted = await queryable.query(
+    `DELETE FROM saga WHERE id IN (
+       SELECT id FROM saga AS old WHERE ended_at < $1 AND NOT EXISTS (
+         SELECT 1 FROM saga AS parent
+         WHERE parent.id = old.parent_id AND (parent.ended_at IS NULL OR parent.ended_at >= $1))
+       ORDER BY ended_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING 1`,
+    [new Date(beforeMs), limit],
+  );
+  return deleted.length;
 }
