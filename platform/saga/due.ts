@@ -2,6 +2,7 @@ import type { Database, Transaction } from "@ferry/platform/db";
 import type { Outbox } from "@ferry/platform/outbox";
 import { endedMessage } from "./child.ts";
 import type { SagaInput } from "./decide.ts";
+import { swept } from "./metrics.ts";
 import type { ProgressKeeper } from "./progress.ts";
 import { awaitedChildren, dueAtMsOf, hasEnded } from "./saga.ts";
 import { findNextLookMs, findSagas, type LookedAtSaga, lockSagasToLookAt, lookLater } from "./store.ts";
@@ -11,18 +12,23 @@ const CHUNK = 200;
 /** When all that is due is locked, another instance is at it, or a reply is. */
 const LOCKED_ELSEWHERE_MS = 250;
 const CLEAN_UP_MS = 3_600_000;
+const STRAYS_MS = 30_000;
 
 export interface DueRoundOptions {
   database: Database;
   outbox: Outbox;
   progress: ProgressKeeper;
+  /** Takes on replies whose saga has come since. */
+  takeStrays(): Promise<void>;
   pollMs: number;
   now(): number;
 }
 
 /** Makes the round that takes on what is due, whichever instance began it; it gives when the next round should be. */
-export function createDueRound({ database, outbox, progress, pollMs, now }: DueRoundOptions): () => Promise<number> {
+export function createDueRound(options: DueRoundOptions): () => Promise<number> {
+  const { database, outbox, progress, takeStrays, pollMs, now } = options;
   let cleanUpAtMs = 0;
+  let straysAtMs = 0;
 
   /** The ends of sagas that others have waited for long enough to be looked at, by the id of who waits. */
   async function endsFor(tx: Transaction, due: readonly LookedAtSaga[]): Promise<Map<string, SagaInput[]>> {
@@ -58,6 +64,7 @@ export function createDueRound({ database, outbox, progress, pollMs, now }: DueR
         return progress.take(heard, { kind: isSent(each) ? "timed-out" : "not-sent-yet" });
       });
       await progress.save(tx, decided);
+      tx.afterCommit(() => swept.dueSagas(due.length));
       return lookedAt.length;
     });
   }
@@ -66,6 +73,10 @@ export function createDueRound({ database, outbox, progress, pollMs, now }: DueR
     if (now() >= cleanUpAtMs) {
       await deleteOldStrays(database, now());
       cleanUpAtMs = now() + CLEAN_UP_MS;
+    }
+    if (now() >= straysAtMs) {
+      straysAtMs = now() + STRAYS_MS;
+      await takeStrays();
     }
     for (;;) {
       const nowMs = now();

@@ -7,6 +7,7 @@ import type { Logger } from "@ferry/platform/telemetry";
 import { endedMessage } from "./child.ts";
 import { advance, type SagaInput } from "./decide.ts";
 import type { Backoff } from "./definition.ts";
+import { countBegun, countEnds } from "./metrics.ts";
 import { type ChildOrder, type Circumstances, type Decision, park } from "./moves.ts";
 import { newSaga } from "./newborn.ts";
 import type { Registry } from "./registry.ts";
@@ -163,6 +164,8 @@ export function createProgress(options: ProgressOptions) {
       visible.length > 0 || children.length > 0 ? options.onChange(tx, visible, children) : undefined,
       send(tx, children.length > 0 ? [...changed, ...newborn] : changed),
     ]);
+    countEnds(tx, visible);
+    countBegun(tx, children);
     for (const { before, after } of visible)
       if (after.waiting.for === "operator" && before.waiting.for !== "operator")
         logger.warn({ sagaId: after.id, step: stepNameOf(after), reason: after.waiting.reason.code }, "saga parked");
@@ -176,6 +179,10 @@ export function createProgress(options: ProgressOptions) {
    */
   async function begin(tx: Transaction, begun: readonly Progress[]): Promise<Saga[]> {
     const newborn = begun.flatMap((each) => each.begun ?? []);
+    countBegun(
+      tx,
+      [...begun, ...newborn].map(({ after }) => after),
+    );
     if (newborn.length === 0) {
       await send(tx, begun);
       return [];
