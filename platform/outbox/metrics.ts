@@ -1,4 +1,4 @@
-import { gauge } from "@ferry/platform/telemetry";
+import { gauge, sweep } from "@ferry/platform/telemetry";
 import type { OutboxStats } from "./types.ts";
 
 const pending = gauge(
@@ -25,3 +25,9 @@ export function showOutbox(source: string, stats: () => OutboxStats): () => void
     for (const remove of removals) remove();
   };
 }
+
+/** Counts rows that were published from the table. */
+export const sweptRows = sweep(
+  "outbox-rows",
+  "Rows of the outbox that the process which wrote them did not publish: it ended, or another one publishes.",
+);

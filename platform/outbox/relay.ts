@@ -5,6 +5,7 @@ import type { Bus } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
 import { type Memory, messagesIn, type Parcel } from "./memory.ts";
 import { type Batch, toRecords } from "./message.ts";
+import { sweptRows } from "./metrics.ts";
 import {
   beginAnew,
   type OutboxRow,
@@ -200,7 +201,9 @@ export class Relay {
     this.#lookWanted = false;
     this.#lookedAtMs = Date.now();
     const { oldest, rows } = await this.#scan();
-    if (!(await this.#publish(batchesOf(rows.filter(({ xid }) => !memory.knows(xid)))))) return;
+    const left = rows.filter(({ xid }) => !memory.knows(xid));
+    if (!(await this.#publish(batchesOf(left)))) return;
+    sweptRows(left.length);
     const last = rows.at(-1);
     if (last !== undefined) this.#youngest = max(this.#youngest, last.xid);
     if (last !== undefined && rows.length === ROWS_AT_ONCE) {

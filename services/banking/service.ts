@@ -1,4 +1,5 @@
 import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
+import { sweep } from "@ferry/platform/telemetry";
 import { createAnswerExpired } from "./app/answer-expired.ts";
 import { createMakeCalls } from "./app/make-calls.ts";
 import { createPayOutRefunds } from "./app/pay-out-refunds.ts";
@@ -23,6 +24,8 @@ const STOP_PATIENCE_MS = 5_000;
 const LEASE_MARGIN_MS = 3_000;
 /** A refund's payout belongs to whoever took it for so much longer than the bank may take: its call may have to wait for its turn. */
 const PAYOUT_MARGIN_MS = 10_000;
+
+const sweptCalls = sweep("bank-calls", "Calls to a bank without an outcome, which an instance that is gone has left.");
 
 export type BankingParts = Pick<ServiceParts<unknown>, "database" | "bus" | "outbox" | "logger"> & {
   config: { bankUrl: string; bankCode: string; bankTimeoutMs: number; bankConnections: number };
@@ -51,7 +54,10 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
   const sweeper = createSweeper({
     sweep: () => calls.sweep(),
     everyMs: SWEEP_EVERY_MS,
-    tookOver: (count) => logger.info({ count }, "took over pending calls"),
+    tookOver(count) {
+      sweptCalls(count);
+      logger.info({ count }, "took over pending calls");
+    },
     failed: (error) => logger.warn({ error: String(error) }, "pending calls could not be read"),
   });
   const commands = createBankingCommands({
