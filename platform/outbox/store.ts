@@ -26,6 +26,8 @@ export const CHANNEL = "ferry_outbox";
 /** Two numbers that nothing else of the platform locks. */
 const LOCK = [0x66657272, 1] as const;
 const COLUMNS = "xid::text, seq, batch, created_at";
+/** With the table's name: by itself "xid" in ORDER BY is the column of the result, and 1000 as a text comes before 999. */
+const IN_ORDER = "ORDER BY outbox.xid, outbox.seq";
 
 /** Adds a row to the open transaction. @returns the transaction's id. */
 export async function insertRow(tx: Queryable, origin: string, batch: Batch): Promise<bigint> {
@@ -104,7 +106,7 @@ export async function readRows(db: Queryable, { after, below, notOf, ownFrom, li
     `SELECT ${COLUMNS} FROM outbox
      WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < $3::text::xid8
        AND (origin <> $4::uuid OR xid >= $5::text::xid8)
-     ORDER BY xid, seq LIMIT $6`,
+     ${IN_ORDER} LIMIT $6`,
     [String(after.xid), after.seq, String(below), notOf, ownFrom === undefined ? null : String(ownFrom), limit],
   );
   return rows.map(toRow);
@@ -112,7 +114,7 @@ export async function readRows(db: Queryable, { after, below, notOf, ownFrom, li
 
 export async function readTransactions(db: Queryable, xids: readonly bigint[]): Promise<OutboxRow[]> {
   const rows = await db.query<RawRow>(
-    `SELECT ${COLUMNS} FROM outbox WHERE xid = ANY ($1::text[]::xid8[]) ORDER BY xid, seq`,
+    `SELECT ${COLUMNS} FROM outbox WHERE xid = ANY ($1::text[]::xid8[]) ${IN_ORDER}`,
     [xids.map(String)],
   );
   return rows.map(toRow);

@@ -67,12 +67,12 @@ export const LOOK_AT_ACCOUNTS = `
   ) AS last ON true
   ORDER BY account.id`;
 
-/** Changed postings after a place, of transactions that are all over. */
+/** Changed postings after a place, of transactions that are all over. Ordered by the table's columns: those of the result are texts. */
 export const FIND_CHANGED_ENTRIES = `
   SELECT xid::text, seq::text, action, account_id::text, version::text, reference::text, before, role, changed_at::text
   FROM entry_change
   WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-  ORDER BY xid, seq LIMIT $3`;
+  ORDER BY entry_change.xid, entry_change.seq LIMIT $3`;
 
 /** What was held and moved under references. What was moved is taken from one account, and that posting has an index. */
 export const FIND_POSTINGS = `
