@@ -14,6 +14,8 @@ export interface AuditedTransfer {
   /** Null: it goes to an account on the platform. */
   bank_code: string | null;
   account_number: string | null;
+  /** It has not changed for 7 days: from then on its saga may be deleted. */
+  is_old: boolean;
   /** Status of its saga; null where there is none. */
   saga: "running" | "undoing" | "completed" | "undone" | "parked" | null;
   /** An operator went on without one of its steps: then the books need not agree, and a person has seen to it. */
@@ -44,13 +46,13 @@ export function hasEnded({ state }: AuditedTransfer): boolean {
 
 /** What a transfer's own books say against it: its saga, its first command, its reason. */
 export function checkOwn(transfer: AuditedTransfer): FoundBreach | undefined {
-  const { state, saga, failure, unsent } = transfer;
+  const { state, saga, failure, unsent, is_old } = transfer;
   const detail = { transfer };
   if (REASONED.includes(state) && failure === null)
     return breach("a transfer ended without a reason", transfer, detail);
   // One that was planned for later begins its saga then, and may be taken back or fail before.
   if (saga === null)
-    return state === "SCHEDULED" || state === "FAILED" || state === "CANCELED"
+    return state === "SCHEDULED" || state === "FAILED" || state === "CANCELED" || (state === "COMPLETED" && is_old)
       ? undefined
       : breach("an acknowledged transfer has no saga", transfer, detail);
   if (!FITTING[saga].includes(state))

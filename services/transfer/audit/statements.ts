@@ -14,7 +14,7 @@ const SELECT_TRANSFERS = `
   SELECT transfer.id::text, transfer.state, transfer.failure_code AS failure, transfer.currency,
     transfer.amount_minor AS amount, transfer.source_account_id::text AS source,
     transfer.destination_bank_code AS bank_code, transfer.destination_account_number AS account_number,
-    saga.status AS saga, saga.progress::text LIKE '%"skipped"%' AS skipped,
+    transfer.updated_at < now() - interval '7 days' AS is_old, saga.status AS saga, saga.progress::text LIKE '%"skipped"%' AS skipped,
     saga.command_xid IS NOT NULL AND saga.created_at > now() - interval '6 days'
       AND saga.command_xid < pg_snapshot_xmin(pg_current_snapshot())
       AND saga.command_xid >= (SELECT xid FROM outbox ORDER BY xid, seq LIMIT 1)
