@@ -8,7 +8,9 @@ import { createMemoryBus, type MemoryBus, readHeaders, type Subscription, writeH
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
-import { defineSaga } from "./define.ts";
+import { child } from "./child.ts";
+import { defineSaga, parallel } from "./define.ts";
+import type { Step } from "./definition.ts";
 import { createSagaEngine } from "./engine.ts";
 import { writeJson } from "./json.ts";
 import { createRegistry } from "./registry.ts";
@@ -19,7 +21,14 @@ const REPLY_TOPIC = "ferry.transfer.replies.v1";
 const COMMAND_TOPICS = ["ferry.banking.commands.v1", "ferry.ledger.commands.v1"];
 const steps = exampleSaga.steps.map((step) => ({ ...step, timeoutMs: 300 }));
 const quick = defineSaga<ExampleState>("send-money", 1, steps);
-const { replies: schemas } = createRegistry([quick]);
+/** Verifies, holds and sends by another saga at once, then sends itself. */
+const [verify, hold, send, settle] = steps as [Step<ExampleState>, ...Step<ExampleState>[]];
+const together = defineSaga<ExampleState>("together", 1, [
+  parallel([verify, hold!, child("other", { saga: quick, begin: ({ state }) => state, timeoutMs: 200 })]),
+  send!,
+  settle!,
+]);
+const { replies: schemas } = createRegistry([together]);
 
 let testDatabase: TestDatabase;
 let database: Database;
@@ -83,7 +92,7 @@ function replyTo(command: ReturnType<typeof readHeaders>, value: Uint8Array | un
 async function startLife() {
   const outbox = createOutbox({ database, bus, source: "ferry/transfer", logger: silentLogger });
   const engine = createSagaEngine({
-    ...{ database, outbox, bus, definitions: [quick], replyTopic: REPLY_TOPIC, group: "transfer" },
+    ...{ database, outbox, bus, definitions: [quick, together], replyTopic: REPLY_TOPIC, group: "transfer" },
     ...{ logger: silentLogger, parkAfterMs: 30_000, backoff: { firstMs: 20, maxMs: 100 } },
   });
   await outbox.start?.();
@@ -126,6 +135,41 @@ test("over the outbox and the bus every saga ends as it should, also when the se
       assert.equal(saga?.steps[2]?.attempts, index % 5 === 1 ? 2 : 1);
     }
     assert.equal(silentOnce.size, 0);
+  } finally {
+    await life.stop();
+  }
+});
+
+test("so do sagas whose steps run side by side, with other sagas among them", async () => {
+  const ids = Array.from({ length: 60 }, () => newUuid());
+  for (const id of ids.filter((_, index) => index % 3 === 0)) refused.add(id);
+  for (const id of ids.filter((_, index) => index % 3 === 1)) silentOnce.add(id);
+  const state: ExampleState = { accountId: newUuid(), amountMinor: 100n };
+  let life = await startLife();
+  const begun = ids.map((id) => ({ id, definition: "together", state }));
+  await database.transaction((tx) => life.engine.begin(tx, begun));
+  await life.stop();
+  life = await startLife();
+  try {
+    const find = async () => [...(await life.engine.find(database, ids)).values()];
+    for (const startedAtMs = Date.now(); ; await pauseMs(20)) {
+      const sagas = await find();
+      if (sagas.every(({ status }) => status === "completed" || status === "undone")) break;
+      assert.ok(Date.now() - startedAtMs < 15_000, writeJson(sagas.find(({ waiting }) => waiting.for !== "nothing")));
+    }
+    const sagas = new Map((await find()).map((saga) => [saga.id, saga]));
+    const children = await database.query<{ parent_id: string; status: string }>(
+      "SELECT parent_id, status FROM saga WHERE parent_id IS NOT NULL",
+    );
+    assert.deepEqual(new Set(children.map((row) => row.parent_id)), new Set(ids));
+    assert.equal(children.length, ids.length, "each begun once");
+    assert.ok(children.every(({ status }) => status === "completed"));
+    for (const [index, id] of ids.entries()) {
+      const { status, steps: records = [] } = sagas.get(id) ?? {};
+      const held = index % 3 === 0 ? "undone" : "done";
+      assert.deepEqual([status, records[1]?.status], [index % 3 === 0 ? "undone" : "completed", held]);
+      assert.equal(records[2]?.status, "done", "what another saga has done, and has no undo, stays");
+    }
   } finally {
     await life.stop();
   }
