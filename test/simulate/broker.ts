@@ -7,6 +7,9 @@ import type { Faults } from "./faults.ts";
 
 const GIVEN_UP_MS: readonly [number, number] = [200, 2_000];
 const LATE_MS: readonly [number, number] = [300, 8_000];
+/** How far offsets go back; and how often all may come again. */
+const FURTHEST_BACK = 20;
+const TO_THE_BEGINNING_SHARE = 0.1;
 const AWAY_MS: readonly [number, number] = [500, 8_000];
 const SESSION_MS: readonly [number, number] = [500, 6_000];
 
@@ -186,9 +189,10 @@ export class Broker {
     const rewound = this.faults.bites("offsets wound back", life);
     if (!rebalanced && !rewound) return;
     const group = chance.pick([...this.#groups.values()]);
+    const furthest = chance.hits(TO_THE_BEGINNING_SHARE) ? Number.MAX_SAFE_INTEGER : FURTHEST_BACK;
     if (rewound)
       for (const [partition, offset] of group.committed)
-        group.committed.set(partition, Math.max(0, offset - chance.whole(0, 20)));
+        group.committed.set(partition, Math.max(0, offset - chance.whole(0, furthest)));
     this.#rebalance(group);
   }
 

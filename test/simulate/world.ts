@@ -162,7 +162,7 @@ class World {
       await clockwork.runUntil(() => clients.atRest, SETTLED_WITHIN_MS);
     }
     clockwork.within(this.#people, () => {
-      for (const wish of promises.wishes) clients.begin(async () => void (await clients.look(wish)));
+      for (const wish of promises.wishes) clients.begin(() => clients.look(wish));
     });
     await clockwork.runUntil(() => clients.atRest, SETTLED_WITHIN_MS);
     return [];
@@ -196,6 +196,9 @@ const UNSETTLED = [
   ["transfer", SAGAS_LEFT],
   ["payment", SAGAS_LEFT],
   ["banking", "SELECT FROM bank_call WHERE outcome = 'pending' LIMIT 1"],
+  ["transfer", "SELECT FROM transfer_batch WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED') LIMIT 1"],
+  ["payment", "SELECT FROM refund WHERE state NOT IN ('COMPLETED', 'FAILED') LIMIT 1"],
+  ["banking", "SELECT FROM refund_payout WHERE state = 'paying' LIMIT 1"],
   ["transfer", OUTBOX_LEFT],
   ["payment", OUTBOX_LEFT],
   ["banking", OUTBOX_LEFT],
