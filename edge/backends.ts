@@ -21,8 +21,8 @@ export const exposedServices: readonly { service: DescService; backend: string |
   { service: TransferBatchService, backend: "transfer" },
   { service: PaymentService, backend: "payment" },
   { service: WebhookService, backend: "notify" },
-  // Every owner of sagas offers its own; over REST an operator reaches those of transfers.
-  { service: ParkedSagaService, backend: "transfer" },
+  // Every owner of sagas offers its own; those of transfers where the request names none.
+  { service: ParkedSagaService, backend: ["transfer", "payment"] },
   { service: AuditService, backend: ["ledger", "banking", "transfer", "payment"] },
 ];
 

@@ -27,6 +27,7 @@ async function answeredBy(service: string): Promise<unknown> {
 test("of several services the request names the one that answers", async () => {
   assert.equal(await answeredBy("ledger"), "ledger");
   assert.equal(await answeredBy("transfer"), "transfer");
+  assert.equal(await answeredBy(""), "ledger", "the first where it names none");
   await assert.rejects(answeredBy("member"), (error: FerryError) => error.reason === "NOT_FOUND");
 });
 

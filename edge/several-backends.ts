@@ -3,7 +3,8 @@ import { FerryError } from "@ferry/platform/errors";
 import type { Backend } from "./backends.ts";
 
 /**
- * One backend of several that offer the same rpc: each call goes to the one that a field of its request names.
+ * One backend of several that offer the same rpc: each call goes to the one that a field of its request names, and
+ * to the first where the field is empty.
  *
  * @param serviceField As the contract's option says; empty where one service offers the rpc.
  * @throws Error when the contract does not say how to choose.
@@ -26,7 +27,7 @@ export function chooseBackend(
   const byName = new Map(known.map((backend) => [backend.name, backend]));
   const byService = (request: Message): Backend => {
     const name = (request as Message & Record<string, unknown>)[field.localName];
-    const chosen = typeof name === "string" ? byName.get(name) : undefined;
+    const chosen = name === "" ? first : typeof name === "string" ? byName.get(name) : undefined;
     if (chosen === undefined) throw new FerryError("NOT_FOUND", `${field.jsonName}: no service of this name offers it`);
     return chosen;
   };
