@@ -21,12 +21,13 @@ interface Pair {
 export class TcpProxy {
   /** Added to each chunk in each direction, in milliseconds. */
   latencyMs = 0;
-  /** Chunks in these directions vanish; connections stay open. */
-  readonly blackHoles = new Set<Direction>();
   /** New connections are closed at once. */
   refusing = false;
-  /** How many connections came, how many were cut, how many chunks vanished. */
-  readonly counts = { connections: 0, cuts: 0, vanished: 0 };
+  /** How many connections came, how many were cut, how many chunks did not come through. */
+  readonly counts = { connections: 0, cuts: 0, held: 0 };
+  readonly #dark = new Set<Direction>();
+  /** What waits for the way to be open again, as TCP sends again what was lost. */
+  #held: (() => void)[] = [];
   readonly #server: Server;
   readonly #target: { host: string; port: number };
   readonly #pairs = new Set<Pair>();
@@ -71,6 +72,19 @@ export class TcpProxy {
     });
   }
 
+  /** Nothing goes through in these directions, and nobody is told: connections stay open. */
+  darken(...directions: Direction[]): void {
+    for (const direction of directions) this.#dark.add(direction);
+  }
+
+  /** Everything goes through again, with what was held up. */
+  lighten(): void {
+    this.#dark.clear();
+    const held = this.#held;
+    this.#held = [];
+    for (const deliver of held) deliver();
+  }
+
   /** Cuts all connections at once, by a reset. */
   cutAll(): void {
     for (const pair of this.#pairs) this.#destroy(pair);
@@ -101,14 +115,19 @@ export class TcpProxy {
     from.setNoDelay(true);
     from.on("error", () => this.#destroy(pair));
     from.on("close", () => this.#destroy(pair));
-    from.on("end", () => to.end());
+    from.on("end", () => this.#pass(direction, () => to.end()));
     from.on("data", (bytes: Buffer) => {
-      if (this.blackHoles.has(direction)) this.counts.vanished++;
-      else if (this.#cut?.wanted.direction === direction && this.#cut.wanted.when(bytes))
-        this.#carryOutCut(pair, to, bytes);
+      if (this.#cut?.wanted.direction === direction && this.#cut.wanted.when(bytes)) this.#carryOutCut(pair, to, bytes);
       else if (this.latencyMs > 0) setTimeout(() => to.destroyed || to.write(bytes), this.latencyMs);
-      else to.write(bytes);
+      else this.#pass(direction, () => to.destroyed || to.write(bytes));
     });
+  }
+
+  #pass(direction: Direction, deliver: () => void): void {
+    if (this.#dark.has(direction)) {
+      this.counts.held++;
+      this.#held.push(deliver);
+    } else deliver();
   }
 
   #carryOutCut(pair: Pair, to: Socket, bytes: Buffer): void {

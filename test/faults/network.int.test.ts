@@ -1,0 +1,213 @@
+// F19, F20, F23 and F27 between two services: a slow way, no way in one direction or in both, a peer that sends its
+// callers away, and two replicas that restart in turn.
+import assert from "node:assert/strict";
+import dns from "node:dns/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { type TestContext, test } from "node:test";
+import { FerryError } from "@ferry/platform/errors";
+import { createRpcClient, createRpcServer, openChannel, type RpcServerOptions } from "@ferry/platform/rpc";
+import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { EchoService } from "../../platform/rpc/testing/echo-service.ts";
+import { authenticator, build, serveEcho } from "../../platform/rpc/testing/harness.ts";
+import { waitFor } from "../support/platform.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+
+const FULL = process.env.FERRY_FAULTS_FULL !== undefined;
+const CALLERS = 64;
+
+async function through(context: TestContext, port: number) {
+  const proxy = await TcpProxy.start({ port });
+  context.after(() => proxy.close());
+  return proxy;
+}
+
+function clientTo(context: TestContext, address: string) {
+  const channel = openChannel({ url: `http://${address}`, audience: "echo", logger });
+  context.after(() => channel.close());
+  return createRpcClient(EchoService, channel);
+}
+
+const p99Of = (all: readonly number[]) => all.toSorted((a, b) => a - b)[Math.floor(all.length * 0.99)] ?? 0;
+
+/** Calls from so many callers at once, one after another, until it is told to stop. */
+function startCalls(call: () => Promise<unknown>, callers = CALLERS) {
+  const tookMs: number[] = [];
+  const failures: string[] = [];
+  let stopping = false;
+  const all = Array.from({ length: callers }, async () => {
+    while (!stopping) {
+      const startedAt = performance.now();
+      await call().catch((error: unknown) => failures.push(error instanceof FerryError ? error.reason : String(error)));
+      tookMs.push(performance.now() - startedAt);
+    }
+  });
+  return {
+    tookMs,
+    failures,
+    async stop() {
+      stopping = true;
+      await Promise.all(all);
+    },
+  };
+}
+
+test("F19 a dependency that is 2 s slow: calls end at their deadline, are hardly repeated, and others do not wait", async (context) => {
+  let tries = 0;
+  const slow = await serveEcho(context, {
+    echo() {
+      tries++;
+      return {};
+    },
+  });
+  const other = await serveEcho(context, { echo: () => ({}) });
+  const proxy = await through(context, slow.port);
+  const slowClient = clientTo(context, `127.0.0.1:${proxy.port}`);
+  const otherClient = clientTo(context, `127.0.0.1:${other.port}`);
+  await slowClient.echo({});
+  await otherClient.echo({});
+  const before = startCalls(() => otherClient.echo({}), 4);
+  await waitFor("a baseline", () => before.tookMs.length > 2_000);
+  await before.stop();
+  proxy.latencyMs = 2_000;
+  tries = 0;
+  const beside = startCalls(() => otherClient.echo({}), 4);
+  const startedAt = performance.now();
+  const reasons = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      slowClient.echo({}).then(
+        () => "OK",
+        (error: FerryError) => error.reason,
+      ),
+    ),
+  );
+  const tookMs = performance.now() - startedAt;
+  await beside.stop();
+  assert.deepEqual([...new Set(reasons)], ["DEADLINE_EXCEEDED"]);
+  assert.ok(tookMs < 1_500, `${tookMs} ms: later than the deadline of 1,000 and 500`);
+  await waitFor("what was sent to arrive", () => tries >= 20);
+  assert.ok(tries <= 22, `${tries} tries of 20 calls`);
+  const [usual, now] = [p99Of(before.tookMs), p99Of(beside.tookMs)];
+  assert.ok(beside.tookMs.length > 500 && beside.failures.length === 0);
+  assert.ok(now <= Math.max(2 * usual, usual + 20), `${now} ms beside the slow one, ${usual} ms before`);
+});
+
+for (const directions of [["up"], ["down"], ["up", "down"]] as const)
+  test(`F20 no way ${directions.join(" and ")} between two services: nothing is done twice, and all is well when it is open again`, async (context) => {
+    const done = new Map<string, number>();
+    const { port } = await serveEcho(context, {
+      once({ text }) {
+        done.set(text, (done.get(text) ?? 0) + 1);
+        return { text };
+      },
+    });
+    const proxy = await through(context, port);
+    const client = clientTo(context, `127.0.0.1:${proxy.port}`);
+    await client.once({ text: "before" });
+    const known = new Set<string>();
+    let sent = 0;
+    const calls = startCalls(async () => {
+      const text = String(sent++);
+      await client.once({ text });
+      known.add(text);
+    }, 16);
+    await waitFor("calls to go through", () => known.size > 100);
+    proxy.darken(...directions);
+    const until = Date.now() + (FULL ? 60_000 : 2_500);
+    await waitFor("calls to fail", () => calls.failures.length > 16 && Date.now() > until, 90_000);
+    proxy.lighten();
+    const before = known.size;
+    await waitFor("calls to go through again", () => known.size > before + 100, 30_000);
+    await calls.stop();
+    assert.ok(proxy.counts.held > 0, "the fault did not bite");
+    assert.deepEqual(
+      [...done].filter(([, times]) => times > 1),
+      [],
+      "done twice",
+    );
+    assert.deepEqual(
+      [...known].filter((text) => !done.has(text)),
+      [],
+      "said to be done, and not",
+    );
+  });
+
+test("F23 a server that ends each connection after a while: no call fails, also of those that must not be repeated", async (context) => {
+  const maxConnectionAgeMs = FULL ? 5_000 : 250;
+  let served = 0;
+  const { port } = await serveEcho(
+    context,
+    {
+      once() {
+        served++;
+        return {};
+      },
+    },
+    { limits: { maxConnectionAgeMs, maxConnectionAgeGraceMs: 2_000, drainTimeoutMs: 500 } },
+  );
+  const proxy = await through(context, port);
+  const client = clientTo(context, `127.0.0.1:${proxy.port}`);
+  const calls = startCalls(() => client.once({}));
+  await waitFor("connections to be ended", () => proxy.counts.connections >= 8, 120_000);
+  await calls.stop();
+  assert.deepEqual(calls.failures, []);
+  assert.equal(served, calls.tookMs.length, "each was done once");
+});
+
+test("F27 two replicas that restart in turn, ten times, under load: no call fails, and none is done twice", {
+  skip: process.platform !== "linux", // Elsewhere there is one address on loopback.
+}, async (context) => {
+  const done = new Map<string, number>();
+  const once = ({ text }: { text: string }) => {
+    done.set(text, (done.get(text) ?? 0) + 1);
+    return { text };
+  };
+  const options: Omit<RpcServerOptions, "port"> = {
+    ...{ service: "echo", authenticator, logger, build, limits: { drainTimeoutMs: 2_000 } },
+    routes: (router) => void router.service(EchoService, { once }),
+  };
+  const { lookup } = dns;
+  dns.lookup = (async () => [
+    { address: "127.0.0.1", family: 4 },
+    { address: "127.0.0.2", family: 4 },
+  ]) as unknown as typeof dns.lookup;
+  syncBuiltinESMExports();
+  context.after(() => {
+    dns.lookup = lookup;
+    syncBuiltinESMExports();
+  });
+  const first = createRpcServer({ ...options, host: "127.0.0.1", port: 0 });
+  await first.start();
+  const { port } = first;
+  const start = async (host: string) => {
+    const server = createRpcServer({ ...options, host, port });
+    await server.start();
+    return server;
+  };
+  const replicas = [first, await start("127.0.0.2")];
+  context.after(() => Promise.all(replicas.map((replica) => replica.stop())));
+  const client = clientTo(context, `replicas.example:${port}`);
+  let sent = 0;
+  const call = () => client.once({ text: String(sent++) });
+  const before = startCalls(call);
+  await waitFor("a baseline", () => before.tookMs.length > 5_000);
+  await before.stop();
+  const rolling = startCalls(call);
+  for (let round = 0; round < 10; round++)
+    for (const [index, host] of ["127.0.0.1", "127.0.0.2"].entries()) {
+      await replicas[index]!.stop();
+      replicas[index] = await start(host);
+      const count = rolling.tookMs.length;
+      await waitFor("calls to go on", () => rolling.tookMs.length > count + 500);
+    }
+  await rolling.stop();
+  assert.deepEqual(rolling.failures, []);
+  assert.deepEqual(
+    [...done].filter(([, times]) => times !== 1),
+    [],
+  );
+  const [usual, now] = [p99Of(before.tookMs), p99Of(rolling.tookMs)];
+  context.diagnostic(
+    `${rolling.tookMs.length} calls; p99 ${now.toFixed(1)} ms, ${usual.toFixed(1)} ms without restarts`,
+  );
+  assert.ok(now <= Math.max(2 * usual, usual + 60), `p99 of ${now} ms, ${usual} ms before`);
+});
