@@ -1,5 +1,6 @@
-// The checker can fail: it notices a double payment, a leaked hold, a lost posting and a transfer
-// that never was, each put into the books on purpose and taken out again.
+// The checker can fail: it notices a double payment, a leaked hold, a lost posting, a transfer that never
+// was, and refunds that are counted, taken back or paid out wrongly, each put into the books on purpose and
+// taken out again.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
@@ -9,26 +10,52 @@ import { EdgeCaller, toBank } from "../support/client.ts";
 import { makeParties, type Party } from "../support/load.ts";
 import { Platform } from "../support/platform.ts";
 
+/** A reference of nothing. */
+const OTHER = randomUUID();
+
 let platform: Platform;
 let ledger: pg.Client;
+let payment: pg.Client;
+let edge: EdgeCaller;
 let party: Party;
 let transferId: string;
 
 before(async () => {
   platform = await Platform.start();
-  const edge = new EdgeCaller(platform.edge);
+  edge = new EdgeCaller(platform.edge);
   [party] = (await makeParties(edge, 1)) as [Party];
   const reply = await edge.transfer(party.token, toBank(party.accountId, "2200001234", "500"), { waitSeconds: 20 });
   transferId = reply.body.data.transfer.id;
-  const url = new URL(platform.databaseUrl);
-  url.pathname = "/ferry_ledger";
-  ledger = new pg.Client(url.href);
-  await ledger.connect();
+  [ledger, payment] = (await Promise.all(["ledger", "payment"].map(connect))) as [pg.Client, pg.Client];
 });
 after(async () => {
   await ledger.end();
+  await payment.end();
   await platform.stop();
 });
+
+async function connect(service: string): Promise<pg.Client> {
+  const url = new URL(platform.databaseUrl);
+  url.pathname = `/ferry_${service}`;
+  const client = new pg.Client(url.href);
+  await client.connect();
+  return client;
+}
+
+/** A payment of 1.00 to a new merchant, and a refund of all of it to an account at the bank, at its end. */
+async function refundTo(accountNumber: string): Promise<string> {
+  const merchant = await edge.signUp();
+  const merchantAccountId = await edge.openAccount(merchant.token);
+  const amount = { currency: "EUR", minorUnits: "100" };
+  const ask = (token: string, path: string, body: object) =>
+    edge.call("POST", path, { token, headers: { "idempotency-key": randomUUID(), prefer: "wait=20" }, body });
+  const sourceAccountId = party.accountId;
+  const paid = await ask(party.token, "/v1/payments", { sourceAccountId, merchantAccountId, amount });
+  const path = `/v1/payments/${paid.body.data.payment.id}/refunds`;
+  const refunded = await ask(merchant.token, path, { amount, bankAccount: { bankCode: "081", accountNumber } });
+  assert.match(refunded.body.data.refund.state, /COMPLETED|FAILED/);
+  return refunded.body.data.refund.id;
+}
 
 async function findings(): Promise<string> {
   return (await booksOf(platform)).findings.join("\n");
@@ -62,6 +89,33 @@ test("it notices a leaked hold", async () => {
   assert.match(await findings(), /a hold is left open/);
   await ledger.query("UPDATE hold SET state = 'settled' WHERE transfer_id = $1", [transferId]);
   await ledger.query("UPDATE account SET held = held - 500 WHERE id = $1", [party.accountId]);
+  assert.equal(await findings(), "");
+});
+
+test("it notices a refund that is counted wrongly", async () => {
+  const refundId = await refundTo("2200000001");
+  assert.equal(await findings(), "");
+  const where = "WHERE id = (SELECT payment_id FROM refund WHERE refund.id = $1)";
+  await payment.query(`UPDATE payment SET refunded_minor = 0 ${where}`, [refundId]);
+  assert.match(await findings(), /refunds are not what it counts, or more than was paid/);
+  await payment.query(`UPDATE payment SET refunded_minor = amount_minor ${where}`, [refundId]);
+  await payment.query("UPDATE refund SET state = 'FAILED', failure_code = 'BANK_REFUSED' WHERE id = $1", [refundId]);
+  assert.match(await findings(), /moved another amount than/);
+  await payment.query("UPDATE refund SET state = 'COMPLETED', failure_code = NULL WHERE id = $1", [refundId]);
+  assert.equal(await findings(), "");
+});
+
+test("it notices a refund that came back from the bank and not to the merchant", async () => {
+  const refundId = await refundTo("2200009402");
+  const { figures } = await booksOf(platform);
+  assert.equal(figures.refundsTakenBack, 1);
+  assert.equal(await findings(), "");
+  const rename = (from: string, to: string) =>
+    ledger.query("UPDATE entry SET reference = $2 WHERE reference = $1 AND leg LIKE 'credit-%'", [from, to]);
+  await rename(refundId, OTHER);
+  assert.match(await findings(), /moved another amount than .*1, as .*COMPLETED/);
+  assert.match(await findings(), /moved money for no transfer/);
+  await rename(OTHER, refundId);
   assert.equal(await findings(), "");
 });
 

@@ -105,10 +105,11 @@ const BREACHES: Breach[] = [
     "a top-up has no saga",
     "SELECT id FROM top_up WHERE NOT EXISTS (SELECT FROM saga WHERE saga.id = top_up.id)",
   ],
+  // A payment whose top-up waits for an operator waits with it.
   [
     "payment",
     "a saga has not ended",
-    "SELECT id, status AS detail FROM saga WHERE status NOT IN ('completed', 'undone', 'parked')",
+    "SELECT id, status AS detail FROM saga WHERE status NOT IN ('completed', 'undone', 'parked') AND NOT EXISTS (SELECT FROM saga AS child WHERE child.parent_id = saga.id AND child.status = 'parked')",
   ],
   ["payment", "a reply came for no saga", "SELECT message_id AS id FROM saga_stray_reply"],
   [

@@ -7,7 +7,7 @@ export const PAYMENT_BREACHES: Breach[] = [
   [
     "payment",
     "a payment has not ended",
-    "SELECT id, state AS detail FROM payment WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED')",
+    "SELECT id, state AS detail FROM payment WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED') AND NOT EXISTS (SELECT FROM saga AS child WHERE child.parent_id = payment.id AND child.status = 'parked')",
   ],
   [
     "payment",
