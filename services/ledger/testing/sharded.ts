@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import type { Bus } from "@ferry/platform/events";
+import { outboxMigrations } from "@ferry/platform/outbox";
+import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { twoPhaseMigrations } from "@ferry/platform/two-phase";
+import { createTestDatabase } from "../../../test/support/postgres.ts";
+import { addReplies } from "../app/answer-commands.ts";
+import { createSpreadCommands } from "../app/spread-commands.ts";
+import { createCommandsConsumer } from "../consumers/commands.ts";
+import type { Command } from "../domain/commands.ts";
+import { openShards, type ShardingConfig } from "../shards.ts";
+import { createAccountStore } from "../store/account-store.ts";
+import { ledgerMigrations } from "../store/migrations.ts";
+
+export type Mode = ShardingConfig["crossShard"];
+
+export interface ShardUrls {
+  home: string;
+  shards: string[];
+}
+
+/** For tests: a home database for the coordinator's log, and databases for shards. */
+export async function createShardDatabases(count: number): Promise<ShardUrls & { drop(): Promise<void> }> {
+  const homeTemplate = {
+    name: "ledger_home",
+    run: (url: string) => migrate(url, [ledgerMigrations, twoPhaseMigrations]),
+  };
+  const shardTemplate = {
+    name: "ledger_shard",
+    run: (url: string) => migrate(url, [outboxMigrations, ledgerMigrations]),
+  };
+  const home = await createTestDatabase(homeTemplate);
+  const shards = await Promise.all(Array.from({ length: count }, () => createTestDatabase(shardTemplate)));
+  return {
+    home: home.url,
+    shards: shards.map(({ url }) => url),
+    async drop() {
+      for (const made of [home, ...shards]) await made.drop();
+    },
+  };
+}
+
+/** For tests: a ledger over shards that runs in this process, without its rpcs. */
+export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, bus: Bus) {
+  const database = openDatabase({ url: home });
+  const config = { shards: urls, crossShard: mode, sharedCluster: "allow", databaseConnections: 8 } as const;
+  const opened = openShards({ config, database, bus, logger });
+  const { shards, shardOf, coordinator } = opened;
+  const commands = createSpreadCommands(opened);
+  const consumer = createCommandsConsumer({
+    bus,
+    takesHandOvers: true,
+    async answer(received) {
+      await commands.carryOut(received, ({ command }) => command, addReplies);
+    },
+  });
+  const parts = [...opened.components, consumer];
+  for (const part of parts) await part.start?.();
+  const store = createAccountStore();
+  const databases = shards.map((shard) => shard.database);
+  return {
+    ...{ databases, shards, shardOf, coordinator, store },
+    /** Carries out one set, and tells the refusals. */
+    async send(...set: Command[]) {
+      return (await commands.carryOut(set, (command) => command)).map(({ refusal }) => refusal);
+    },
+    /** Opens an account where it belongs. */
+    open: (id: string, ownerId: string) => store.insertAccount(databases[shardOf(id)]!, id, ownerId, "EUR"),
+    async find(id: string) {
+      const account = (await store.findAccounts(databases[shardOf(id)]!, [id])).get(id);
+      assert.ok(account);
+      return account;
+    },
+    async stop() {
+      for (const part of parts.toReversed()) await part.stop?.();
+      await database.close();
+    },
+  };
+}
+
+/** What is under way between shards, by the books: zero at rest. */
+export async function underWay(databases: readonly Database[]): Promise<bigint> {
+  const sums = await Promise.all(
+    databases.map((db) =>
+      db.query<{ sum: string }>("SELECT coalesce(sum(balance), 0)::text AS sum FROM account WHERE kind = 'transit'"),
+    ),
+  );
+  return sums.reduce((total, [row]) => total + BigInt(row!.sum), 0n);
+}
+
+interface Sum {
+  reference: string;
+  sum: string;
+}
+
+/**
+ * Asserts what must hold over all shards at rest, by SQL of its own: the postings of each reference and
+ * of all sum to zero, balances are their postings, held is what open holds hold, nothing is under way.
+ */
+export async function assertShardsHold(databases: readonly Database[]): Promise<void> {
+  const sums = new Map<string, bigint>();
+  for (const db of databases) {
+    const rows = await db.query<Sum>("SELECT reference, sum(amount)::text AS sum FROM entry GROUP BY reference");
+    for (const { reference, sum } of rows) sums.set(reference, (sums.get(reference) ?? 0n) + BigInt(sum));
+    const wrong = await db.query(`
+      SELECT account.id::text, balance::text FROM account
+      WHERE balance <> (SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = account.id)
+      UNION ALL
+      SELECT account.id::text, held::text FROM account
+      WHERE held <> (SELECT coalesce(sum(amount), 0) FROM hold WHERE account_id = account.id AND hold.state = 'held')
+      UNION ALL
+      SELECT gid, 'prepared' FROM pg_prepared_xacts WHERE database = current_database()`);
+    assert.deepEqual(wrong, []);
+  }
+  assert.deepEqual(
+    [...sums].filter(([, sum]) => sum !== 0n),
+    [],
+  );
+  assert.equal(await underWay(databases), 0n);
+}
