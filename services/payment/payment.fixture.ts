@@ -78,7 +78,7 @@ export async function startPayments({ url, parkAfterMs = 60_000 }: { url: string
   const client = createRpcClient(PaymentService, channel);
 
   return {
-    ...{ database, bus, client, others, directory },
+    ...{ database, bus, outbox, client, others, directory },
     operators: createRpcClient(ParkedSagaService, channel),
     /** Asks for a top-up of 12.50. */
     create(memberId: string, request: Init<typeof CreateTopUpRequestSchema>, asked: Asked = {}) {

@@ -21,7 +21,10 @@ import { newTraceparent } from "@ferry/platform/telemetry";
 import { as } from "../../test/support/credentials.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { until } from "../../test/support/until.ts";
+import { createAnnounceAgain } from "./app/announce-again.ts";
 import { paymentTemplate, startPayments } from "./payment.fixture.ts";
+import * as paymentStore from "./store/payment-store.ts";
+import * as refundStore from "./store/refund-store.ts";
 
 const SAID = "ferry.payment.events.v1";
 let testDatabase: TestDatabase;
@@ -228,4 +231,32 @@ test("who waits hears of the end; news of no refund, and of one that is not know
   await until("the dead letter", () =>
     payments.bus.records(deadLetterTopic("ferry.ledger.events.v1")).find(({ key }) => key === "nonsense"),
   );
+});
+
+test("a refund that does not end is announced again, word for word, after ever longer pauses, and not once it has ended", async () => {
+  const paymentId = await newPayment();
+  const { refund } = await payments.refund(merchant, { paymentId });
+  const refundId = refund!.id;
+  const announceAgain = createAnnounceAgain({ ...payments, store: { ...paymentStore, ...refundStore } });
+  const age = (minutes: number) =>
+    payments.database.query("UPDATE refund SET announced_at = now() - make_interval(mins => $2) WHERE id = $1", [
+      refundId,
+      minutes,
+    ]);
+  assert.equal(await announceAgain(), 0, "not yet");
+  await age(6);
+  assert.equal(await announceAgain(), 1);
+  await age(6);
+  assert.equal(await announceAgain(), 0, "the second pause is twice as long");
+  await age(11);
+  assert.equal(await announceAgain(), 1);
+  const said = await until("three announcements", () =>
+    eventsOf(refundId).length === 3 ? eventsOf(refundId) : undefined,
+  );
+  assert.equal(new Set(said.map(({ headers }) => headers.ce_id)).size, 1);
+  for (const { value } of said) assert.deepEqual(value, said[0]!.value);
+  await say(RefundBookedSchema, refundId, { destination: { case: "payerAccountId", value: sourceAccountId } });
+  await reached(paymentId, refundId, COMPLETED);
+  await age(100_000);
+  assert.equal(await announceAgain(), 0, "it has ended");
 });

@@ -4,6 +4,8 @@ import type { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { type Payment, PaymentService } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
 import { createSagaEngine, createWaiters, sagaMigrations } from "@ferry/platform/saga";
+import { sweep } from "@ferry/platform/telemetry";
+import { createAnnounceAgain } from "./app/announce-again.ts";
 import { createCancelPayment } from "./app/cancel-payment.ts";
 import { createCreatePayment } from "./app/create-payment.ts";
 import { createCreateRefund } from "./app/create-refund.ts";
@@ -14,6 +16,7 @@ import { createFollowTopUps } from "./app/follow-top-ups.ts";
 import { createReadPayments } from "./app/read-payments.ts";
 import { createReadRefunds } from "./app/read-refunds.ts";
 import type { RefundRow } from "./app/refund-row.ts";
+import { createRepeat } from "./app/repeat.ts";
 import type { TopUpRow } from "./app/top-up-row.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
@@ -36,6 +39,14 @@ export type PaymentParts = Pick<ServiceParts<unknown>, "database" | "bus" | "out
   members: Client<typeof MemberService>;
   ledger: Client<typeof LedgerService>;
 };
+
+/** How often refunds are looked for that have not ended in their time. */
+const ANNOUNCE_EVERY_MS = 30_000;
+
+const announcedAgain = sweep(
+  "refunds",
+  "Refunds that have not ended in their time, announced again to all who take part.",
+);
 
 const store = { ...topUpStore, ...paymentStore, ...refundStore };
 
@@ -91,6 +102,16 @@ export function createPaymentService(parts: PaymentParts): Service {
     }),
   };
   const follow = createFollowRefunds({ database, store, outbox, ended: waiters.refunds.ended });
+  const announceAgain = createRepeat({
+    name: "announce-again",
+    run: createAnnounceAgain({ database, store, outbox }),
+    everyMs: ANNOUNCE_EVERY_MS,
+    did(count) {
+      announcedAgain(count);
+      logger.warn({ count }, "refunds that have not ended were announced again");
+    },
+    failed: (error) => logger.warn({ error: String(error) }, "refunds could not be announced again now"),
+  });
   const closing = {
     name: "waiters",
     async stop() {
@@ -102,6 +123,6 @@ export function createPaymentService(parts: PaymentParts): Service {
       router.service(PaymentService, rpcs);
       sagas.routes(router);
     },
-    components: [sagas, createRefundsConsumer({ bus, follow }), closing],
+    components: [sagas, createRefundsConsumer({ bus, follow }), announceAgain, closing],
   };
 }

@@ -1,9 +1,8 @@
-import { type RefundRequested, RefundRequestedSchema } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
-import { create } from "@ferry/platform/codec";
 import type { Database, Queryable, Transaction } from "@ferry/platform/db";
 import type { Outbox } from "@ferry/platform/outbox";
 import type { PaymentFacts } from "../domain/payment.ts";
 import { checkRefund } from "../domain/refund.ts";
+import { announcementOf } from "./announcement.ts";
 import type { PaymentRow } from "./payment-row.ts";
 import type { NewRefund, RefundRow } from "./refund-row.ts";
 import { type Created, replayOf } from "./replay.ts";
@@ -20,19 +19,6 @@ export interface CreateRefundDeps {
   store: RefundStore;
   outbox: Pick<Outbox, "add">;
   members: { stateOf(memberId: string): Promise<PaymentFacts["memberState"]> };
-}
-
-/** What the others need to do their part: nobody tells them more later. */
-function announcementOf(refund: RefundRow, { merchantAccountId, sourceAccountId }: PaymentRow): RefundRequested {
-  const { id: refundId, paymentId, merchantMemberId, bankAccount, currency, amountMinor, memo, version } = refund;
-  return create(RefundRequestedSchema, {
-    ...{ refundId, paymentId, merchantMemberId, merchantAccountId, memo, version },
-    destination:
-      bankAccount === undefined
-        ? { case: "payerAccountId", value: sourceAccountId }
-        : { case: "bankAccount", value: bankAccount },
-    amount: { currency, minorUnits: amountMinor },
-  });
 }
 
 /**
@@ -61,8 +47,7 @@ export function createCreateRefund(deps: CreateRefundDeps): (request: NewRefund)
       const row = await getRefund(tx, request.id);
       if (!isNew || payment === undefined) return { row, fresh: false };
       await store.addRefunded(tx, [request]);
-      const message = announcementOf(row, payment);
-      await outbox.add(tx, [{ id: `${row.id}:${row.version}`, schema: RefundRequestedSchema, message }]);
+      await outbox.add(tx, [announcementOf(row, payment)]);
       return { row, fresh: true };
     });
     return fresh ? { row, replayed: false } : replayOf(row, request);

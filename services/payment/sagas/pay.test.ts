@@ -7,7 +7,7 @@ import {
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { create } from "@ferry/platform/codec";
-import { checkDefinition, childEnded, type Examples, given, reply } from "../../../platform/saga/testing/index.ts";
+import { checkDefinition, childEnded, type Examples, given, reply } from "@ferry/platform/saga/testing";
 import { pay } from "./pay.ts";
 import type { PaySagaState } from "./pay-state.ts";
 

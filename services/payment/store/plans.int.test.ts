@@ -9,7 +9,10 @@ import { as, asOperator } from "../../../test/support/credentials.ts";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { until } from "../../../test/support/until.ts";
+import { createAnnounceAgain } from "../app/announce-again.ts";
 import { paymentTemplate, startPayments } from "../payment.fixture.ts";
+import * as paymentStore from "./payment-store.ts";
+import * as refundStore from "./refund-store.ts";
 
 type Payments = Awaited<ReturnType<typeof startPayments>>;
 
@@ -26,7 +29,7 @@ async function topUps(payments: Payments, memberId: string, accountId: string): 
 }
 
 /** A payment with a top-up of its own, refunded and read by both sides; the refund is not booked. */
-async function paymentAndRefund(payments: Payments, payer: string, sourceAccountId: string): Promise<void> {
+async function paymentAndRefund(payments: Payments, payer: string, sourceAccountId: string): Promise<string> {
   const { client, others, bus } = payments;
   const merchant = newUuid();
   const merchantAccountId = payments.directory.openAccount(merchant);
@@ -50,6 +53,14 @@ async function paymentAndRefund(payments: Payments, payer: string, sourceAccount
     return found?.state === RefundState.FAILED || undefined;
   });
   await client.listRefunds({ paymentId, pageSize: 1 }, as(merchant));
+  return refundId;
+}
+
+/** A refund that does not end is announced again. */
+async function announceAgain({ database, outbox }: Payments, refundId: string): Promise<void> {
+  const unended = "SET state = 'REQUESTED', failure_code = NULL, announced_at = 'epoch' WHERE id = $1";
+  await database.query(`UPDATE refund ${unended}`, [refundId]);
+  assert.equal(await createAnnounceAgain({ database, outbox, store: { ...paymentStore, ...refundStore } })(), 1);
 }
 
 test("whatever a route, a saga and an event ask goes by an index, once there are many rows", async (t) => {
@@ -63,7 +74,7 @@ test("whatever a route, a saga and an event ask goes by an index, once there are
   const accountId = payments.directory.openAccount(memberId);
   const asked = await statementsOf(payments.database, async () => {
     await topUps(payments, memberId, accountId);
-    await paymentAndRefund(payments, memberId, accountId);
+    await announceAgain(payments, await paymentAndRefund(payments, memberId, accountId));
   });
   for (const table of ["FROM payment", "UPDATE payment", "FROM refund", "UPDATE refund", "INSERT INTO refund"])
     assert.ok(

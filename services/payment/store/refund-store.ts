@@ -92,6 +92,21 @@ export async function updateRefunds(tx: Transaction, moves: readonly RefundMove[
   return rows.map(fromRow);
 }
 
+/** Doubled eight times, five minutes are a day. */
+const TAKE_UNENDED = `UPDATE refund SET announcements = announcements + 1, announced_at = now()
+  FROM (
+    SELECT id FROM refund
+    WHERE state IN ('REQUESTED', 'BOOKED') AND announced_at <= now() - make_interval(secs => $2)
+      AND announced_at <= now() - make_interval(secs => $2 * 2 ^ least(announcements - 1, 8))
+    ORDER BY announced_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+  ) AS due, payment
+  WHERE refund.id = due.id AND payment.id = refund.payment_id RETURNING ${COLUMNS}`;
+
+/** Takes refunds that have not ended so long after their last announcement, which doubles with each; they count as announced. */
+export async function takeUnended(tx: Transaction, limit: number, afterMs: number): Promise<RefundRow[]> {
+  return (await tx.query<Row>(TAKE_UNENDED, [limit, afterMs / 1_000])).map(fromRow);
+}
+
 const LIST_REFUNDS = `SELECT ${COLUMNS}, (extract(epoch FROM refund.created_at) * 1000000)::bigint::text AS position
   FROM refund JOIN payment ON payment.id = refund.payment_id
   WHERE refund.payment_id = $1
