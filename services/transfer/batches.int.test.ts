@@ -1,3 +1,4 @@
+// Over 300 lines because every way of a batch is played on one service, with the same few helpers.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
