@@ -204,12 +204,14 @@ export class Broker {
     return [...this.#topics.keys()].filter((name) => name.endsWith(".dlq")).flatMap((name) => [...this.records(name)]);
   }
 
-  /** Messages that a group has not committed, by group. */
-  lag(): number {
-    let sum = 0;
-    for (const { members, committed } of this.#groups.values())
-      for (const partition of new Set(members.flatMap(({ assigned }) => assigned)))
-        sum += partition.log.length - (committed.get(partition) ?? 0);
-    return sum;
+  /** Messages that have not been committed, by group; groups without any are left out. */
+  lag(): Record<string, number> {
+    const lags: Record<string, number> = {};
+    for (const { name, members, committed } of this.#groups.values())
+      for (const partition of new Set(members.flatMap(({ assigned }) => assigned))) {
+        const lag = partition.log.length - (committed.get(partition) ?? 0);
+        if (lag > 0) lags[name] = (lags[name] ?? 0) + lag;
+      }
+    return lags;
   }
 }

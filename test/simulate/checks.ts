@@ -60,11 +60,10 @@ const RECORDED = {
 type Recorded = Record<WishKind, Row[]>;
 
 async function readRecorded({ databases }: CheckedWorld): Promise<Recorded> {
-  const entries = Object.entries(RECORDED).map(async ([kind, [service, text]]) => [
-    kind,
-    await databases.query<Row>(service, text),
-  ]);
-  return Object.fromEntries(await Promise.all(entries));
+  const recorded: Recorded = { transfer: [], batch: [], "top-up": [], payment: [], refund: [] };
+  for (const [kind, [service, text]] of Object.entries(RECORDED))
+    recorded[kind as WishKind] = await databases.query<Row>(service, text);
+  return recorded;
 }
 
 /** Where the record of a wish says that the money goes; undefined where that is not known here. */
@@ -162,8 +161,8 @@ async function checkQueues({ databases, broker }: CheckedWorld): Promise<string[
   const found = broker
     .deadLetters()
     .map(({ topic, headers }) => `I5: ${headers.ce_type} of ${headers.saga_id} is in ${topic}: ${headers.dlq_error}`);
-  const lag = broker.lag();
-  if (lag > 0) found.push(`I5: ${lag} messages are not consumed`);
+  for (const [group, lag] of Object.entries(broker.lag()))
+    found.push(`I5: ${lag} messages are not consumed by ${group}`);
   for (const service of STORED) {
     const [left] = await databases.query<{ count: bigint }>(
       service,

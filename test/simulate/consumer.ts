@@ -125,15 +125,23 @@ export class Member implements Subscription {
     this.#busy = false;
     if (done && generation === this.#group.generation) {
       for (const record of set) this.positions.set(this.#broker.partitionAt(record), Number(record.offset) + 1);
-      this.#broker.later(COMMIT_MS, `commit offsets of ${name}`, () => this.#commit(generation), this.life);
+      this.#commitSoon();
     }
     this.#idle.resolve();
     this.wake();
   }
 
+  #commitSoon(): void {
+    const { generation, name } = this.#group;
+    this.#broker.later(COMMIT_MS, `commit offsets of ${name}`, () => this.#commit(generation), this.life);
+  }
+
   #commit(generation: number): void {
-    if (generation !== this.#group.generation || this.#broker.isAway) return;
-    if (this.#broker.faults.bites("offset commit lost", this.life)) return;
+    if (generation !== this.#group.generation) return;
+    if (this.#broker.isAway || this.#broker.faults.bites("offset commit lost", this.life)) {
+      this.#commitSoon();
+      return;
+    }
     for (const [partition, position] of this.positions) this.#group.committed.set(partition, position);
   }
 }

@@ -22,7 +22,7 @@ const ACTIONS: readonly [number, number] = [10, 40];
 const LOOK_MS = 1_000;
 /** Within this long, in the world's time, everything settles once nothing goes wrong any more. */
 const SETTLED_WITHIN_MS = 300_000;
-const OPERATOR_ROUNDS = 3;
+const OPERATOR_ROUNDS = 2;
 
 /** What is broken on purpose, so that the checks can be seen to find it. */
 export interface Sabotage {
@@ -181,7 +181,7 @@ class World {
   }
 
   async #isSettled(): Promise<boolean> {
-    if (this.broker.lag() > 0) return false;
+    if (Object.keys(this.broker.lag()).length > 0) return false;
     for (const [service, text] of UNSETTLED) if ((await this.databases.query(service, text)).length > 0) return false;
     return true;
   }
@@ -189,7 +189,9 @@ class World {
 
 const OUTBOX_LEFT =
   "SELECT FROM outbox, outbox_mark WHERE (outbox.xid, outbox.seq) > (outbox_mark.xid, outbox_mark.seq) LIMIT 1";
-const SAGAS_LEFT = "SELECT FROM saga WHERE status IN ('running', 'undoing') LIMIT 1";
+/** Who waits for one that is parked waits for an operator too. */
+const SAGAS_LEFT = `SELECT FROM saga WHERE status IN ('running', 'undoing')
+  AND NOT EXISTS (SELECT FROM saga AS child WHERE child.parent_id = saga.id AND child.status = 'parked') LIMIT 1`;
 
 /** Each gives a row while there is something to do. */
 const UNSETTLED = [
