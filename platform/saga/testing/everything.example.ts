@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { child } from "../child.ts";
 import { defineSaga, parallel, pivot, step } from "../define.ts";
+import type { Answer, ChildEnd } from "../definition.ts";
 import { answered, bankSaid, type ExampleState, exampleSaga } from "../send-money.example.ts";
 import type { Examples, Replies } from "./examples.ts";
 
@@ -38,6 +39,12 @@ const [, { undo: release } = assert.fail(), { whenUnknown: inquire } = assert.fa
 /** An exchange of the example. */
 export type Asked = (typeof exampleSaga.steps)[number]["ask"];
 
+/** A child that expired is followed by another. */
+function mayBeFollowed({ outcome, failure }: ChildEnd<ExampleState>): Answer<ExampleState> {
+  if (outcome === "completed" || failure === undefined) return { kind: "done" };
+  return { kind: failure.code === "EXPIRED" ? "unavailable" : "refused", failure };
+}
+
 /** One of everything: steps side by side, an inquiry before the pivot, another saga, one that only an operator knows of, one that is not always needed. */
 export const everything = defineSaga<ExampleState>("everything", 1, [
   parallel([
@@ -46,7 +53,7 @@ export const everything = defineSaga<ExampleState>("everything", 1, [
     child("other", { saga: exampleSaga, begin: ({ state }) => state }),
     step("reserve", { ask: send, whenUnknown: inquire, undo: release, retries: 2 }),
   ]),
-  child("top-up", { saga: exampleSaga, begin: ({ state }) => state, undo: release }),
+  child("top-up", { saga: exampleSaga, begin: ({ state }) => state, undo: release, answer: mayBeFollowed, retries: 1 }),
   step("once", { ask: hold, undo: release, whenUnknown: "park" }),
   step("last", { ask: hold, undo: release, retries: 0, backoff: { firstMs: 500, maxMs: 1_000 } }),
   pivot("send", { ask: send, whenUnknown: "park" }),
@@ -59,6 +66,10 @@ const other = {
     undone: { state: null, failure: { code: "BANK_REFUSED" as const, message: "no" } },
   },
 };
+const followed = {
+  ...other.child,
+  unavailable: { state: null, failure: { code: "EXPIRED" as const, message: "late" } },
+};
 const held = { ask: plain("placeHold"), undo: plain("releaseHold") };
 
 /** With the hold beside the others, and without. */
@@ -66,7 +77,7 @@ export const everythingExamples: Examples<ExampleState> = {
   states: [100n, 0n].map((amountMinor) => ({ accountId: "a", amountMinor })),
   steps: {
     ...{ verify: { ask: plain("verify") }, hold: held, once: held, last: held },
-    ...{ other, "top-up": { ...other, undo: plain("releaseHold") }, afterwards: other },
+    ...{ other, "top-up": { child: followed, undo: plain("releaseHold") }, afterwards: other },
     ...{ send: { ask: bank("send") }, settle: { ask: plain("settle"), inquire: bank("inquire") } },
     reserve: { ask: bank("send"), undo: plain("releaseHold"), inquire: bank("inquire") },
   },

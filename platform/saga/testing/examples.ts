@@ -13,13 +13,22 @@ export interface Replies {
   notFound?: Message;
 }
 
+/** How a saga that a step has begun was undone. */
+export interface ChildUndone {
+  state: unknown;
+  failure: SagaFailure;
+}
+
 /** What the other side of a step may say. */
 export interface StepExample {
   ask?: Replies;
   undo?: Replies;
   inquire?: Replies;
-  /** Of a step that begins another saga: what that one knows when it ends well, and when it was undone. */
-  child?: { completed: unknown; undone: { state: unknown; failure: SagaFailure } };
+  /**
+   * Of a step that begins another saga: what that one knows when it ends well, and when it was undone.
+   * unavailable: undone so that another one is begun; only where the step's answer says so.
+   */
+  child?: { completed: unknown; undone: ChildUndone; unavailable?: ChildUndone };
 }
 
 /** What a definition is tried with. */

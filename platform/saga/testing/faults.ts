@@ -7,7 +7,7 @@ import { type Examples, rolesOf } from "./examples.ts";
  * refused, unavailable: that is the reply. unknown-undone, unknown-done: the reply is that nobody knows; it was
  * not done, or it was. silent: it is lost. silent-done: it is done, and the reply is lost. duplicate: the reply
  * comes twice. late: it reaches its receiver after its time-out. last: it does so after the saga's end.
- * Of a child: refused: it is undone. slow: it takes longer than a look. untold: its end is only seen by looking.
+ * Of a child: refused: it is undone. unavailable: it is undone so that another is begun, and its end is told again later. slow: it takes longer than a look. untold: its end is only seen by looking.
  * past-pivot: it is slow, and cannot be taken back any more.
  */
 export type FaultKind =
@@ -47,8 +47,7 @@ export function faultsOf<State>(definition: SagaDefinition<State>, { steps }: Ex
   const faults: Fault[] = [];
   for (const step of definition.steps) {
     const { name } = step;
-    if (step.child !== undefined)
-      faults.push(...CHILD.map((kind) => ({ step: name, role: "ask" as const, kind, times: 1 })));
+    if (step.child !== undefined) faults.push(...childFaults(name, steps[name]?.child?.unavailable !== undefined));
     for (const role of rolesOf(step)) {
       const replies = steps[name]?.[role];
       const add = (kinds: readonly FaultKind[], ...counts: number[]) => {
@@ -62,4 +61,9 @@ export function faultsOf<State>(definition: SagaDefinition<State>, { steps }: Ex
     }
   }
   return faults;
+}
+
+function childFaults(step: string, mayBeFollowed: boolean): Fault[] {
+  const kinds: FaultKind[] = mayBeFollowed ? [...CHILD, "unavailable"] : CHILD;
+  return kinds.map((kind) => ({ step, role: "ask", kind, times: 1 }));
 }

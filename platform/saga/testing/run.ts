@@ -4,7 +4,7 @@ import type { Message } from "@bufbuild/protobuf";
 import { hasEnded, type Saga, type SagaDefinition, type SagaInput } from "../index.ts";
 import type { ChildOrder, SagaCommand } from "../moves.ts";
 import type { Examples } from "./examples.ts";
-import type { Fault } from "./faults.ts";
+import type { Fault, FaultKind } from "./faults.ts";
 import { createStage, type Stage } from "./stage.ts";
 import { createWorld, type InFlight, type World } from "./world.ts";
 
@@ -21,6 +21,8 @@ export interface Run<State> {
   faults: readonly Fault[];
   /** Before which happening the member cancels; none when absent. */
   cancelAt?: number;
+  /** Before which happening it comes to a server that does not know its version, and then to one that does. */
+  parkAt?: number;
   /** Replies come in the reverse of the order in which their commands were sent. */
   reversed?: boolean;
 }
@@ -33,12 +35,15 @@ export interface RunEnd<State> {
   bitten: readonly boolean[];
 }
 
-/** A child as the run plays it: how many looks it takes to end. */
+/** A child as the run plays it. */
 interface PlayedChild {
   step: string;
+  fault: FaultKind | undefined;
+  /** How many looks it takes to end. */
   looksLeft: number;
   outcome: "completed" | "undone";
   told: boolean;
+  canceled: boolean;
 }
 
 /**
@@ -50,7 +55,7 @@ export function play<State>(run: Run<State>): RunEnd<State> {
   const { definition, examples, faults } = run;
   const stage = createStage(definition, run.state, {
     parkAfterMs: PARK_AFTER_MS,
-    rows: faults.length < 2 && run.cancelAt === undefined, // Half of what a run costs, and others lead through the same states.
+    rows: faults.length < 2 && run.cancelAt === undefined && run.parkAt === undefined, // Half of what a run costs, and others lead through the same states.
   });
   const world = createWorld(examples, faults);
   const player = createPlayer(run, stage, world);
@@ -60,7 +65,10 @@ export function play<State>(run: Run<State>): RunEnd<State> {
   for (; !hasEnded(stage.saga); happenings++) {
     assert.ok(happenings < MAX_HAPPENINGS, "it neither ends nor parks");
     if (happenings === run.cancelAt) player.sent(stage.take({ kind: "cancel" }));
-    else if (player.hasArrivals()) player.nextArrival();
+    else if (happenings === run.parkAt && stage.saga.status !== "parked") {
+      stage.park();
+      player.sent(stage.take({ kind: "resume" }));
+    } else if (player.hasArrivals()) player.nextArrival();
     else if (stage.saga.status !== "parked") player.timePasses();
     else {
       assert.ok(++parked <= MAX_RESUMES, "it parks although all is well again");
@@ -77,6 +85,8 @@ export function play<State>(run: Run<State>): RunEnd<State> {
 function createPlayer<State>({ definition, examples, reversed }: Run<State>, stage: Stage<State>, world: World<State>) {
   const arrivals: InFlight<State>[] = [];
   const late: InFlight<State>[] = [];
+  /** Ends of children that are told once more, when the next time has passed. */
+  const again: InFlight<State>[] = [];
   const asked = new Map<string, Message>();
   const heard: SagaInput[] = [];
   const children = new Map<string, PlayedChild>();
@@ -115,23 +125,20 @@ function createPlayer<State>({ definition, examples, reversed }: Run<State>, sta
   function carryOut(order: ChildOrder<State>): void {
     const { id, step } = order;
     if (order.kind === "begin") {
-      assert.ok(!children.has(id), `child ${id} was begun twice`);
+      const underWay = [...children.values()].some((each) => each.step === step && !each.told);
+      assert.ok(!children.has(id) && !underWay, `a second child of ${step} was begun`);
       const fault = world.childFault(step);
       const slow = fault === "slow" || fault === "past-pivot";
-      const begun = {
-        step,
-        looksLeft: slow ? 3 : 0,
-        outcome: fault === "refused" ? "undone" : "completed",
-        told: false,
-      };
-      children.set(id, begun as PlayedChild);
+      const outcome = fault === "refused" || fault === "unavailable" ? "undone" : "completed";
+      children.set(id, { step, fault, looksLeft: slow ? 3 : 0, outcome, told: false, canceled: false });
       order.child.begin({ id: stage.saga.id, state: stage.saga.state });
       if (!slow && fault !== "untold") tell(id, fault === "duplicate" ? 2 : 1);
       return;
     }
     const child = children.get(id);
     assert.ok(child !== undefined, `child ${id} was canceled before it was begun`);
-    if (child.looksLeft === 0 || world.childFault(step) === "past-pivot") return;
+    child.canceled = true;
+    if (child.looksLeft === 0 || child.fault === "past-pivot") return;
     Object.assign(child, { looksLeft: 0, outcome: "undone" });
     tell(id, 1);
   }
@@ -139,14 +146,19 @@ function createPlayer<State>({ definition, examples, reversed }: Run<State>, sta
   function tell(id: string, times: number): void {
     const child = children.get(id);
     if (child === undefined) return;
-    const { step, outcome } = child;
+    const { step, outcome, fault, canceled } = child;
+    const unneeded =
+      stage.saga.turningBack && child.outcome === "completed" && child.looksLeft === 0 && fault === "slow";
+    assert.ok(!unneeded || canceled, `child of ${step} was not canceled although its parent turned back`);
     if (outcome === "completed") world.setEffect(step, "applied");
     const example = examples.steps[step]?.child;
-    const end = outcome === "completed" ? { outcome, state: example?.completed } : { outcome, ...example?.undone };
+    const undone = fault === "unavailable" && !canceled ? example?.unavailable : example?.undone;
+    const end = outcome === "completed" ? { outcome, state: example?.completed } : { outcome, ...undone };
     const input = stage.childEnd(step, end as { outcome: typeof outcome; state: unknown });
     child.told = true;
-    if (input.kind === "reply")
-      for (let count = 0; count < times; count++) arrivals.push({ kind: "reply", step, message: input.reply });
+    if (input.kind !== "reply") return;
+    for (let count = 0; count < times; count++) arrivals.push({ kind: "reply", step, message: input.reply });
+    if (fault === "unavailable") again.push({ kind: "reply", step, message: input.reply });
   }
 
   function nextArrival(): void {
@@ -165,8 +177,10 @@ function createPlayer<State>({ definition, examples, reversed }: Run<State>, sta
       if (child.looksLeft === 0) tell(id, 1);
     }
     if (arrivals.length > 0) return;
+    const repeated = again.splice(0);
     const due = late.filter((each) => each.kind === "command" && each.when === "late");
     sent(stage.timeOut());
+    arrivals.unshift(...repeated);
     for (const each of due) {
       late.splice(late.indexOf(each), 1);
       if (each.kind === "command") arrivals.push(...world.arrive(each.command));

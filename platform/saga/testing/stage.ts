@@ -11,7 +11,7 @@ import {
   type SagaInput,
 } from "../index.ts";
 import { reviveJson, writeJson } from "../json.ts";
-import type { ChildOrder, SagaCommand } from "../moves.ts";
+import { type ChildOrder, park, type SagaCommand } from "../moves.ts";
 import { newSaga } from "../newborn.ts";
 
 /** The id of every saga of the test kit. */
@@ -36,6 +36,8 @@ export interface Stage<State> {
   take(input: SagaInput): { commands: readonly SagaCommand<State>[]; children: readonly ChildOrder<State>[] };
   /** Time passes until what the saga waits for is due. */
   timeOut(): ReturnType<Stage<State>["take"]>;
+  /** It stops, as where its version is not known, and waits for an operator. */
+  park(): void;
   /** The end of a saga that a step of this one has begun, as it hears of it. */
   childEnd(step: string, end: Omit<ChildEnd<unknown>, "id">): SagaInput;
 }
@@ -70,6 +72,9 @@ export function createStage<State>(
     timeOut() {
       stage.nowMs = Math.max(stage.nowMs, dueAtMsOf(saga) ?? 0);
       return stage.take({ kind: "timed-out" });
+    },
+    park() {
+      saga = park(saga, { code: "SAGA_VERSION_UNKNOWN", message: "the version is not known here" }, stage.nowMs);
     },
     childEnd(step, { outcome, state: known, failure }) {
       const sagaId = saga.steps.find(({ name }) => name === step)?.childId ?? "";

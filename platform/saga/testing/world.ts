@@ -42,7 +42,7 @@ export function createWorld<State>(examples: Examples<State>, given: readonly Fa
     return replies.done;
   }
 
-  function faultFor({ step, role }: SagaCommand<State>) {
+  function faultFor({ step, role }: Pick<SagaCommand<State>, "step" | "role">) {
     const found = faults.find((fault) => fault.step === step && fault.role === role && fault.left > 0);
     if (found === undefined) return undefined;
     found.left--;
@@ -101,7 +101,8 @@ export function createWorld<State>(examples: Examples<State>, given: readonly Fa
     },
     effectOf,
     setEffect: (step: string, effect: Effect) => void effects.set(step, effect),
-    childFault: (step: string) => faults.find((fault) => fault.step === step && fault.role === "ask")?.kind,
+    /** What goes wrong with the saga that a step begins now. */
+    childFault: (step: string) => faultFor({ step, role: "ask" })?.kind,
     /** Whether each fault has befallen something. */
     hasBitten: (fault: Fault) => bitten.has(fault),
     /** All is well from now on, as after an operator has seen to it. */
