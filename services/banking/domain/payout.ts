@@ -10,7 +10,8 @@ export type Verdict =
   | { kind: "again"; next: Next };
 
 const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 3_600_000;
+/** Short enough to go on soon after a bank was away, long enough to be no burden for weeks. */
+const LONGEST_PAUSE_MS = 300_000;
 
 /**
  * Decides what a call means for a payout that nobody else watches over.
@@ -42,7 +43,7 @@ export function verdictOf({ kind, failure }: Outcome, attempts: number): Verdict
 }
 
 /**
- * The pause before the next call, in milliseconds: 200 ms, doubled up to an hour, less up to half by chance.
+ * The pause before the next call, in milliseconds: 200 ms, doubled up to five minutes, less up to half by chance.
  *
  * @param random From 0 to 1.
  */
