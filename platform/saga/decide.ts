@@ -28,7 +28,7 @@ export type SagaInput =
   | { kind: "reply"; step: string; reply: Message }
   /** What the saga waits for is due, and the broker had the command for the whole time. */
   | { kind: "timed-out" }
-  /** It is due, but the broker did not have the command yet. */
+  /** It is due, but the broker did not have the command yet. A pause is over all the same. */
   | { kind: "not-sent-yet" }
   /** To be taken back if that is still possible; without a failure at the member's wish. */
   | { kind: "cancel"; failure?: SagaFailure }
@@ -61,7 +61,7 @@ function decide<State>(turn: Turn<State>, input: SagaInput): Decision<State> | u
     case "timed-out":
       return inEachLane(turn, onTimeout);
     case "not-sent-yet":
-      return inEachLane(turn, restartClock);
+      return inEachLane(turn, (each) => (each.saga.waiting.for === "pause" ? onTimeout(each) : restartClock(each)));
     case "cancel":
       return canCancel(turn) ? turnAllBack(turn, input.failure ?? CANCELED, false) : undefined;
     case "resume":

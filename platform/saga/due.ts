@@ -4,7 +4,7 @@ import { endedMessage } from "./child.ts";
 import type { SagaInput } from "./decide.ts";
 import { swept } from "./metrics.ts";
 import type { ProgressKeeper } from "./progress.ts";
-import { awaitedChildren, dueAtMsOf, hasEnded } from "./saga.ts";
+import { awaitedChildren, awaitsReply, dueAtMsOf, hasEnded } from "./saga.ts";
 import { findNextLookMs, findSagas, type LookedAtSaga, lockSagasToLookAt, lookLater } from "./store.ts";
 import { deleteOldStrays } from "./strays.ts";
 
@@ -48,7 +48,7 @@ export function createDueRound(options: DueRoundOptions): () => Promise<number> 
     // Read before the rows are locked: it only grows, so a row never counts as sent when it was not.
     const acknowledgedBelow = await outbox.acknowledgedBelow();
     const isSent = ({ saga, commandXid }: LookedAtSaga) =>
-      saga.waiting.for !== "reply" || commandXid === undefined || commandXid < acknowledgedBelow;
+      !awaitsReply(saga) || commandXid === undefined || commandXid < acknowledgedBelow;
     return database.transaction(async (tx) => {
       const lookedAt = await lockSagasToLookAt(tx, nowMs, CHUNK);
       const isDue = ({ saga }: LookedAtSaga) => (dueAtMsOf(saga) ?? 0) <= nowMs;

@@ -5,6 +5,7 @@ import { advance } from "./decide.ts";
 import { defineSaga, parallel, pivot, step } from "./define.ts";
 import type { Exchange } from "./definition.ts";
 import { park } from "./moves.ts";
+import { dueAtMsOf } from "./saga.ts";
 import { answered, bankSaid, type ExampleState, exampleSaga } from "./send-money.example.ts";
 import { childEnded, given, timeOut } from "./testing/index.ts";
 
@@ -64,6 +65,15 @@ describe("steps side by side", () => {
       story.stage.saga.steps.slice(0, 3).map(({ attempts }) => attempts),
       [2, 2, 1],
     );
+  });
+
+  test("while the broker has not got their commands none is overdue, and a pause is over all the same", () => {
+    const story = given(beside).state(state).when(held("one", "EXPIRED"));
+    story.stage.nowMs = 10_000;
+    story.when({ kind: "not-sent-yet" }).gives({ commands: ["one:ask"], status: "running" });
+    const attempts = story.stage.saga.steps.map((record) => record.attempts);
+    assert.deepEqual(attempts.slice(0, 3), [1, 2, 1]);
+    assert.equal(dueAtMsOf(story.stage.saga), 11_000);
   });
 
   test("one is refused: those that are done and those that answer later are undone, in reverse", () => {

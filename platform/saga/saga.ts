@@ -90,6 +90,11 @@ export function dueAtMsOf({ waiting }: Pick<Saga, "waiting">): number | undefine
   return waiting.for === "reply" || waiting.for === "pause" ? waiting.dueAtMs : undefined;
 }
 
+/** Whether the answer to a command is waited for, at any of the steps at hand. */
+export function awaitsReply({ waiting, lanes }: Saga): boolean {
+  return lanes === undefined ? waiting.for === "reply" : lanes.some((lane) => lane.waiting.for === "reply");
+}
+
 /** Whether the saga has ended: it never changes again. */
 export function hasEnded({ status }: Saga): boolean {
   return status === "completed" || status === "undone";
