@@ -69,7 +69,20 @@ test("an operator finds the parked transfer, and undoes it", async () => {
   const { sagas } = await edge.expect(200, "GET", "/v1/parked-sagas", { token: operator });
   assert.equal(sagas.length, 1);
   assert.equal(sagas[0].step, "send");
-  assert.equal((await edge.call("GET", "/v1/parked-sagas", { token: payer.token })).status, 403);
+  const look = async () => (await edge.expect(200, "GET", `/v1/sagas/${sagas[0].id}`, { token: operator })).saga;
+  const parked = await look();
+  assert.deepEqual(
+    parked.steps.map(({ name, phase, state }: Record<string, string>) => `${name} ${phase} ${state}`),
+    [
+      ...["verify-account before-pivot done", "place-hold before-pivot done"],
+      ...["send pivot unknown", "settle after-pivot pending"],
+    ],
+  );
+  assert.deepEqual([parked.waits[0].for, parked.actions], ["operator", ["resume", "undo", "skip"]]);
+  for (const path of ["/v1/parked-sagas", `/v1/sagas/${parked.id}`])
+    assert.equal((await edge.call("GET", path, { token: payer.token })).status, 403);
+  const ofPayments = await edge.expect(200, "GET", "/v1/parked-sagas?service=payment", { token: operator });
+  assert.deepEqual(ofPayments.sagas, []);
   await edge.expect(200, "POST", `/v1/parked-sagas/${sagas[0].id}:undo`, {
     token: operator,
     body: { reason: "the bank says by telephone: nothing came" },
@@ -78,6 +91,9 @@ test("an operator finds the parked transfer, and undoes it", async () => {
     const { transfer } = await edge.expect(200, "GET", `/v1/transfers/${sagas[0].id}`, { token: payer.token });
     return transfer.state === "TRANSFER_STATE_FAILED";
   });
+  const [{ action, reason, operatorId }] = (await look()).audit;
+  assert.deepEqual([action, reason], ["undo", "the bank says by telephone: nothing came"]);
+  assert.match(operatorId, /^[0-9a-f-]{36}$/);
 });
 
 test("within the platform: waited for, 201, both balances moved, steps and times told", async () => {
