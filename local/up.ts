@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "@ferry/platform/config";
-import { createDatabaseIfMissing } from "@ferry/platform/db";
+import { compileCacheDirectory, fillCompileCache } from "./up/compile-cache.ts";
 import { describeVariables, readUpConfig, type UpConfig } from "./up/config.ts";
 import { type FirstTransfer, sendFirstTransfer } from "./up/first-transfer.ts";
 import { describeJourney, hopsOf } from "./up/journey.ts";
@@ -22,6 +22,12 @@ const HELP = `npm start [-- options]   brings Ferry up on this machine
 Environment:
 ${describeVariables()}`;
 
+/**
+ * For every process. One arena for the C library's memory (glibc): each thread of Node's would keep one of its own,
+ * 10 MB of a process's memory, to spare a lock that they hardly ever meet at.
+ */
+const sharedEnvironment = { NODE_COMPILE_CACHE: compileCacheDirectory, MALLOC_ARENA_MAX: "1" };
+
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 function refuse(message: string): never {
@@ -32,6 +38,7 @@ function refuse(message: string): never {
 /** A PostgreSQL of the user's own gets one database for each service. */
 async function prepareDatabases(config: UpConfig): Promise<void> {
   if (config.databaseUrl === "") return;
+  const { createDatabaseIfMissing } = await import("@ferry/platform/db"); // Only then: it is heavy.
   for (const service of SERVICE_NAMES) await createDatabaseIfMissing(config.databaseUrl, `ferry_${service}`);
 }
 
@@ -65,7 +72,7 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
   const state: UpState = { pid: process.pid, edge: edgeUrl, startedAt: new Date(startedAt).toISOString() };
   const supervisor: Supervisor = new Supervisor({
     logDirectory: join(config.dataDirectory, "logs"),
-    environment: { ...config.environment, NODE_COMPILE_CACHE: join(config.dataDirectory, "cache") },
+    environment: { ...sharedEnvironment, ...config.environment },
     say,
     changed: () => stateFile.write(state, supervisor.processes),
     gaveUp: () => void stop(1),
@@ -85,6 +92,7 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
   try {
     await expectFreePorts(backing);
     say(`Ferry: data in ${config.dataDirectory}`);
+    await fillCompileCache(config.environment);
     await supervisor.start(backing);
     say(`  ${backing.map(({ name }) => name).join(", ") || "nothing local"} ready after ${since()} ms`);
     await prepareDatabases(config);

@@ -116,11 +116,11 @@ export async function refreshDue(tx: Transaction, ids: readonly string[], inFlig
 /** Time until an endpoint is worth a look, in milliseconds, 0 when one is now; undefined when none will be. */
 export async function msUntilDue(from: Queryable, withFailing: boolean): Promise<number | undefined> {
   const [row] = await from.query<{ ms: number | null }>(
-    `SELECT greatest(0, ceil(extract(epoch FROM min(due_at) - now()) * 1000))::float8 AS ms
+    `SELECT ceil(extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS ms
      FROM webhook_endpoint WHERE due_at IS NOT NULL AND isfinite(due_at) AND ($1 OR failing_since IS NULL)`,
     [withFailing],
   );
-  return row?.ms ?? undefined;
+  return row === undefined || row.ms === null ? undefined : Math.max(0, row.ms);
 }
 
 /** An endpoint's health, as the end of an attempt finds it. */
