@@ -105,10 +105,12 @@ export async function startBanking(options: {
   bankUrl: string;
   timeoutMs?: number;
   connections?: number;
+  /** Default: one of its own. */
+  bus?: MemoryBus;
 }) {
   const { url, bankUrl, timeoutMs: bankTimeoutMs = 300, connections: bankConnections = 64 } = options;
   const database = openDatabase({ url, maxConnections: 4 });
-  const bus = createMemoryBus();
+  const { bus = createMemoryBus() } = options;
   const outbox = createOutbox({ database, bus, source: "ferry/banking", logger });
   const config = { bankUrl, bankCode: "081", bankTimeoutMs, bankConnections };
   const service = createBankingService({ database, bus, outbox, logger, config });

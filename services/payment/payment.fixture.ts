@@ -12,14 +12,14 @@ import {
 } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { migrate, newUuid, openDatabase } from "@ferry/platform/db";
-import { createMemoryBus } from "@ferry/platform/events";
+import { createMemoryBus, type MemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
 import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
 import { until } from "../../test/support/until.ts";
-import { createPaymentService, migrations } from "./service.ts";
+import { createPaymentService, migrations, type PaymentParts } from "./service.ts";
 
 /** For tests: what a database needs to become payment's. */
 export const paymentTemplate = {
@@ -60,14 +60,28 @@ function headersOf({ key = newUuid(), traceparent = "", waitSeconds = 10 }: Aske
 
 const euros = (minorUnits: bigint) => ({ currency: "EUR", minorUnits });
 
+interface Surroundings {
+  url: string;
+  parkAfterMs?: number;
+  bus: MemoryBus;
+  members: PaymentParts["members"];
+  ledger: PaymentParts["ledger"];
+  suspended?: ReadonlySet<string>;
+}
+
 /** For tests: payment on a database, behind its real server, with a bus in memory and scripted neighbors. */
-export async function startPayments({ url, parkAfterMs = 60_000 }: { url: string; parkAfterMs?: number }) {
-  const database = openDatabase({ url });
+export async function startPayments({ url, parkAfterMs }: { url: string; parkAfterMs?: number }) {
   const bus = createMemoryBus();
-  const outbox = createOutbox({ database, bus, source: "ferry/payment", logger });
   const directory = createDirectory();
   const others = await startNeighbors(bus, PARTS);
-  const { members, ledger: accounts, suspended } = directory;
+  return { ...(await startPaymentsAmong({ ...directory, url, parkAfterMs, bus })), directory, others };
+}
+
+/** For tests: payment on a database, behind its real server, on a bus that others are on. */
+export async function startPaymentsAmong(surroundings: Surroundings) {
+  const { url, parkAfterMs = 60_000, bus, members, ledger: accounts, suspended = new Set() } = surroundings;
+  const database = openDatabase({ url });
+  const outbox = createOutbox({ database, bus, source: "ferry/payment", logger });
   const config = { parkAfterMs };
   const service = createPaymentService({ database, bus, outbox, logger, config, members, ledger: accounts });
   const authenticator = createTestAuthenticator(SCOPES, suspended);
@@ -78,7 +92,7 @@ export async function startPayments({ url, parkAfterMs = 60_000 }: { url: string
   const client = createRpcClient(PaymentService, channel);
 
   return {
-    ...{ database, bus, outbox, client, others, directory },
+    ...{ database, bus, outbox, client },
     operators: createRpcClient(ParkedSagaService, channel),
     /** Asks for a top-up of 12.50. */
     create(memberId: string, request: Init<typeof CreateTopUpRequestSchema>, asked: Asked = {}) {
