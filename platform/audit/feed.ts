@@ -1,3 +1,4 @@
+import type { Horizon } from "./horizon.ts";
 import type { AuditCheck, AuditResult, AuditRound, FoundBreach } from "./types.ts";
 
 /** A stretch of time: after `from`, up to and with `upTo`. As PostgreSQL reads them, to the microsecond. */
@@ -14,6 +15,8 @@ export interface Findings {
 
 /** Rows that are looked at in the order of their times, which never change. */
 export interface FeedOptions extends Pick<AuditCheck, "name" | "invariant" | "description" | "everyMs"> {
+  /** Of the database that the rows are in, where that is not the auditor's own. */
+  horizon?: Horizon;
   /** The first `limit` rows of a window: how many there are, and the time of the last. By an index. */
   measure(window: TimeWindow, limit: number): Promise<{ rows: number; last: string }>;
   /** Looks at all rows of a window. */
@@ -45,7 +48,7 @@ export function feedCheck(options: FeedOptions): AuditCheck {
 
   async function run(round: AuditRound): Promise<AuditResult> {
     const seenAgain = round.again.length > 0 ? await lookAgain?.(round.again) : undefined;
-    const horizon = await round.horizon();
+    const horizon = await (options.horizon ?? round.horizon)();
     const before = round.cursor as FeedCursor | undefined;
     const found = { breaches: [...(seenAgain?.breaches ?? [])], waiting: [...(seenAgain?.waiting ?? [])] };
     if (horizon === undefined) return { cursor: before, rows: round.again.length, ...found };
@@ -73,7 +76,7 @@ export function sweepCheck(options: FeedOptions & { everyMs?: number }): AuditCh
     ...{ name: `${name}-sweep`, findsFor: name, invariant, everyMs },
     description: `${description} Over the whole of history, slowly, round and round.`,
     async run({ cursor, horizon, maxRows }) {
-      const upTo = await horizon();
+      const upTo = await (options.horizon ?? horizon)();
       if (upTo === undefined) return { cursor, rows: 0, breaches: [] };
       const from = (cursor as FeedCursor | undefined)?.upTo ?? BEGINNING;
       const { rows, window, more } = await nextStretch(options, { from, upTo }, maxRows);

@@ -1,5 +1,6 @@
 export { type Auditor, type AuditorOptions, createAuditor } from "./auditor.ts";
 export { type FeedOptions, type Findings, feedCheck, sweepCheck, type TimeWindow } from "./feed.ts";
+export { createHorizon, type Horizon } from "./horizon.ts";
 export { outboxCheck } from "./outbox-check.ts";
 export { auditRoutes } from "./rpc.ts";
 export { sagaCheck } from "./saga-check.ts";

@@ -23,7 +23,7 @@ import { createCommandsConsumer } from "./consumers/commands.ts";
 import { createRefundsConsumer } from "./consumers/refunds.ts";
 import { type AccountUseCases, createAccountRpcs } from "./rpc/accounts.ts";
 import { createCommandRpcs } from "./rpc/commands.ts";
-import { type OpenShards, openShards, type ShardingConfig } from "./shards.ts";
+import { type OpenShards, openShards, type ShardingConfig, shardName } from "./shards.ts";
 import { createAccountStore } from "./store/account-store.ts";
 import { createCommandStore } from "./store/command-store.ts";
 
@@ -41,7 +41,7 @@ export interface LedgerDeps {
 export function createLedgerService({ database, bus, outbox, logger = silentLogger, config }: LedgerDeps): Service {
   const books =
     config !== undefined && config.shards.length > 0
-      ? spreadBooks(openShards({ config, database, bus, logger }))
+      ? spreadBooks(openShards({ config, database, bus, logger }), config.shards)
       : oneBook(database, outbox);
   const rpcs = { ...createAccountRpcs(books.accounts), ...createCommandRpcs(books) };
   return {
@@ -54,7 +54,10 @@ export function createLedgerService({ database, bus, outbox, logger = silentLogg
       createCommandsConsumer({ bus, ...books }),
       createRefundsConsumer({ bus, refunds: books.refunds }),
     ],
-    audit: createLedgerAudit({ database, outbox, logger, freezeAccounts: books.accounts.freezeAccounts }),
+    audit: createLedgerAudit({
+      ...{ database, outbox, logger, freezeAccounts: books.accounts.freezeAccounts, shards: books.shards },
+      spansTwo: books.coordinator !== undefined,
+    }),
   };
 }
 
@@ -67,6 +70,8 @@ interface Ledger {
   takesHandOvers: boolean;
   coordinator: OpenShards["coordinator"];
   components: readonly Component[];
+  /** Where the accounts are, when not in the service's own database. */
+  shards: NonNullable<Parameters<typeof createLedgerAudit>[0]["shards"]>;
 }
 
 function oneBook(database: Database, outbox: Outbox): Ledger {
@@ -82,11 +87,14 @@ function oneBook(database: Database, outbox: Outbox): Ledger {
       book: (requested) => database.transaction((tx) => refunds.book(tx, requested)),
       takeBack: (refused) => database.transaction((tx) => refunds.takeBack(tx, refused)),
     },
-    ...{ takesHandOvers: false, coordinator: undefined, components: [] },
+    ...{ takesHandOvers: false, coordinator: undefined, components: [], shards: [] },
   };
 }
 
-function spreadBooks({ shards, shardOf, runOverTwo, coordinator, components }: OpenShards): Ledger {
+function spreadBooks(
+  { shards, shardOf, coordinator, components, ...over }: OpenShards,
+  urls: readonly string[],
+): Ledger {
   const databases = shards.map(({ database }) => database);
   const own = createAccountStore();
   const store = { ...own, ...spreadAccountStore({ shards: databases, shardOf, store: own }) };
@@ -100,6 +108,7 @@ function spreadBooks({ shards, shardOf, runOverTwo, coordinator, components }: O
     },
     refunds: createSpreadRefunds({ shards, shardOf, commands }),
     ...{ takesHandOvers: true, coordinator, components },
+    shards: shards.map(({ database, position }) => ({ name: shardName(position), database, url: urls[position]! })),
   };
 }
 

@@ -30,6 +30,7 @@ let ledger: ReturnType<typeof createTestLedger>;
 let database: Database;
 let auditor: Auditor;
 let errors: string[];
+const book = () => ({ name: "", db: database, isWhole: true });
 
 function auditorOf(checks: AuditCheck[], maxRows = 1_000): Auditor {
   const outbox = createOutbox({ database, bus: createMemoryBus(), source: "ferry/ledger", logger: silentLogger });
@@ -46,7 +47,7 @@ beforeEach(async () => {
   ledger = createTestLedger(testDatabase);
   database = openDatabase({ url: testDatabase.url });
   errors = [];
-  auditor = auditorOf(ledgerChecks(database));
+  auditor = auditorOf(ledgerChecks(book()));
 });
 afterEach(async () => {
   await database.close();
@@ -198,7 +199,7 @@ test("what commits late is not passed by, and is no breach before", async () => 
 test("a round looks at no more than it may, however long the history is", async () => {
   await trade(40);
   await grow();
-  const small = auditorOf(ledgerChecks(database), 10);
+  const small = auditorOf(ledgerChecks(book()), 10);
   const rounds = [];
   do rounds.push(await round("postings", small));
   while (rounds.at(-1)?.more === true && rounds.length < 50);

@@ -74,7 +74,10 @@ export const FIND_CHANGED_ENTRIES = `
   WHERE (xid, seq) > ($1::text::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
   ORDER BY entry_change.xid, entry_change.seq LIMIT $3`;
 
-/** What was held and moved under references. What was moved is taken from one account, and that posting has an index. */
+/**
+ * What was held and moved under references. What was moved is taken from one account, and that posting has an
+ * index. What arrives from another shard was moved there.
+ */
 export const FIND_POSTINGS = `
   SELECT asked.reference::text, hold.state, moved.amount, coalesce(moved.account_id, hold.account_id)::text AS account_id,
     coalesce(moved.currency, hold.currency) AS currency
@@ -83,6 +86,6 @@ export const FIND_POSTINGS = `
   LEFT JOIN LATERAL (
     SELECT -sum(entry.amount)::bigint AS amount, min(account.id::text)::uuid AS account_id, min(account.currency) AS currency
     FROM entry JOIN account ON account.id = entry.account_id
-    WHERE entry.reference = asked.reference AND entry.amount < 0
+    WHERE entry.reference = asked.reference AND entry.amount < 0 AND entry.leg <> 'arrival-from'
   ) AS moved ON true
   WHERE hold.transfer_id IS NOT NULL OR moved.amount IS NOT NULL`;
