@@ -98,7 +98,7 @@ function spreadBooks(
   const databases = shards.map(({ database }) => database);
   const own = createAccountStore();
   const store = { ...own, ...spreadAccountStore({ shards: databases, shardOf, store: own }) };
-  const commands = createSpreadCommands({ shards, shardOf, runOverTwo });
+  const commands = createSpreadCommands({ shards, shardOf, ...over });
   const changes = databases.map((database) => stateChangesOf(database, own));
   return {
     accounts: { ...readsOf(databases[0]!, store), ...spreadStateChanges(changes, shardOf) },
