@@ -14,4 +14,5 @@ export const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   "grpc-hop": async () => (await import("./parts/scenarios/grpc-hop.ts")).scenario,
   bus: async () => (await import("./parts/scenarios/bus.ts")).scenario,
   ledger: async () => (await import("./parts/scenarios/ledger.ts")).scenario,
+  "ledger-shards": async () => (await import("./parts/scenarios/ledger-shards.ts")).scenario,
 };

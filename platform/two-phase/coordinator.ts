@@ -30,7 +30,7 @@ export interface CoordinatorOptions {
   maxOpen?: number;
   /** Callers that may wait for their turn; one more is refused with OVERLOADED. Default 1,000. */
   maxWaiting?: number;
-  /** Prepared and not decided for so long: rolled back, in milliseconds. More than a transaction may take. Default 10,000. */
+  /** Prepared and not decided for so long: rolled back, in milliseconds. A coordinator that is slower is not in danger, it only has to begin again. Default 5,000. */
   abortAfterMs?: number;
   /** How often it is looked for what others left, in milliseconds. Default 10,000; ten times as often while something is in doubt. */
   recoverEveryMs?: number;
@@ -60,7 +60,7 @@ class TwoPhaseCoordinator implements Coordinator {
   };
 
   constructor(options: CoordinatorOptions) {
-    const defaults = { maxOpen: 16, maxWaiting: 1_000, abortAfterMs: 10_000, recoverEveryMs: 10_000 };
+    const defaults = { maxOpen: 16, maxWaiting: 1_000, abortAfterMs: 5_000, recoverEveryMs: 10_000 };
     this.#options = { ...defaults, ...options };
     const names = new Set(options.participants.map(({ name }) => name));
     if (names.size !== options.participants.length) throw new Error("two participants have the same name");
@@ -180,6 +180,10 @@ class TwoPhaseCoordinator implements Coordinator {
     } finally {
       await session.release();
     }
+  }
+
+  lookSoon(): void {
+    this.#wake.resolve();
   }
 
   async listInDoubt(): Promise<InDoubtList> {

@@ -85,5 +85,7 @@ export interface Coordinator extends Component {
   resolve(id: string, decision: Decision, by: OperatorDecision): Promise<InDoubtTransaction>;
   /** Ends what was left by coordinators that died. It runs by itself at the start and now and then. */
   recover(): Promise<void>;
+  /** Somebody waits for a lock that may be a prepared transaction's: recovery runs soon rather than at its time. */
+  lookSoon(): void;
   stats(): TwoPhaseStats;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { afterEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { PlaceHoldRequestSchema, ReceiveTransferRequestSchema } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
@@ -18,9 +18,10 @@ import { createTestLedger, credit, hold, ledgerTemplate, settle } from "./store/
 import { assertShardsHold, createShardDatabases, type Mode, runSharded, underWay } from "./testing/sharded.ts";
 
 const MODES: readonly Mode[] = ["two-phase", "clearing"];
-const ends: (() => Promise<void>)[] = [];
-after(async () => {
+let ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
   for (const end of ends.toReversed()) await end();
+  ends = [];
 });
 
 type Ledger = Awaited<ReturnType<typeof runSharded>>;
@@ -232,6 +233,10 @@ test("whoever needs an account that a prepared transaction has is told to try ag
     ledger.send(hold(taken, 1n)),
     (error: FerryError) => error.reason === "ACCOUNT_BUSY" && error.retryable,
   );
+  // What came in one set with it is carried out all the same.
+  const together = [hold(taken, 1n), hold(free, 7n)];
+  await assert.rejects(ledger.send(...together), (error: FerryError) => error.reason === "ACCOUNT_BUSY");
+  assert.equal((await ledger.find(free.id)).heldMinor, 7n);
 
   const replyTo = "ferry.transfer.replies.v1";
   const ask = (account: typeof taken) => {

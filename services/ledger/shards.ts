@@ -34,6 +34,7 @@ export interface OpenShards {
   shardOf: ShardOf;
   coordinator: (Coordinator & Component) | undefined;
   runOverTwo: RunOverTwo | undefined;
+  onBusy(): void;
   /** In the order in which they start. */
   components: readonly Component[];
 }
@@ -82,15 +83,16 @@ export function openShards({ config, database, bus, logger }: Options): OpenShar
     shardOf: (accountId) => (placed ?? unplaced)(accountId),
     coordinator,
     runOverTwo: coordinator && overTwo(coordinator),
+    onBusy: () => coordinator?.lookSoon(),
     components: [places, ...opened.map(({ outbox }) => outbox), ...(coordinator === undefined ? [] : [coordinator])],
   };
 }
 
 function toShard(position: number, database: PreparableDatabase, outbox: Shard["outbox"]): Shard {
   const commandStore = createCommandStore();
-  const { findAccounts } = createAccountStore();
+  const { findAccounts, findFree } = createAccountStore();
   const carryOut = createCarryOut({ store: commandStore });
-  return { position, database, outbox, carryOut, store: { ...commandStore, findAccounts } };
+  return { position, database, outbox, carryOut, store: { ...commandStore, findAccounts, findFree } };
 }
 
 function overTwo(coordinator: Coordinator): RunOverTwo {

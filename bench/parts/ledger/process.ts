@@ -33,7 +33,7 @@ class DirectBus implements Bus {
   }
 
   async subscribe({ handle }: SubscribeOptions) {
-    this.#handle = handle;
+    this.#handle ??= handle; // That of commands is the first.
     return { stop: async () => {}, unready: () => undefined };
   }
 

@@ -19,6 +19,8 @@ export interface Shard {
   store: Side["store"] & {
     /** Reads without a lock. Unknown ids are left out. */
     findAccounts(db: Queryable, ids: readonly AccountId[]): Promise<Map<AccountId, Account>>;
+    /** Those that nobody has locked just now. */
+    findFree(db: Queryable, ids: readonly AccountId[]): Promise<Set<AccountId>>;
   };
 }
 
@@ -33,6 +35,8 @@ interface Options {
   shardOf: ShardOf;
   /** How postings between two shards are made: in one transaction over both, or, when undefined, by transit and a hand-over. */
   runOverTwo: RunOverTwo | undefined;
+  /** Told when a lock was not given in time: it may be that of a transaction whose coordinator has died. */
+  onBusy?: () => void;
 }
 
 /** Writes what follows from the outcomes, in the transaction of the shard that each command is keyed to. */
@@ -61,7 +65,7 @@ const LOCK_TIMED_OUT = "55P03";
  * suspense, as it is in one database. A settle for a payee in another shard is a transaction over both,
  * or, by transit, a posting here and one there, the second brought by a message that leaves with the first.
  */
-export function createSpreadCommands({ shards, shardOf, runOverTwo }: Options) {
+export function createSpreadCommands({ shards, shardOf, runOverTwo, onBusy }: Options) {
   /** Those of the accounts that do not lie in the shard itself. */
   async function readElsewhere(position: number, ids: readonly AccountId[]): Promise<Map<AccountId, Account>> {
     const wanted = new Map<number, Set<AccountId>>();
@@ -121,6 +125,22 @@ export function createSpreadCommands({ shards, shardOf, runOverTwo }: Options) {
     });
   }
 
+  /** One account that is taken for longer must not keep those that came in one set with it. */
+  async function runFree<Item>(
+    group: Group,
+    items: readonly Item[],
+    commands: readonly Command[],
+    alongside: Alongside<Item> | undefined,
+  ) {
+    const { database, store } = shards[group.from]!;
+    const wanted = new Map(group.indexes.map((index) => [index, accountsIn(commands[index]!)]));
+    const free = await store.findFree(database, [...new Set([...wanted.values()].flat())]);
+    const isFree = (id: AccountId) => free.has(id) || shardOf(id) !== group.from;
+    const indexes = group.indexes.filter((index) => wanted.get(index)?.every(isFree));
+    if (indexes.length > 0 && indexes.length < group.indexes.length)
+      await run({ ...group, indexes }, items, commands, alongside);
+  }
+
   return {
     carryOutIn,
     readElsewhere,
@@ -128,7 +148,8 @@ export function createSpreadCommands({ shards, shardOf, runOverTwo }: Options) {
     /**
      * @param commandOf The command of an item.
      * @returns the outcomes, in the order of the items.
-     * @throws FerryError ACCOUNT_BUSY when a lock was not given in time: try the set again.
+     * @throws FerryError ACCOUNT_BUSY when a lock was not given in time: try the set again. What did not
+     * need that lock was carried out, and answered where it wants an answer.
      */
     async carryOut<Item>(
       items: readonly Item[],
@@ -140,7 +161,12 @@ export function createSpreadCommands({ shards, shardOf, runOverTwo }: Options) {
       for (const groups of phasesOf(commands, shardOf, runOverTwo !== undefined)) {
         const ends = await Promise.allSettled(groups.map((group) => run(group, items, commands, alongside)));
         for (const [index, end] of ends.entries()) {
-          if (end.status === "rejected") throw busyOr(end.reason);
+          if (end.status === "rejected" && sqlStateOf(end.reason) === LOCK_TIMED_OUT) {
+            onBusy?.();
+            if (groups[index]!.to === undefined) await runFree(groups[index]!, items, commands, alongside);
+            throw accountBusy(end.reason);
+          }
+          if (end.status === "rejected") throw end.reason;
           for (const [at, outcome] of end.value.entries()) outcomes[groups[index]!.indexes[at]!] = outcome;
         }
       }
@@ -153,6 +179,14 @@ function payeeOfHold(command: Command): AccountId[] {
   return command.kind === "place-hold" && command.destinationAccountId !== undefined
     ? [command.destinationAccountId]
     : [];
+}
+
+/** The accounts that a command locks, if they lie in its shard. */
+function accountsIn(command: Command): AccountId[] {
+  const isPaid = command.kind === "settle-hold" && command.destination.kind === "account";
+  return isPaid
+    ? [homeOf(command), (command.destination as { accountId: AccountId }).accountId]
+    : [homeOf(command), ...payeeOfHold(command)];
 }
 
 /** A settle for a payee in another shard goes by transit. */
@@ -196,8 +230,7 @@ function phasesOf(commands: readonly Command[], shardOf: ShardOf, isTwoPhase: bo
   return phases.map((groups) => [...groups.values()]).filter((groups) => groups.length > 0);
 }
 
-function busyOr(error: unknown): unknown {
-  if (sqlStateOf(error) !== LOCK_TIMED_OUT) return error;
+function accountBusy(cause: unknown): FerryError {
   const message = "another transaction has the account and has not ended yet";
-  return new FerryError("ACCOUNT_BUSY", message, { retryAfterMs: 1_000, cause: error });
+  return new FerryError("ACCOUNT_BUSY", message, { retryAfterMs: 1_000, cause });
 }

@@ -6,6 +6,7 @@ import { type AccountRow, toAccount } from "./rows.ts";
 import {
   CLOSE_ACCOUNT,
   FIND_ACCOUNTS,
+  FIND_FREE_ACCOUNTS,
   INSERT_ACCOUNT,
   LIST_ACCOUNTS,
   LIST_ENTRIES,
@@ -40,6 +41,11 @@ export function createAccountStore() {
     async findAccounts(db: Queryable, ids: readonly AccountId[]): Promise<Map<AccountId, AccountRecord>> {
       const rows = await db.query<RecordRow>(FIND_ACCOUNTS, [ids]);
       return new Map(rows.map((row) => [row.id, toRecord(row)]));
+    },
+
+    /** Those that nobody has locked just now. */
+    async findFree(db: Queryable, ids: readonly AccountId[]): Promise<Set<AccountId>> {
+      return new Set((await db.query<{ id: AccountId }>(FIND_FREE_ACCOUNTS, [ids])).map(({ id }) => id));
     },
 
     async listAccounts(db: Queryable, ownerId: string, afterId: AccountId, limit: number): Promise<AccountRecord[]> {

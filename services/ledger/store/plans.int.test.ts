@@ -29,6 +29,7 @@ test("whatever is asked of the books goes by an index, once they are full", asyn
     const arrival = { reference: newUuid(), accountId: id, amountMinor: 5n, currency: "EUR", fromShard: 1 };
     await ledger.send({ kind: "receive-transfer", ...arrival });
     await getAccount(id, ownerId);
+    await store.findFree(database, [id]);
     await createFreezeAccounts(parts).freezeAccount(id, { actor: "transfer", reason: "a test" });
     await createListAccounts(parts)(ownerId, 10, "");
     await createListEntries({ ...parts, getAccount })(id, ownerId, 10, "");

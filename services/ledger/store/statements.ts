@@ -3,6 +3,10 @@ export const LOCK_ACCOUNTS = `
   SELECT id, kind, owner_id, currency, balance, held, state, version
   FROM account WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
 
+/** Only where there are several databases, and a lock was not given in time. */
+export const FIND_FREE_ACCOUNTS = `
+  SELECT id FROM account WHERE id = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED`;
+
 export const INSERT_INTERNAL_ACCOUNTS = `
   INSERT INTO account (id, kind, currency, bank_code, stripe, peer_shard)
   SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[]) AS wanted (id)

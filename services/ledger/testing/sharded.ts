@@ -44,7 +44,7 @@ export async function createShardDatabases(count: number): Promise<ShardUrls & {
 /** For tests: a ledger over shards that runs in this process, without its rpcs. */
 export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, bus: Bus) {
   const database = openDatabase({ url: home });
-  const config = { shards: urls, crossShard: mode, sharedCluster: "allow", databaseConnections: 8 } as const;
+  const config = { shards: urls, crossShard: mode, sharedCluster: "allow", databaseConnections: 6 } as const;
   const opened = openShards({ config, database, bus, logger });
   const { shards, shardOf, coordinator } = opened;
   const commands = createSpreadCommands(opened);
