@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { authorize } from "./access.ts";
 import { checkContentLength } from "./body-limit.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
+import { etagOf, isKnown } from "./etag.ts";
 import { EVENT_STREAM_TYPE, eventTexts, within } from "./event-stream.ts";
 import { methodNotAllowed, unsupportedMediaType } from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
@@ -139,7 +140,7 @@ async function answer(
   rpc: DescMethodUnary,
 ): Promise<FastifyReply> {
   const { facts } = request;
-  const { policy, backend, status, write } = match.plan;
+  const { route, policy, backend, status, write } = match.plan;
   const message = messageOf(request, match);
   const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(policy.maxWaitMs / 1_000));
   const signal = facts.abort?.signal;
@@ -156,10 +157,14 @@ async function answer(
   if (told.replayed) reply.header("idempotency-replayed", "true");
   if (waitSeconds > 0) reply.header("preference-applied", `wait=${waitSeconds}`);
   const { requestId, traceId } = facts;
-  return reply
-    .code(told.status)
-    .type(JSON_TYPE)
-    .send(successText(write(response), { requestId, traceId }));
+  const data = write(response);
+  if (route.httpMethod === "GET") {
+    const etag = etagOf(data);
+    reply.header("etag", etag);
+    const known = request.headers["if-none-match"];
+    if (known !== undefined && isKnown(known, etag)) return reply.code(304).send();
+  }
+  return reply.code(told.status).type(JSON_TYPE).send(successText(data, { requestId, traceId }));
 }
 
 /** So long a stream's headers wait for its first message, so that what goes wrong at once has a status of its own. */

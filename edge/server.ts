@@ -175,8 +175,17 @@ async function addCors(app: FastifyInstance, corsOrigins: readonly string[]): Pr
   await app.register(cors, {
     origin: [...corsOrigins],
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    allowedHeaders: ["authorization", "content-type", "idempotency-key", "prefer", "traceparent", "x-request-id"],
-    exposedHeaders: ["idempotency-replayed", "preference-applied", "retry-after", "x-request-id"],
+    allowedHeaders: [
+      "authorization",
+      "content-type",
+      "idempotency-key",
+      "if-none-match",
+      "last-event-id",
+      "prefer",
+      "traceparent",
+      "x-request-id",
+    ],
+    exposedHeaders: ["etag", "idempotency-replayed", "preference-applied", "retry-after", "x-request-id"],
     maxAge: 600,
     strictPreflight: false,
   });
