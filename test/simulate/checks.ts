@@ -183,6 +183,18 @@ function checkEvents({ broker }: CheckedWorld, transfers: readonly Row[]): strin
     .map(({ id, state }) => `I5: ${id} is ${state}, and its event says ${told.has(id) ? "completed" : "nothing"}`);
 }
 
+/** The auditors raise no alarm where nothing is wrong; where they do, this shows in the other findings too. */
+async function checkAuditors({ databases }: CheckedWorld): Promise<string[]> {
+  const found: string[] = [];
+  for (const service of STORED)
+    for (const { message, ...breach } of await databases.query<{ message: string }>(
+      service,
+      "SELECT check_name, subject, message, detail, found_at FROM audit_breach",
+    ))
+      found.push(`the auditor of ${service} says: ${message} ${JSON.stringify(breach)}`);
+  return found;
+}
+
 /** Checks a world that has come to rest: its books, and what clients and neighbors were told. */
 export async function checkWorld(world: CheckedWorld): Promise<{ findings: string[]; ends: Record<string, number> }> {
   const { databases, bank, promises } = world;
@@ -211,6 +223,7 @@ export async function checkWorld(world: CheckedWorld): Promise<{ findings: strin
       ...(await checkLines(world)),
       ...(await checkQueues(world)),
       ...checkEvents(world, recorded.transfer),
+      ...(await checkAuditors(world)),
     ],
   };
 }

@@ -1,22 +1,26 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { auditMigrations } from "@ferry/platform/audit";
 import { migrate } from "@ferry/platform/db";
 import { outboxMigrations } from "@ferry/platform/outbox";
 import pg from "pg";
 import { type Postgres, startPostgres } from "../../local/postgres/server.ts";
 import * as banking from "../../services/banking/service.ts";
+import { ledgerAuditMigrations } from "../../services/ledger/audit/audit.ts";
 import { ledgerMigrations } from "../../services/ledger/store/migrations.ts";
+import { paymentAuditMigrations } from "../../services/payment/audit/audit.ts";
 import * as payment from "../../services/payment/service.ts";
+import { transferAuditMigrations } from "../../services/transfer/audit/audit.ts";
 import * as transfer from "../../services/transfer/service.ts";
 import type { Overseer } from "./database-gate.ts";
 
 /** The services with a database, and what brings it to its present form. */
 const MIGRATIONS = {
-  transfer: transfer.migrations,
-  payment: payment.migrations,
-  banking: banking.migrations,
-  ledger: [ledgerMigrations],
+  transfer: [...transfer.migrations, ...transferAuditMigrations],
+  payment: [...payment.migrations, ...paymentAuditMigrations],
+  banking: [...banking.migrations, auditMigrations],
+  ledger: [ledgerMigrations, ...ledgerAuditMigrations],
 };
 
 export type Stored = keyof typeof MIGRATIONS;

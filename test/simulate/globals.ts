@@ -125,6 +125,9 @@ function createCrypto(clockwork: Clockwork) {
   };
 }
 
+/** How busy the machine is, is not the seed's to decide. */
+const QUIET = { idle: 1, active: 0, utilization: 0 };
+
 function replace(target: object, values: object): () => void {
   const before = new Map(Object.keys(values).map((name) => [name, Object.getOwnPropertyDescriptor(target, name)]));
   for (const [name, value] of Object.entries(values))
@@ -132,6 +135,7 @@ function replace(target: object, values: object): () => void {
   return () => {
     for (const [name, descriptor] of before)
       if (descriptor !== undefined) Object.defineProperty(target, name, descriptor);
+      else Reflect.deleteProperty(target, name);
   };
 }
 
@@ -146,6 +150,7 @@ export function takeOver(clockwork: Clockwork): () => void {
   const { functions, filled } = createCrypto(clockwork);
   const undo = [
     replace(globalThis, { ...createTimers(clockwork), Date: createDate(clockwork) }),
+    replace(performance, { now: () => clockwork.elapsedMs, eventLoopUtilization: () => QUIET }),
     replace(Math, { random: () => chance.next() }),
     replace(require("node:timers"), createTimers(clockwork)),
     replace(require("node:timers/promises"), createDelays(clockwork)),

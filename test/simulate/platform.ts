@@ -1,4 +1,6 @@
+import { PaymentRecordService } from "@ferry/gen/ferry/banking/v1/payments_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { PostingService } from "@ferry/gen/ferry/ledger/v1/postings_pb.ts";
 import { MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { type Database, openDatabase } from "@ferry/platform/db";
 import type { Bus } from "@ferry/platform/events";
@@ -7,7 +9,9 @@ import { createOutbox, type Outbox } from "@ferry/platform/outbox";
 import type { Logger } from "@ferry/platform/telemetry";
 import { createBankingService } from "../../services/banking/service.ts";
 import { createLedgerService } from "../../services/ledger/service.ts";
+import { createPaymentAudit } from "../../services/payment/audit/audit.ts";
 import { createPaymentService } from "../../services/payment/service.ts";
+import { createTransferAudit } from "../../services/transfer/audit/audit.ts";
 import { createTransferService } from "../../services/transfer/service.ts";
 import type { Broker } from "./broker.ts";
 import type { Calls } from "./calls.ts";
@@ -18,6 +22,8 @@ import type { Faults } from "./faults.ts";
 /** How long a saga is tried before it waits for an operator: half of what it is in local mode, so that it comes to that more often. */
 const PARK_AFTER_MS = 15_000;
 const BANK_TIMEOUT_MS = 2_000;
+/** The auditors are part of the platform, but most of what they ask only takes time here. */
+const AUDITED_SHARE = 1 / 3;
 const CONNECTIONS = 4;
 const DOWN_MS: readonly [number, number] = [50, 6_000];
 /** Who does not stop by then is killed, as by whoever runs containers. */
@@ -55,11 +61,14 @@ interface Instance {
 export class Platform {
   readonly #options: PlatformOptions;
   readonly #instances = new Map<Life, Instance>();
+  /** Whether the auditors work in this world. */
+  readonly audited: boolean;
   #born = 0;
   #comingBack = 0;
 
   constructor(options: PlatformOptions) {
     this.#options = options;
+    this.audited = options.clockwork.chance.hits(AUDITED_SHARE);
     this.#serveMembers();
   }
 
@@ -110,15 +119,20 @@ export class Platform {
       const parts: Parts = { name, database, bus, outbox, logger };
       const used = sabotage?.(parts) ?? parts;
       const service = this.#create(used);
+      const { auditor } = (this.audited ? service.audit : undefined) ?? {};
+      const audit = auditor === undefined ? [] : [auditor];
       const instance = {
         name,
         life,
-        components: [used.outbox, calls.component(life), ...service.components],
+        components: [used.outbox, calls.component(life), ...service.components, ...audit],
         database,
         stopping: false,
       };
       this.#instances.set(life, instance);
-      calls.serve(name, life, (router) => service.routes(router));
+      calls.serve(name, life, (router) => {
+        service.routes(router);
+        service.audit?.routes(router);
+      });
       void this.#startUp(instance);
     });
   }
@@ -139,11 +153,17 @@ export class Platform {
     const members = calls.client(MemberService, "member", caller);
     const ledger = calls.client(LedgerService, "ledger", caller);
     const config = { parkAfterMs: PARK_AFTER_MS };
+    const postings = calls.client(PostingService, "ledger", caller);
+    const payments = calls.client(PaymentRecordService, "banking", caller);
+    const audited = { ...parts, ...config, ledger, postings, payments };
     switch (parts.name) {
       case "transfer":
-        return createTransferService({ ...parts, config, members, ledger });
+        return {
+          ...createTransferService({ ...parts, config, members, ledger }),
+          audit: createTransferAudit(audited),
+        };
       case "payment":
-        return createPaymentService({ ...parts, config, members, ledger });
+        return { ...createPaymentService({ ...parts, config, members, ledger }), audit: createPaymentAudit(audited) };
       case "banking": {
         const bank = {
           bankUrl: "http://bank.simulated",

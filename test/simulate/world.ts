@@ -23,6 +23,8 @@ const LOOK_MS = 1_000;
 /** Within this long, in the world's time, everything settles once nothing goes wrong any more. */
 const SETTLED_WITHIN_MS = 300_000;
 const OPERATOR_ROUNDS = 2;
+/** By then the auditors have seen all, and what was on its way at first once more. */
+const AUDITED_AFTER_MS = 20_000;
 
 /** What is broken on purpose, so that the checks can be seen to find it. */
 export interface Sabotage {
@@ -165,6 +167,7 @@ class World {
       for (const wish of promises.wishes) clients.begin(() => clients.look(wish));
     });
     await clockwork.runUntil(() => clients.atRest, SETTLED_WITHIN_MS);
+    if (this.platform.audited) await clockwork.runUntil(() => false, AUDITED_AFTER_MS);
     return [];
   }
 
