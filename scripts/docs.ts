@@ -1,10 +1,15 @@
 // `npm run docs`: makes the reference pages that code can make: docs/configuration.md from the
-// variables of every process, docs/errors.md from the catalogue in the contracts. With --check it
-// fails when a page is not what the code says.
+// variables of every process, docs/errors.md from the catalogue in the contracts, docs/metrics.md from
+// what the rooms with metrics say. With --check it fails when a page is not what the code says.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment, Variable } from "@ferry/platform/config";
 import { catalogue } from "@ferry/platform/errors";
+import { knownMetrics } from "@ferry/platform/telemetry";
+import "@ferry/platform/audit";
+import "@ferry/platform/lifecycle";
+import "@ferry/platform/saga";
+import "@ferry/platform/upstream";
 import { edgeVariables } from "../edge/config.ts";
 import { variables as bankVariables } from "../local/bank/config.ts";
 import { upVariables } from "../local/up/config.ts";
@@ -98,10 +103,32 @@ function errorsPage(): string {
   ].join("\n");
 }
 
+/** Every room that has metrics is loaded by what this script imports; the list is what they have said of themselves. */
+function metricsPage(): string {
+  const lines = knownMetrics().map(
+    ({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(", ")} | ${help} |`,
+  );
+  return [
+    "# Metrics",
+    "",
+    MADE,
+    "",
+    "Every process answers `GET /metrics` on its probes' port (its own port + 1,000) in Prometheus's text format. Values are read when they are asked for, from counts that the parts keep anyway: what is counted costs the work an addition. A process shows those of the parts that it has.",
+    "",
+    'Alarms worth having: `ferry_audit_breaches` above 0; `ferry_sagas{state="parked"}` above 0; `ferry_outbox_oldest_age_seconds` or `ferry_audit_lag_seconds` above a minute; `ferry_consumer_paused` at 1; a rate of `ferry_sweeps_moved_total` that stays above 0 while nothing was killed.',
+    "",
+    "| Metric | Type | Labels | Meaning |",
+    "| --- | --- | --- | --- |",
+    ...lines,
+    "",
+  ].join("\n");
+}
+
 /** The pages by file, as they should be. */
 export const pages: Record<string, string> = {
   "docs/configuration.md": configurationPage(),
   "docs/errors.md": errorsPage(),
+  "docs/metrics.md": metricsPage(),
 };
 
 if (import.meta.main)
