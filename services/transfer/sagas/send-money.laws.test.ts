@@ -11,8 +11,11 @@ import {
   ReleaseHoldResponseSchema,
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { AwaitBatchResponseSchema } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import { create } from "@ferry/platform/codec";
+import { defineSaga, type SagaDefinition } from "@ferry/platform/saga";
 import { checkDefinition, type Replies } from "@ferry/platform/saga/testing";
+import { GATE, moveInBatch, sendInBatch } from "./send-in-batch.ts";
 import { moveMoney, sendMoney } from "./send-money.ts";
 import type { TransferSagaState } from "./state.ts";
 
@@ -71,6 +74,40 @@ test("sending money to a bank keeps the laws of sagas, whatever goes wrong", () 
     },
   });
   assert.ok(completed > 1_000 && undone > 300 && parked > 300, `${completed}, ${undone}, ${parked}`);
+});
+
+/** The batch's verdict; until it is known there is no answer. */
+const gate: Replies = {
+  done: create(AwaitBatchResponseSchema, {}),
+  refused: create(AwaitBatchResponseSchema, failure("BATCH_FAILED")),
+  unavailable: "never",
+};
+/** The table with a gate that gives up: the real one asks until its batch, which has a time of its own, has answered. */
+function withPatience<State>({ name, version, steps }: SagaDefinition<State>): SagaDefinition<State> {
+  return defineSaga(
+    name,
+    version,
+    steps.map((step) => (step.name === GATE ? { ...step, retries: 3 } : step)),
+  );
+}
+const inBatch = (state: TransferSagaState) => ({ ...state, batch: { id: "b", line: 1 } });
+
+test("a line of an all-or-nothing batch keeps the laws of sagas, whatever goes wrong", () => {
+  const { completed, undone } = checkDefinition(withPatience(sendInBatch), {
+    states: [inBatch(toBank)],
+    steps: {
+      "verify-account": { ask: verify },
+      "place-hold": { ask: hold, undo: release },
+      "await-batch": { ask: gate },
+      send: { ask: send, inquire },
+      settle: { ask: settle },
+    },
+  });
+  const moved = checkDefinition(withPatience(moveInBatch), {
+    states: [inBatch(toAccount)],
+    steps: { "place-hold": { ask: hold, undo: release }, "await-batch": { ask: gate }, settle: { ask: settle } },
+  });
+  assert.ok(completed > 1_000 && undone > 300 && moved.completed > 200 && moved.undone > 100);
 });
 
 test("moving money within the platform keeps the laws of sagas, whatever goes wrong", () => {
