@@ -53,7 +53,7 @@ export const FAULTS: readonly Fault[] = [
   {
     id: "F20",
     what: "no way between two services, in one direction or both",
-    tests: [own("network.int.test.ts", "F20"), own("partition.flow.test.ts", "F20")],
+    tests: [own("network.int.test.ts", "F20"), own("processes.flow.test.ts", "F20")],
   },
   {
     id: "F21",
@@ -68,7 +68,7 @@ export const FAULTS: readonly Fault[] = [
   { id: "F25", what: "a disk that is full", tests: [own("disk-full.int.test.ts", "F25")] },
   { id: "F27", what: "replicas restart in turn", tests: [own("network.int.test.ts", "F27")] },
   { id: "F28", what: "started in any order", tests: [own("any-order.flow.test.ts", "F28")] },
-  { id: "F30", what: "three times the load", tests: [own("overload.flow.test.ts", "F30")] },
+  { id: "F30", what: "three times the load", tests: [own("overload.long.ts", "F30")] },
   { id: "F32", what: "producers of another version", tests: [own("poison.int.test.ts", "F32")], short: true },
   {
     id: "F33",

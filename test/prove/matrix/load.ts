@@ -4,8 +4,6 @@ import type { Clients } from "./clients.ts";
 import { Newcomers } from "./newcomers.ts";
 import { nextOperation, silentPayment } from "./operations.ts";
 
-/** Payments to the silent bank take half a minute to be parked: some at the beginning are enough. */
-const SILENT_PAYMENTS = 3;
 const LONGEST_WAIT_SECONDS = 3;
 
 export interface LoadOptions {
@@ -14,6 +12,8 @@ export interface LoadOptions {
   callers: number;
   /** Operations that all callers together begin in a second, when they are answered in time. */
   ratePerSecond: number;
+  /** Payments to the bank that never answers, at the beginning: they take half a minute to be parked. Default 0. */
+  silentPayments?: number;
 }
 
 /** So many callers, each with one operation at a time, until it is stopped. */
@@ -42,12 +42,12 @@ export class Load {
   }
 
   async #caller(): Promise<void> {
-    const { clients, random, callers, ratePerSecond } = this.#options;
+    const { clients, random, callers, ratePerSecond, silentPayments = 0 } = this.#options;
     const everyMs = (callers / ratePerSecond) * 1_000;
     await this.#pause(random.below(everyMs));
     while (!this.#stopping.signal.aborted) {
       const startedAt = Date.now();
-      const silent = this.#silent < SILENT_PAYMENTS;
+      const silent = this.#silent < silentPayments;
       if (silent) this.#silent++;
       const operation = silent ? silentPayment(clients.accounts, random) : nextOperation(clients.accounts, random);
       const reply = await clients.carryOut(operation, random.below(LONGEST_WAIT_SECONDS));

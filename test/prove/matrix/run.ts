@@ -53,6 +53,8 @@ export interface MatrixReport {
 export const LEAST_OPERATIONS = 500;
 const REST_MS = 60_000;
 const READY_MS = 30_000;
+/** In each window so many payments go to a bank that never answers, and have to be parked with their holds. */
+const SILENT_PAYMENTS = 3;
 
 /** One platform under kills, with its clients. */
 class Matrix {
@@ -126,7 +128,8 @@ class Matrix {
 
   #load(): Load {
     const { callers, ratePerSecond } = this.#options;
-    return new Load({ clients: this.#clients, random: this.#random.fork("load"), callers, ratePerSecond });
+    const { clients, random } = { clients: this.#clients, random: this.#random.fork("load") };
+    return new Load({ clients, random, callers, ratePerSecond, silentPayments: SILENT_PAYMENTS });
   }
 
   async #check(load: Load): Promise<Pick<Window, "findings" | "figures" | "restMs">> {

@@ -1,0 +1,38 @@
+// F30: three times of what the platform can carry, by the bench's own open loop. It takes minutes and needs a quiet
+// machine, so that `npm run prove` runs it and `npm test` does not.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import type { BenchReport } from "../../bench/scenario.ts";
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+const SECONDS = process.env.FERRY_FAULTS_FULL === undefined ? "20" : "60";
+const LEAST_GOODPUT = 0.8;
+const MOST_SECONDS_UNTIL_NORMAL = 30;
+
+test("F30 three times the load, then half of it: goodput stays, refusals are polite, and all is normal within 30 s", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "ferry-overload-"));
+  try {
+    const json = join(folder, "report.json");
+    const args = ["bench/main.ts", "--scenario", "overload", "--seconds", SECONDS, "--warm-up", "5", "--json", json];
+    await promisify(execFile)(process.execPath, args, { cwd: REPOSITORY, maxBuffer: 2 ** 24 });
+    const [measured] = (JSON.parse(readFileSync(json, "utf8")) as BenchReport).scenarios;
+    assert.ok(measured !== undefined);
+    const { facts } = measured;
+    t.diagnostic(JSON.stringify(facts));
+    assert.ok(measured.booksOk, measured.booksFindings.join("; "));
+    assert.equal(measured.errors, 0, JSON.stringify(measured.errorKinds));
+    assert.ok(
+      Number(facts["answered 503"]) + Number(facts["answered 429"]) > 0,
+      "nothing was refused: the fault did not bite",
+    );
+    assert.ok(Number(facts["goodput, share of the maximum"]) >= LEAST_GOODPUT);
+    assert.ok(Number(facts["seconds until normal"]) <= MOST_SECONDS_UNTIL_NORMAL);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
