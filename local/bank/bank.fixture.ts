@@ -23,7 +23,7 @@ export async function open(t: TestContext, directory = newFolder()) {
     stopped = true;
   };
   t.after(stop);
-  return { ...callerOf(bank), directory, stop };
+  return { ...callerOf(bank), port: bank.port, directory, stop };
 }
 
 type Answer = { status: number; body: Record<string, unknown> };

@@ -1,0 +1,100 @@
+// Banking's records beside the bank's own books: the auditor asks the real bank about a sample of them.
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import { type Auditor, auditMigrations } from "@ferry/platform/audit";
+import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
+import { createMemoryBus } from "@ferry/platform/events";
+import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
+import { silentLogger } from "@ferry/platform/telemetry";
+import { open } from "../../../local/bank/bank.fixture.ts";
+import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
+import { createBankClient } from "../clients/bank-client.ts";
+import { bankingMigrations, moveMark } from "../store/call-store.ts";
+import { createBankingAudit } from "./audit.ts";
+
+const template = {
+  name: "banking_audited",
+  run: (url: string) => migrate(url, [outboxMigrations, bankingMigrations, auditMigrations]),
+};
+const ACCOUNT_NUMBER = "2200001234";
+const GONE = "http://127.0.0.1:1";
+
+let testDatabase: TestDatabase;
+let database: Database;
+
+beforeEach(async () => {
+  testDatabase = await createTestDatabase(template);
+  database = openDatabase({ url: testDatabase.url });
+});
+afterEach(async () => {
+  await database.close();
+  await testDatabase.drop();
+});
+
+function auditorAt(bankUrl: string): Auditor {
+  const bank = createBankClient({ url: bankUrl, timeoutMs: 1_000, connections: 4 });
+  const outbox = createOutbox({ database, bus: createMemoryBus(), source: "ferry/banking", logger: silentLogger });
+  const { auditor } = createBankingAudit({ database, outbox, logger: silentLogger, banks: new Map([["081", bank]]) });
+  return auditor as Auditor;
+}
+
+/** A call as it is recorded, a minute ago; the mark has passed those before it. */
+async function record(reference: string, outcome: "done" | "refused" | "pending", amount = 1_250n) {
+  await database.query(
+    `INSERT INTO bank_call (reference, id, bank_code, operation, account_number, currency, amount, started_at, lease_until,
+       outcome, duration_ms)
+     VALUES ($1, ':send:ask:1', '081', 'send', $2, 'EUR', $3, now() - interval '2 minutes', now() - interval '2 minutes',
+       $4, CASE WHEN $4 <> 'pending' THEN 5 END)`,
+    [reference, ACCOUNT_NUMBER, amount, outcome],
+  );
+  await database.transaction(moveMark);
+}
+
+const found = () =>
+  database.query<{ subject: string; message: string; ended: boolean }>(
+    "SELECT subject, message, ended_at IS NOT NULL AS ended FROM audit_breach ORDER BY found_at",
+  );
+
+test("records that the bank confirms are no breach; what it says otherwise, or does not know, is", async (t) => {
+  const bank = await open(t);
+  const [good, other, unknown] = [newUuid(), newUuid(), newUuid()];
+  for (const reference of [good, other]) assert.equal((await bank.send(reference, ACCOUNT_NUMBER)).status, 200);
+  const url = `http://127.0.0.1:${bank.port}`;
+  const auditor = auditorAt(url);
+  await record(good, "done");
+  assert.equal((await auditor.runRound("bank-records")).rows, 1);
+  assert.equal((await auditor.runRound("bank-records")).rows, 0, "a record is asked for once");
+  assert.deepEqual(await found(), []);
+
+  await record(other, "done", 1_251n);
+  await auditor.runRound("bank-records");
+  await record(unknown, "done");
+  await auditor.runRound("bank-records");
+  assert.deepEqual(
+    (await found()).map(({ subject }) => subject),
+    [other, unknown],
+  );
+});
+
+test("a bank that cannot be asked is no breach", async () => {
+  await record(newUuid(), "done");
+  assert.equal((await auditorAt(GONE).runRound("bank-records")).rows, 1);
+  assert.deepEqual(await found(), []);
+});
+
+test("a call without an outcome that nobody takes over is a breach as long as that lasts", async () => {
+  const reference = newUuid();
+  await record(reference, "pending");
+  const auditor = auditorAt(GONE);
+  await auditor.runRound("calls");
+  assert.deepEqual(
+    (await found()).map(({ ended }) => ended),
+    [false],
+  );
+  await database.query("UPDATE bank_call SET outcome = 'unknown', duration_ms = 5 WHERE reference = $1", [reference]);
+  await auditor.runRound("calls");
+  assert.deepEqual(
+    (await found()).map(({ ended }) => ended),
+    [true],
+  );
+});
