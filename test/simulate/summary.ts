@@ -9,6 +9,12 @@ const EXPECTED_ENDS = [
   "transfer PARKED",
   "top-up COMPLETED",
   "top-up FAILED",
+  "payment COMPLETED",
+  "payment FAILED",
+  "refund COMPLETED",
+  "refund FAILED",
+  "batch COMPLETED",
+  "batch FAILED",
 ];
 const EXPECTED_COUNTS = ["operator: resume", "operator: undo", "operator: skip", "cancel taken", "same key at once"];
 /** From so many seeds on each fault and each end must have come up, and each fault once in so many seeds. */
@@ -27,6 +33,10 @@ export interface Summary {
   faults: Record<string, number>;
   ends: Record<string, number>;
   counts: Record<string, number>;
+  failed: number;
+  /** How often something went wrong, and how much came to an end, in all. */
+  faultsInAll: number;
+  endsInAll: number;
   steps: number;
   /** Simulated time. */
   worldSeconds: number;
@@ -43,10 +53,13 @@ export function addUp(records: readonly Record<string, number>[]): Record<string
   return Object.fromEntries(Object.entries(sums).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
+const total = (record: Record<string, number>) => Object.values(record).reduce((sum, count) => sum + count, 0);
+
 function findVacuous(seeds: number, { faults, ends, counts }: Pick<Summary, "faults" | "ends" | "counts">): string[] {
   if (seeds < ENOUGH_SEEDS) {
-    const bites = Object.values(faults).reduce((sum, count) => sum + count, 0);
-    return bites >= seeds && (ends["transfer COMPLETED"] ?? 0) >= seeds ? [] : ["hardly anything went wrong, or right"];
+    return total(faults) >= seeds && (ends["transfer COMPLETED"] ?? 0) >= seeds
+      ? []
+      : ["hardly anything went wrong, or right"];
   }
   const least = Math.floor(seeds / SEEDS_PER_FAULT);
   return [
@@ -73,6 +86,7 @@ export function summarize(reports: readonly SeedReport[], seconds: number): Summ
     seeds: reports.length,
     ok: failures.length === 0 && vacuous.length === 0,
     ...{ failures, vacuous, faults, ends, counts },
+    ...{ failed: failures.length, faultsInAll: total(faults), endsInAll: total(ends) },
     steps: reports.reduce((sum, { steps }) => sum + steps, 0),
     worldSeconds: Math.round(reports.reduce((sum, { elapsedMs }) => sum + elapsedMs, 0) / 1_000),
     seconds: Math.round(seconds),
