@@ -18,14 +18,18 @@ export interface ExpireTransfersDeps {
 
 /** Takes back transfers whose time is over. One that has reached its pivot, or its end, stays as it is. */
 export function createExpireTransfers({ database, store, due, sagas, endScheduled }: ExpireTransfersDeps) {
+  const expire = (id: string): Promise<void> =>
+    database.transaction(async (tx) => {
+      const row = (await store.findTransfers(tx, [id])).get(id);
+      const left = row && (await endScheduled(tx, [{ row, state: "FAILED", failure: EXPIRED }]));
+      if (row !== undefined && !left?.has(id)) await sagas.cancel(tx, id, EXPIRED);
+      await due.deleteWork(tx, "expire-transfer", [id]);
+    });
+
   return async (ids: readonly string[]): Promise<void> => {
+    const failures: unknown[] = [];
     // One by one: what keeps one from turning back does not keep the others.
-    for (const id of ids)
-      await database.transaction(async (tx) => {
-        const row = (await store.findTransfers(tx, [id])).get(id);
-        const left = row && (await endScheduled(tx, [{ row, state: "FAILED", failure: EXPIRED }]));
-        if (row !== undefined && !left?.has(id)) await sagas.cancel(tx, id, EXPIRED);
-        await due.deleteWork(tx, "expire-transfer", [id]);
-      });
+    for (const id of ids) await expire(id).catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
 }

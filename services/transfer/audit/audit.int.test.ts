@@ -10,6 +10,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { paymentRpcs } from "../../banking/audit/payments.ts";
 import { bankingMigrations } from "../../banking/store/call-store.ts";
@@ -267,4 +268,22 @@ test("messages that are not published for too long are a breach as long as that 
   await auditor.runRound("outbox");
   const [row] = await database.query<{ ended: boolean }>("SELECT ended_at IS NOT NULL AS ended FROM audit_breach");
   assert.deepEqual(row, { ended: true });
+});
+
+/** A row for each check: it is read whole, and is never large. */
+const isOfCursors = (text: string) => /FROM audit_cursor|^UPDATE audit_waiting/.test(text);
+
+test("however long the history is, a round reads no large table whole", async () => {
+  await healthy({ bank: true });
+  await record(newUuid(), newUuid(), { state: "ACCEPTED", saga: "running" });
+  await record(newUuid(), newUuid(), { state: "PARKED", saga: "parked" });
+  const asked = await statementsOf(database, async () => {
+    await round();
+    await database.query("UPDATE audit_waiting SET look_at = now() WHERE check_name = $1", ["transfers"]);
+    for (const name of ["transfers", "transfers-sweep"]) await round(name);
+    for (const name of ["sagas", "outbox"]) await auditor.runRound(name);
+  });
+  const kept = new Map([...asked].filter(([text]) => !isOfCursors(text)));
+  assert.ok(kept.size > 8, `${kept.size} statements`);
+  await assertIndexed(database, kept);
 });
