@@ -8,6 +8,7 @@ import { PaymentService } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { TransferBatchService } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { InDoubtTransactionService } from "@ferry/gen/ferry/two_phase/v1/two_phase_pb.ts";
 import { toFerryError } from "@ferry/platform/rpc";
 
 /**
@@ -23,6 +24,7 @@ export const exposedServices: readonly { service: DescService; backend: string |
   { service: WebhookService, backend: "notify" },
   // Every owner of sagas offers its own; those of transfers where the request names none.
   { service: ParkedSagaService, backend: ["transfer", "payment"] },
+  { service: InDoubtTransactionService, backend: "ledger" },
   { service: AuditService, backend: ["ledger", "banking", "transfer", "payment"] },
 ];
 

@@ -8,6 +8,7 @@ import { PaymentService, TopUpState } from "@ferry/gen/ferry/payment/v1/payment_
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { TransferBatchService } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import { TransferService, TransferState } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { InDoubtTransactionService } from "@ferry/gen/ferry/two_phase/v1/two_phase_pb.ts";
 import {
   type AuthorityState,
   createAuthenticator,
@@ -71,6 +72,7 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
     WebhookService,
     ParkedSagaService,
     AuditService,
+    InDoubtTransactionService,
     BuildService,
   ];
   const routes = (router: ConnectRouter) => {

@@ -10,11 +10,17 @@ const HELP = `npm run check-books [-- options]   checks the books of a platform 
 
   --database URL   a database of the PostgreSQL server, as postgres://user:password@host:port/name
                    (default: DATABASE_URL, else the local one of npm start)
+  --ledger-shards  the databases of a ledger over several, separated by commas (default: LEDGER_SHARDS)
   --bank URL       the bank's API (default: the local one's control port)
   --help           this text`;
 
 const { values } = parseArgs({
-  options: { database: { type: "string" }, bank: { type: "string" }, help: { type: "boolean", default: false } },
+  options: {
+    database: { type: "string" },
+    "ledger-shards": { type: "string" },
+    bank: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
 });
 
 /** The PostgreSQL of `npm start`: its password lies in the data folder. */
@@ -30,6 +36,7 @@ else {
   const offset = Number(process.env.FERRY_PORT_OFFSET ?? 0);
   const sources = openSources({
     databaseUrl: values.database ?? process.env.DATABASE_URL ?? localDatabase(offset),
+    ledgerShards: (values["ledger-shards"] ?? process.env.LEDGER_SHARDS ?? "").split(",").filter((url) => url !== ""),
     bankUrl: values.bank ?? process.env.BANK_URL ?? `http://127.0.0.1:${9201 + offset}`,
   });
   const { findings, figures } = await checkBooks(sources);

@@ -13,7 +13,7 @@ export interface BankRecord {
 }
 
 export interface BooksSources {
-  /** Runs SQL in a service's database. Numbers of 64 bits and sums come as bigint. */
+  /** Runs SQL in a service's database; of a ledger over several in each, the rows one after another. Numbers of 64 bits and sums come as bigint. */
   query<Row>(service: "ledger" | "transfer" | "payment" | "banking", text: string): Promise<Row[]>;
   /** Every record of the bank, in order. */
   bankRecords(): Promise<BankRecord[]>;
@@ -23,6 +23,8 @@ export interface BooksSources {
 export interface SourceAddresses {
   /** A database of the server, as "postgres://user:password@127.0.0.1:5433/ferry_ledger": the others are found beside it. */
   databaseUrl: string;
+  /** The databases of a ledger that lies in several. Default: it lies in its own. */
+  ledgerShards?: readonly string[];
   /** The bank's API or its control port, as "http://127.0.0.1:9201". */
   bankUrl: string;
 }
@@ -35,22 +37,31 @@ const types = {
       : pg.types.getTypeParser(id, format as "text"),
 };
 
-export function openSources({ databaseUrl, bankUrl }: SourceAddresses): BooksSources {
+export function openSources({ databaseUrl, ledgerShards = [], bankUrl }: SourceAddresses): BooksSources {
   const clients = new Map<string, Promise<pg.Client>>();
 
-  async function connect(service: string): Promise<pg.Client> {
+  function urlsOf(service: string): readonly string[] {
+    if (service === "ledger" && ledgerShards.length > 0) return ledgerShards;
     const url = new URL(databaseUrl);
     url.pathname = `/ferry_${service}`;
-    const client = new pg.Client({ connectionString: url.href, types });
+    return [url.href];
+  }
+
+  async function connect(url: string): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: url, types });
     await client.connect();
     return client;
   }
 
   return {
     async query<Row>(service: string, text: string) {
-      const client = clients.get(service) ?? connect(service);
-      clients.set(service, client);
-      return (await (await client).query(text)).rows as Row[];
+      const rows: Row[] = [];
+      for (const url of urlsOf(service)) {
+        const client = clients.get(url) ?? connect(url);
+        clients.set(url, client);
+        rows.push(...((await (await client).query(text)).rows as Row[]));
+      }
+      return rows;
     },
     async bankRecords() {
       const all: BankRecord[] = [];

@@ -4,7 +4,11 @@ import type { Platform } from "./platform.ts";
 
 /** Checks the books of a platform that has come to rest. */
 export async function booksOf(platform: Platform): Promise<BooksReport> {
-  const sources = openSources({ databaseUrl: platform.databaseUrl, bankUrl: platform.bankControl });
+  const sources = openSources({
+    databaseUrl: platform.databaseUrl,
+    ledgerShards: platform.environment.LEDGER_SHARDS?.split(","),
+    bankUrl: platform.bankControl,
+  });
   try {
     return await checkBooks(sources);
   } finally {

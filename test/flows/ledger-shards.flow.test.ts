@@ -1,0 +1,108 @@
+// A whole platform whose ledger lies in two databases of a PostgreSQL of their own: transfers, payments and
+// refunds through the edge, kill -9 of the ledger in the middle, in both ways of posting between databases.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { test } from "node:test";
+import pg from "pg";
+import { booksOf } from "../support/books.ts";
+import { EdgeCaller, toAccount } from "../support/client.ts";
+import { makeParties, type Party, type Promised, sendLoad, waitForEnds } from "../support/load.ts";
+import { makeOperator } from "../support/operator.ts";
+import { Platform, waitFor } from "../support/platform.ts";
+import { createTestDatabase } from "../support/postgres.ts";
+
+const TRANSFERS = 120;
+const KILL_AT = 40;
+
+async function countIn(urls: readonly string[], sql: string): Promise<number[]> {
+  return Promise.all(
+    urls.map(async (url) => {
+      const client = new pg.Client(url);
+      await client.connect();
+      const { rows } = await client.query(sql);
+      await client.end();
+      return Number(rows[0].count);
+    }),
+  );
+}
+
+async function logIn(platform: Platform, edge: EdgeCaller): Promise<string> {
+  const email = "shards@example.org";
+  const password = await makeOperator(platform, email);
+  return (await edge.expect(201, "POST", "/v1/sessions", { body: { email, password } })).accessToken;
+}
+
+/** Transfers between accounts of the platform, from everybody to everybody, while the ledger is killed once. */
+async function sendBetween(platform: Platform, edge: EdgeCaller, parties: readonly Party[]): Promise<Promised[]> {
+  const send = async (index: number): Promise<Promised> => {
+    if (index === KILL_AT) platform.kill9("ledger");
+    const payer = parties[index % parties.length]!;
+    const payee = parties[(index + 1 + (index % (parties.length - 1))) % parties.length]!;
+    const key = randomUUID();
+    const id = await waitFor(`transfer ${index} to be accepted`, async () => {
+      const body = toAccount(payer.accountId, payee.accountId, "7");
+      const reply = await edge.transfer(payer.token, body, { key, waitSeconds: 0 }).catch(() => undefined);
+      return reply !== undefined && reply.status < 300 ? (reply.body.data.transfer.id as string) : undefined;
+    });
+    return { id, payer };
+  };
+  const promised: Promised[] = [];
+  for (let index = 0; index < TRANSFERS; index += 8)
+    promised.push(...(await Promise.all(Array.from({ length: 8 }, (_, offset) => send(index + offset)))));
+  return promised;
+}
+
+for (const mode of ["two-phase", "clearing"])
+  test(`${mode}: transfers, payments and refunds over two databases end as they must, and the books hold`, async (t) => {
+    const databases = [await createTestDatabase(), await createTestDatabase()];
+    const urls = databases.map(({ url }) => url);
+    const environment = { LEDGER_SHARDS: urls.join(","), LEDGER_CROSS_SHARD: mode };
+    const platform = await Platform.start({ environment });
+    t.after(async () => {
+      await platform.stop();
+      for (const { drop } of databases) await drop();
+    });
+    const edge = new EdgeCaller(platform.edge);
+    const parties = await makeParties(edge, 8);
+
+    const promised = await sendBetween(platform, edge, parties);
+    promised.push(...(await sendLoad({ edge, parties, transfers: 20, callers: 4, waitSeconds: 10 })));
+    const states = await waitForEnds(edge, promised);
+    assert.deepEqual(states, new Map([["TRANSFER_STATE_COMPLETED", promised.length]]));
+
+    const [payer, merchant] = parties as [Party, Party];
+    const ask = (token: string, path: string, body: object) =>
+      edge.call("POST", path, { token, headers: { "idempotency-key": randomUUID(), prefer: "wait=20" }, body });
+    const amount = { currency: "EUR", minorUnits: "50" };
+    const content = { sourceAccountId: payer.accountId, merchantAccountId: merchant.accountId, amount };
+    const { payment } = (await ask(payer.token, "/v1/payments", content)).body.data;
+    assert.equal(payment.state, "PAYMENT_STATE_COMPLETED");
+    const refunded = await ask(merchant.token, `/v1/payments/${payment.id}/refunds`, { amount });
+    assert.equal(refunded.body.data.refund.state, "REFUND_STATE_COMPLETED");
+
+    // What was handed over has arrived when no transit account has a balance any more, over both.
+    const transit = "SELECT coalesce(sum(balance), 0) AS count FROM account WHERE kind = 'transit'";
+    await waitFor("nothing to be under way", async () => {
+      const [one, other] = await countIn(urls, transit);
+      return one! + other! === 0 ? true : undefined;
+    });
+    const accounts = await countIn(urls, "SELECT count(*) FROM account WHERE kind = 'member'");
+    assert.equal(accounts[0]! + accounts[1]!, 8);
+    assert.ok(Math.min(...accounts) > 0, `accounts lie in both: ${accounts}`);
+    const arrivals = await countIn(urls, "SELECT count(*) FROM arrival");
+    if (mode === "clearing") assert.ok(arrivals[0]! + arrivals[1]! > 10, `${arrivals} were handed over`);
+    const { findings, figures } = await booksOf(platform);
+    assert.deepEqual(findings, []);
+    assert.ok(figures.completed! >= TRANSFERS);
+
+    const token = await logIn(platform, edge);
+    const doubt = await edge.expect(200, "GET", "/v1/in-doubt-transactions", { token });
+    assert.deepEqual(doubt, { transactions: [], unreachable: [] });
+    const body = { reason: "a test" };
+    const { account } = await edge.expect(200, "POST", `/v1/accounts/${payer.accountId}:freeze`, { token, body });
+    assert.equal(account.state, "ACCOUNT_STATE_FROZEN");
+    const refused = await edge.transfer(payer.token, toAccount(payer.accountId, merchant.accountId, "1"), {
+      ...{ key: randomUUID(), waitSeconds: 10 },
+    });
+    assert.equal(refused.body.data.transfer.failure.code, "ACCOUNT_FROZEN");
+  });
