@@ -7,10 +7,12 @@ import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
 import { open } from "../../../local/bank/bank.fixture.ts";
+import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { createBankClient } from "../clients/bank-client.ts";
 import { bankingMigrations, moveMark } from "../store/call-store.ts";
 import { createBankingAudit } from "./audit.ts";
+import { paymentRpcs } from "./payments.ts";
 
 const template = {
   name: "banking_audited",
@@ -97,4 +99,21 @@ test("a call without an outcome that nobody takes over is a breach as long as th
     (await found()).map(({ ended }) => ended),
     [true],
   );
+});
+
+/** A row for each check: it is read whole, and is never large. */
+const isOfCursors = (text: string) => /FROM audit_cursor/.test(text);
+
+test("however long the history is, a round reads no large table whole", async () => {
+  const reference = newUuid();
+  await record(reference, "done");
+  await record(newUuid(), "pending");
+  const auditor = auditorAt(GONE);
+  const asked = await statementsOf(database, async () => {
+    for (const name of ["calls", "bank-records", "outbox"]) await auditor.runRound(name);
+    await paymentRpcs(database).batchGetPayments({ references: [reference] } as never, undefined as never);
+  });
+  const kept = new Map([...asked].filter(([text]) => !isOfCursors(text)));
+  assert.ok(kept.size > 5, `${kept.size} statements`);
+  await assertIndexed(database, kept);
 });

@@ -6,6 +6,7 @@ import { type Database, migrate, openDatabase } from "@ferry/platform/db";
 import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { createFreezeAccounts } from "../app/freeze-accounts.ts";
 import { createAccountStore } from "../store/account-store.ts";
@@ -13,6 +14,7 @@ import { ledgerMigrations } from "../store/migrations.ts";
 import { createTestLedger, credit, hold, settle } from "../store/test-ledger.ts";
 import { ledgerAuditMigrations } from "./audit.ts";
 import { ledgerChecks } from "./checks.ts";
+import { postingRpcs } from "./postings.ts";
 
 const template = {
   name: "ledger_audit",
@@ -171,7 +173,7 @@ test("a posting that is changed is heard of at once, wherever in history it is",
     transferIds[0],
     alice.id,
   ]);
-  await auditor.runRound("changed-postings");
+  await round("changed-postings");
   const [found] = await breaches();
   assert.deepEqual([found?.accounts, found?.frozen], [[alice.id], [alice.id]]);
   await auditor.runRound("changed-postings");
@@ -209,4 +211,21 @@ test("a round looks at no more than it may, however long the history is", async 
     rounds.map(({ rows }) => rows).join(),
   );
   assert.deepEqual(await breaches(), []);
+});
+
+/** A row for each check: it is read whole, and is never large. */
+const isOfCursors = (text: string) => /FROM audit_cursor/.test(text);
+
+test("however long the history is, a round reads no large table whole", async () => {
+  const { alice } = await trade(6);
+  await grow();
+  await database.query("UPDATE entry SET amount = amount WHERE account_id = $1", [alice.id]);
+  const asked = await statementsOf(database, async () => {
+    for (const name of ["postings", "postings-sweep", "accounts"]) await round(name);
+    await auditor.runRound("changed-postings");
+    await postingRpcs([database]).batchGetPostings({ references: [alice.id] } as never, undefined as never);
+  });
+  const kept = new Map([...asked].filter(([text]) => !isOfCursors(text)));
+  assert.ok(kept.size > 8, `${kept.size} statements`);
+  await assertIndexed(database, kept);
 });

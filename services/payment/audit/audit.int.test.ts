@@ -10,6 +10,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { paymentRpcs } from "../../banking/audit/payments.ts";
 import { bankingMigrations } from "../../banking/store/call-store.ts";
@@ -214,3 +215,18 @@ for (const [what, make, message] of broken)
     assert.match(found[0]!.message, message);
     assert.deepEqual(frozen, [account]);
   });
+
+/** A row for each check: it is read whole, and is never large. */
+const isOfCursors = (text: string) => /FROM audit_cursor/.test(text);
+
+test("however long the history is, a round reads no large table whole", async () => {
+  for (const state of ["COMPLETED", "FAILED"] as const) await topUp(state);
+  for (const state of ["COMPLETED", "REQUESTED"] as const) await refund(state);
+  const asked = await statementsOf(database, async () => {
+    await rounds();
+    await rounds("-sweep");
+  });
+  const kept = new Map([...asked].filter(([text]) => !isOfCursors(text)));
+  assert.ok(kept.size > 8, `${kept.size} statements`);
+  await assertIndexed(database, kept);
+});

@@ -18,8 +18,9 @@ const SELECT_TRANSFERS = `
     saga.command_xid IS NOT NULL AND saga.created_at > now() - interval '6 days'
       AND saga.command_xid < pg_snapshot_xmin(pg_current_snapshot())
       AND saga.command_xid >= (SELECT xid FROM outbox ORDER BY xid, seq LIMIT 1)
-      AND NOT EXISTS (SELECT FROM outbox WHERE xid = saga.command_xid) AS unsent
-  FROM transfer LEFT JOIN saga ON saga.id = transfer.id`;
+      AND sent.xid IS NULL AS unsent
+  FROM transfer LEFT JOIN saga ON saga.id = transfer.id
+  LEFT JOIN LATERAL (SELECT xid FROM outbox WHERE xid = saga.command_xid LIMIT 1) AS sent ON true`;
 
 export const LOOK_AT_TRANSFERS = `${SELECT_TRANSFERS}
   WHERE transfer.created_at > $1::timestamptz AND transfer.created_at <= $2::timestamptz`;
