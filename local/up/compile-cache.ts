@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "@ferry/platform/config";
 import { repository } from "./config.ts";
@@ -28,11 +28,11 @@ function fingerprint(): string {
 export async function fillCompileCache(environment: Environment): Promise<void> {
   const mark = join(compileCacheDirectory, "filled");
   const wanted = fingerprint();
-  mkdirSync(compileCacheDirectory, { recursive: true });
   try {
-    if (readFileSync(mark, "utf8") === wanted) return;
+    mkdirSync(compileCacheDirectory, { recursive: true });
+    if (existsSync(mark) && readFileSync(mark, "utf8") === wanted) return;
   } catch {
-    // It has not been filled yet.
+    return; // A checkout that cannot be written to: each process compiles by itself.
   }
   const compiler = spawn(process.execPath, [join(repository, "scripts/compile.ts")], {
     env: { ...environment, NODE_COMPILE_CACHE: compileCacheDirectory },

@@ -5,6 +5,9 @@ import type { NewDelivery } from "./rows.ts";
 /** Names the UUIDs of events and deliveries; made once, at random. */
 const NAMESPACE = "3f0f2a6e-9d0e-4a53-8f6c-52b8f9a1c7d4";
 
+/** Of an event's data, in characters: a receiver must be able to take it. What is larger is to be asked for. */
+const MAX_DATA_LENGTH = 262_144;
+
 /** Something that happened to a member. */
 export interface MemberEvent {
   /** The same for every time that it is heard of. */
@@ -52,7 +55,8 @@ export interface RecordEventsDeps {
 /** The delivery of an event to an endpoint. The id of both is the same whenever they are heard of again. */
 export function deliveryOf(event: MemberEvent, endpointId: string): NewDelivery {
   const eventId = nameUuid(NAMESPACE, event.id);
-  const { type, subject, version, data, time } = event;
+  const { type, subject, version, time } = event;
+  const data = event.data.length <= MAX_DATA_LENGTH ? event.data : JSON.stringify({ subject, omitted: true });
   const head = { id: eventId, type, timestamp: time.toISOString() };
   return {
     id: nameUuid(NAMESPACE, `${event.id}\n${endpointId}`),
