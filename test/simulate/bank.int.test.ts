@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { open } from "../../local/bank/bank.fixture.ts";
-import { SimulatedBank } from "./bank.ts";
+import { type BankAnswer, SimulatedBank } from "./bank.ts";
 
 /** Above a late answer of the real bank, below the end of its silence. */
 const PATIENCE_MS = 550;
@@ -45,26 +45,34 @@ function stepsFor(accountNumber: string): Step[] {
   ];
 }
 
+async function compare(t: TestContext, digits: string): Promise<void> {
+  const real = await open(t);
+  const simulated = new SimulatedBank();
+  for (const prefix of ["2000", "1100"])
+    for (const [method, path, body] of stepsFor(`${prefix}${digits}`)) {
+      const expected = await real.call(method, path, body, PATIENCE_MS).then(
+        ({ status, body: said }) => ({ status, body: withoutTime(said) }),
+        (error: Error) => (error instanceof SyntaxError ? "broken" : error.name === "TimeoutError" ? "never" : error),
+      );
+      const answer = simulated.answer(method, path, body && JSON.stringify(body), new Date());
+      assert.deepEqual(readable(answer), expected, `${method} ${path}`);
+    }
+}
+
+function readable({ status, body, comes }: BankAnswer) {
+  if (comes === "never") return "never";
+  try {
+    return { status, body: withoutTime(JSON.parse(body)) };
+  } catch {
+    return "broken";
+  }
+}
+
 const withoutTime = ({ time: _, ...rest }: Record<string, unknown>) => rest;
 
-for (const digits of ["0001", "9404", "9409", "9402", "9500", "9501", "9504", "9505", "9400", "9999"])
-  test(`the simulated bank answers for ${digits} as the real one does`, async (t) => {
-    const real = await open(t);
-    const simulated = new SimulatedBank();
-    for (const prefix of ["2000", "1100"])
-      for (const [method, path, body] of stepsFor(`${prefix}${digits}`)) {
-        const expected = await real.call(method, path, body, PATIENCE_MS).then(
-          ({ status, body: said }) => ({ status, body: withoutTime(said) }),
-          (error: Error) => (error instanceof SyntaxError ? "broken" : error.name === "TimeoutError" ? "never" : error),
-        );
-        const { status, body: text, comes } = simulated.answer(method, path, body && JSON.stringify(body), new Date());
-        const said = () => {
-          try {
-            return { status, body: withoutTime(JSON.parse(text)) };
-          } catch {
-            return "broken";
-          }
-        };
-        assert.deepEqual(comes === "never" ? "never" : said(), expected, `${method} ${path}`);
-      }
-  });
+const DIGITS = ["0001", "9404", "9409", "9402", "9500", "9501", "9504", "9505", "9400", "9999"];
+
+// Side by side: most of it is waiting for answers that do not come.
+test("the simulated bank answers as the real one does", { concurrency: true }, async (t) => {
+  await Promise.all(DIGITS.map((digits) => t.test(`accounts that end in ${digits}`, (each) => compare(each, digits))));
+});

@@ -45,13 +45,14 @@ export class Faults {
   readonly #clockwork: Clockwork;
   readonly #intensities = new Map<Fault, number>();
 
-  constructor(clockwork: Clockwork) {
+  /** @param intensity How much more often than usual things go wrong. */
+  constructor(clockwork: Clockwork, intensity = 1) {
     this.#clockwork = clockwork;
     this.#chance = clockwork.chance.fork("faults");
     for (const fault of FAULTS) {
       const present = this.#chance.hits(PRESENT_SHARE);
-      const intensity = this.#chance.between(0.3, 3);
-      this.#intensities.set(fault, present ? intensity : 0);
+      const own = this.#chance.between(0.3, 3);
+      this.#intensities.set(fault, present ? own * intensity : 0);
     }
   }
 

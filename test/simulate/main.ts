@@ -13,6 +13,7 @@ const HELP = `npm run simulate [-- options]   random schedules of the whole plat
   --short          a few seeds, within 30 seconds
   --seed N         one seed alone; with --verbose all that happens in it
   --verbose        prints the trace of a single seed, and what each seed found
+  --intensity N    how much more often than usual things go wrong (default 1)
   --twice          runs each seed twice, and counts those that left the same trace
   --workers N      processes, each with its own PostgreSQL (default 2)
   --json FILE      writes the summary there
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     short: { type: "boolean", default: false },
     seed: { type: "string" },
     verbose: { type: "boolean", default: false },
+    intensity: { type: "string", default: "1" },
     twice: { type: "boolean", default: false },
     workers: { type: "string", default: "2" },
     json: { type: "string" },
@@ -44,10 +46,13 @@ function numberOf(name: string, text: string): number {
   return number;
 }
 
+const intensity = numberOf("intensity", values.intensity);
+
 function print(report: SeedReport): void {
   const { seed, findings } = report;
   for (const finding of findings) console.log(`seed ${seed}: BREACH  ${finding}`);
-  if (findings.length > 0) console.log(`seed ${seed}: npm run simulate -- --seed ${seed} --verbose`);
+  const more = intensity === 1 ? "" : ` --intensity ${intensity}`;
+  if (findings.length > 0) console.log(`seed ${seed}: npm run simulate -- --seed ${seed}${more} --verbose`);
 }
 
 /** One seed in this process, so that its trace can be printed as it comes. */
@@ -56,7 +61,7 @@ async function runOne(seed: number): Promise<SeedReport[]> {
   const heard = ({ atMs, life, what }: { atMs: number; life: string; what: string }) =>
     console.log(`${(atMs / 1_000).toFixed(6).padStart(12)}  ${life.padEnd(12)}  ${what}`);
   try {
-    const report = await runSeed(cluster, { seed, ...(values.verbose ? { heard } : {}) });
+    const report = await runSeed(cluster, { seed, intensity, ...(values.verbose ? { heard } : {}) });
     console.log(
       `seed ${seed}: trace ${report.trace}, ${report.steps} steps, ${report.elapsedMs / 1_000} s of its time`,
     );
@@ -75,6 +80,7 @@ function runMany(): Promise<SeedReport[]> {
   return runSeeds({
     seeds: Array.from({ length: count }, (_, index) => from + index),
     workers: numberOf("workers", values.workers),
+    intensity,
     twice: values.twice,
     done(report) {
       ran++;

@@ -35,6 +35,8 @@ export interface Sabotage {
 
 export interface SeedOptions {
   seed: number;
+  /** How much more often than usual things go wrong. Default 1. */
+  intensity?: number;
   sabotage?: Sabotage;
   /** Hears of every step. */
   heard?(line: TraceLine): void;
@@ -211,11 +213,14 @@ const UNSETTLED = [
 ] as const;
 
 /** Lets one world run from its seed: a calm start, chaos, calm again; then checks what is left. */
-export async function runSeed(cluster: WorldCluster, { seed, sabotage = {}, heard }: SeedOptions): Promise<SeedReport> {
+export async function runSeed(
+  cluster: WorldCluster,
+  { seed, intensity, sabotage = {}, heard }: SeedOptions,
+): Promise<SeedReport> {
   const databases = await cluster.newDatabases(String(seed));
   const clockwork = new Clockwork(createChance(`ferry ${seed}`));
   clockwork.heard = heard;
-  const faults = new Faults(clockwork);
+  const faults = new Faults(clockwork, intensity);
   const giveBackTime = takeOver(clockwork);
   const openGate = holdGate(new DatabaseGate({ clockwork, faults, overseer: cluster.overseer }));
   const world = new World(clockwork, faults, databases, sabotage);
