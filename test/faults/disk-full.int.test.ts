@@ -71,7 +71,7 @@ function keep(name: "broker" | "postgres", environment: Record<string, string>) 
     const entry = join(REPOSITORY, `local/${name}/main.ts`);
     child = spawn(process.execPath, [entry], { env: { ...process.env, ...environment }, stdio: "ignore" });
     ended = once(child, "exit").then(() => {
-      if (!stopping) setTimeout(start, 200);
+      if (!stopping) start();
     });
   }
   start();

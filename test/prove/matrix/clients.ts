@@ -6,6 +6,7 @@ import { type Account, type Accounts, type Operation, topUp } from "./operations
 
 const MEMBERS = 40;
 const SET_UP_AT_ONCE = 16;
+const POOR = 8;
 const HOT_FUNDS = "1000000000";
 const COLD_FUNDS = "1000000";
 /** A client that got no answer for so long stops asking; its operation is looked at with the rest at the end. */
@@ -22,7 +23,7 @@ export interface ClientsOptions {
 /** The people who use the platform: they sign up, hold accounts, and send what is asked of them again until it is answered. */
 export class Clients {
   readonly edge: EdgeCaller;
-  accounts: Accounts = { hot: [], cold: [] };
+  accounts: Accounts = { hot: [], cold: [], poor: [] };
   readonly #journal: Journal;
   readonly #random: Random;
   readonly #members: { email: string; token: string }[] = [];
@@ -44,10 +45,11 @@ export class Clients {
       const member = index % this.#members.length;
       return { member, id: await this.edge.openAccount(this.#members[member]!.token) };
     };
-    const numbers = Array.from({ length: hot + cold }, (_, index) => index);
+    const numbers = Array.from({ length: hot + cold + POOR }, (_, index) => index);
     const all = await atOnce(numbers, open);
-    this.accounts = { hot: all.slice(0, hot), cold: all.slice(hot) };
-    await atOnce(all, (account, index) => this.carryOut(topUp(account, index < hot ? HOT_FUNDS : COLD_FUNDS), 20));
+    const rich = all.slice(0, hot + cold);
+    this.accounts = { hot: rich.slice(0, hot), cold: rich.slice(hot), poor: all.slice(hot + cold) };
+    await atOnce(rich, (account, index) => this.carryOut(topUp(account, index < hot ? HOT_FUNDS : COLD_FUNDS), 20));
   }
 
   /** New tokens for all: those at hand live for ten minutes. */
@@ -66,9 +68,8 @@ export class Clients {
     const entry = await this.#journal.intend(operation);
     const reply = await this.ask(entry, waitSeconds);
     if (reply === undefined) return undefined;
-    const { data } = reply.body;
-    const id = data?.transfer?.id ?? data?.topUp?.id;
-    if (reply.status < 300 && typeof id === "string") this.#journal.promised(entry, id);
+    const { id } = resourceOf(reply);
+    if (reply.status < 300 && id !== undefined) this.#journal.promised(entry, id);
     else entry.refused = `${reply.status} ${JSON.stringify(reply.body)}`;
     return reply;
   }
@@ -92,6 +93,13 @@ export class Clients {
   async #renew(who: { email: string; token: string }): Promise<void> {
     who.token = await this.edge.logIn(who.email).catch(() => who.token);
   }
+}
+
+/** What an answer is about: its id, and its state without the name of its kind, as "COMPLETED". */
+export function resourceOf({ body }: Reply): { id?: string; state?: string } {
+  const { transfer, topUp, payment, refund, batch } = body.data ?? {};
+  const { id, state } = transfer ?? topUp ?? payment ?? refund ?? batch ?? {};
+  return typeof id === "string" ? { id, state: String(state).replace(/^[A-Z_]+_STATE_/, "") } : {};
 }
 
 /** Works on all items, some at once, and keeps their order. */

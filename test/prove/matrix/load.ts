@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Reply } from "../../support/client.ts";
 import type { Random } from "../random.ts";
-import type { Clients } from "./clients.ts";
+import { type Clients, resourceOf } from "./clients.ts";
 import { Newcomers } from "./newcomers.ts";
-import { nextOperation, silentPayment } from "./operations.ts";
+import { nextOperation, type Operation, refundOf, silentPayment } from "./operations.ts";
 
 const LONGEST_WAIT_SECONDS = 3;
 
@@ -52,13 +53,25 @@ export class Load {
       const operation = silent ? silentPayment(clients.accounts, random) : nextOperation(clients.accounts, random);
       const reply = await clients.carryOut(operation, random.below(LONGEST_WAIT_SECONDS));
       if (reply === undefined) this.unanswered++;
-      else if (reply.status < 300) this.recorded++;
-      else {
+      else if (reply.status < 300) {
+        this.recorded++;
+        await this.#mayRefund(operation, reply);
+      } else {
         const why = `${reply.status} ${reply.body.error?.code}`;
         this.refusals.set(why, (this.refusals.get(why) ?? 0) + 1);
       }
       await this.#pause(everyMs * (0.5 + random.next()) - (Date.now() - startedAt));
     }
+  }
+
+  /** Every other payment that has come over is refunded in part. */
+  async #mayRefund(operation: Operation, reply: Reply): Promise<void> {
+    const { clients, random } = this.#options;
+    const { id, state } = resourceOf(reply);
+    if (operation.merchant === undefined || id === undefined || state !== "COMPLETED" || random.next() < 0.5) return;
+    const refund = await clients.carryOut(refundOf(operation, id, random), 0);
+    if (refund === undefined) this.unanswered++;
+    else if (refund.status < 300) this.recorded++;
   }
 
   async #pause(ms: number): Promise<void> {

@@ -9,10 +9,13 @@ export interface Operation {
   key: string;
   /** Number of the member who asks. */
   member: number;
-  path: "/v1/transfers" | "/v1/top-ups";
+  /** Where it is asked for, as "/v1/transfers". */
+  path: string;
   body: object;
   /** Whether it must never end as completed. */
   mustFail: boolean;
+  /** Number of the member who is paid, who may refund. */
+  merchant?: number;
 }
 
 export interface Account {
@@ -23,6 +26,8 @@ export interface Account {
 export interface Accounts {
   hot: readonly Account[];
   cold: readonly Account[];
+  /** Without money of their own. */
+  poor: readonly Account[];
 }
 
 /** Rows of the bank's table by their last four digits, with how many of 1,000 operations go there. */
@@ -36,8 +41,14 @@ const ROWS: [digits: string, share: number, mustFail: boolean][] = [
   ["9505", 30, false],
   ["9400", 40, false],
 ];
-const TOP_UPS = 80;
-const WITHIN = 230;
+/** Of 1,000 operations as well. */
+const TOP_UPS = 70;
+const WITHIN = 180;
+const PAYMENTS = 80;
+const BATCHES = 8;
+const BATCH_LINES = 12;
+/** Of ten payments so many come from an account without money, and bring in what is missing by themselves. */
+const SHORT_OF_TEN = 3;
 
 function chooseAccount({ hot, cold }: Accounts, random: Random): Account {
   return random.next() < 0.5 ? random.pick(hot) : random.pick(cold);
@@ -68,12 +79,74 @@ export function nextOperation(accounts: Accounts, random: Random): Operation {
       return transfer(`transfer ${digits}`, payer, toBank(payer.id, `220000${digits}`, amount), mustFail);
     lot -= share;
   }
-  if (lot < TOP_UPS) return topUp(payer, amount);
-  if (lot < TOP_UPS + WITHIN) {
-    let payee = chooseAccount(accounts, random);
-    while (payee.id === payer.id) payee = chooseAccount(accounts, random);
-    return transfer("transfer within", payer, toAccount(payer.id, payee.id, amount));
+  for (const [share, make] of MIX) {
+    if (lot < share) return make(accounts, payer, amount, random);
+    lot -= share;
   }
   const number = `22${String(random.below(9_000)).padStart(8, "0")}`;
   return transfer("transfer", payer, toBank(payer.id, number, amount));
+}
+
+type Make = (accounts: Accounts, payer: Account, amount: string, random: Random) => Operation;
+
+const MIX: [share: number, make: Make][] = [
+  [TOP_UPS, (_, payer, amount) => topUp(payer, amount)],
+  [WITHIN, within],
+  [PAYMENTS, payment],
+  [BATCHES, batch],
+];
+
+function otherAccount(accounts: Accounts, payer: Account, random: Random, differs: keyof Account = "id"): Account {
+  for (;;) {
+    const payee = chooseAccount(accounts, random);
+    if (payee[differs] !== payer[differs]) return payee;
+  }
+}
+
+function within(accounts: Accounts, payer: Account, amount: string, random: Random): Operation {
+  const payee = otherAccount(accounts, payer, random);
+  return transfer("transfer within", payer, toAccount(payer.id, payee.id, amount));
+}
+
+function payment(accounts: Accounts, rich: Account, amount: string, random: Random): Operation {
+  const short = random.below(10) < SHORT_OF_TEN;
+  const payer = short ? random.pick(accounts.poor) : rich;
+  const merchant = otherAccount(accounts, payer, random, "member");
+  const more = short ? { topUp: { bankAccount: FUNDING } } : {};
+  const money = { currency: "EUR", minorUnits: amount };
+  const body = { sourceAccountId: payer.id, merchantAccountId: merchant.id, amount: money, ...more };
+  return {
+    ...{ kind: short ? "payment with top-up" : "payment", key: randomUUID(), path: "/v1/payments", body },
+    ...{ member: payer.member, merchant: merchant.member, mustFail: false },
+  };
+}
+
+function batch(accounts: Accounts, payer: Account, _amount: string, random: Random): Operation {
+  const lines = Array.from({ length: BATCH_LINES }, (_, index) => {
+    const [digits] = index === 0 ? ["9402"] : ["1234"];
+    const { destination, amount } =
+      index % 3 === 0
+        ? toBank(payer.id, `220000${digits}`, String(1 + index))
+        : toAccount(payer.id, otherAccount(accounts, payer, random).id, String(1 + index));
+    return { destination, amount, reference: `line ${index}` };
+  });
+  const mode = random.next() < 0.5 ? "TRANSFER_BATCH_MODE_ALL_OR_NOTHING" : "TRANSFER_BATCH_MODE_BEST_EFFORT";
+  const body = { sourceAccountId: payer.id, mode, lines };
+  return {
+    kind: "batch",
+    key: randomUUID(),
+    member: payer.member,
+    path: "/v1/transfer-batches",
+    body,
+    mustFail: false,
+  };
+}
+
+/** A part of a payment that has come over, back to its payer: on the platform, or to a bank. */
+export function refundOf(paid: Operation, paymentId: string, random: Random): Operation {
+  const bankAccount = { bankCode: "081", accountNumber: "2200001234" };
+  const more = random.next() < 0.3 ? { bankAccount } : {};
+  const body = { amount: { currency: "EUR", minorUnits: "1" }, ...more };
+  const path = `/v1/payments/${paymentId}/refunds`;
+  return { kind: "refund", key: randomUUID(), member: paid.merchant ?? 0, path, body, mustFail: false };
 }

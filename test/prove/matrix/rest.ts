@@ -20,6 +20,8 @@ const UNFINISHED: [service: Service, what: string, sql: string][] = [
   ],
   ["payment", "sagas of payment", "SELECT count(*) AS n FROM saga WHERE status NOT IN ('completed','undone','parked')"],
   ["banking", "calls to the bank", "SELECT count(*) AS n FROM bank_call WHERE outcome = 'pending'"],
+  ["transfer", "batches", "SELECT count(*) AS n FROM transfer_batch WHERE ended_at IS NULL"],
+  ["payment", "refunds", "SELECT count(*) AS n FROM refund WHERE state NOT IN ('COMPLETED', 'FAILED')"],
 ];
 const OUTBOXES: readonly Service[] = ["transfer", "payment", "banking", "ledger"];
 const UNPUBLISHED =

@@ -2,7 +2,7 @@
 import { checkBooks } from "../../books/check.ts";
 import type { BooksSources } from "../../books/sources.ts";
 import type { Random } from "../random.ts";
-import { atOnce, type Clients } from "./clients.ts";
+import { atOnce, type Clients, resourceOf } from "./clients.ts";
 import type { Entry, Journal } from "./journal.ts";
 
 /** Replays for each look: all that were sent more than once, up to this, and others by chance. */
@@ -65,10 +65,9 @@ async function checkReplays(
     chosen.filter(({ id }) => id !== undefined),
     async (entry) => {
       const reply = await clients.ask(entry, 0);
-      const { transfer, topUp } = reply?.body.data ?? {};
-      const { id, state } = transfer ?? topUp ?? {};
+      const { id, state } = reply === undefined ? {} : resourceOf(reply);
       const replayed = reply?.status === 200 && reply.headers.get("idempotency-replayed") === "true";
-      const same = id === entry.id && String(state).replace(/^[A-Z_]+_STATE_/, "") === rows.get(id);
+      const same = id === entry.id && state === rows.get(id ?? "");
       return replayed && same ? [] : [`${entry.id}: ${reply?.status} ${id} ${state}`];
     },
     REPLAYS_AT_ONCE,
@@ -76,10 +75,19 @@ async function checkReplays(
   return { replays: chosen.length, findings: finding("a replay was answered otherwise", wrong.flat()) };
 }
 
+/** Everything that somebody asked for, by id: not what came of it, as the lines of a batch, or a payment's own top-up. */
+const ASKED_FOR: [service: "transfer" | "payment", sql: string][] = [
+  ["transfer", "SELECT id, state FROM transfer WHERE batch_id IS NULL"],
+  ["transfer", "SELECT id, state FROM transfer_batch"],
+  ["payment", "SELECT id, state FROM top_up WHERE payment_id IS NULL"],
+  ["payment", "SELECT id, state FROM payment"],
+  ["payment", "SELECT id, state FROM refund"],
+];
+
 async function readRows(sources: BooksSources): Promise<Map<string, string>> {
-  const transfers = await sources.query<Row>("transfer", "SELECT id, state FROM transfer");
-  const topUps = await sources.query<Row>("payment", "SELECT id, state FROM top_up");
-  return new Map([...transfers, ...topUps].map(({ id, state }) => [id, state]));
+  const all: Row[] = [];
+  for (const [service, sql] of ASKED_FOR) all.push(...(await sources.query<Row>(service, sql)));
+  return new Map(all.map(({ id, state }) => [id, state]));
 }
 
 /** Checks a platform that has come to rest: I1, I4 and I6 by the books, I2 and I3 by what clients remember. */

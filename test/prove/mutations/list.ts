@@ -37,7 +37,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "undo",
     what: "the undo of a step is registered when its answer comes, not before it is asked",
     patch: {
-      module: "platform/saga/moves.ts",
+      module: "platform/saga/turn-back.ts",
       find: "const undoneToo = !withoutEffect && ",
       replace: "const undoneToo = false && !withoutEffect && ",
     },

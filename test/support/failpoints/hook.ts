@@ -45,7 +45,7 @@ export const LAUNCHER_PATCHES: readonly Patch[] = [
 ];
 
 /** Callers of a service take another way to it, as through a proxy: FERRY_ROUTE_ledger=http://127.0.0.1:1234. */
-const ROUTE_PATCH: Patch = {
+export const ROUTE_PATCH: Patch = {
   module: "local/up/plan.ts",
   // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the text of another module
   find: "`http://${loopback(portOf(config, name))}`]),",

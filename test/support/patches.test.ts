@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MUTATIONS } from "../prove/mutations/list.ts";
+import { LAUNCHER_PATCHES, ROUTE_PATCH, SERVICE_PATCHES } from "./failpoints/hook.ts";
+import { expectPatchesFit, patched } from "./patches.ts";
+
+const patch = { module: "x.ts", find: "one", replace: "$& two" };
+
+test("a patch replaces what is there once, as it is written", () => {
+  assert.equal(patched("a one b", { ...patch, append: "end" }), "a $& two b\nend");
+});
+
+test("a patch that finds nothing, or too much, is refused: it would prove nothing", () => {
+  assert.throws(() => patched("a b", patch), /x\.ts has "one" 0 times/);
+  assert.throws(() => patched("one one", patch), /2 times/);
+});
+
+test("every failpoint and every mutation still fits its module", () => {
+  expectPatchesFit([...SERVICE_PATCHES, ...LAUNCHER_PATCHES, ROUTE_PATCH, ...MUTATIONS.map(({ patch: own }) => own)]);
+});
