@@ -4,6 +4,7 @@ import { FerryError, fromUnknown } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { attempt, type Branch, endBranch } from "./attempt.ts";
 import { Ends } from "./ends.ts";
+import { showCoordinator } from "./metrics.ts";
 import { type TransactionNames, transactionNames } from "./names.ts";
 import { endDoubt, findDoubts, type RecoveryOptions, recoverOnce, toInDoubt, toList } from "./recovery.ts";
 import { Slots } from "./slots.ts";
@@ -51,6 +52,7 @@ class TwoPhaseCoordinator implements Coordinator {
   readonly #unfinished = new Map<string, readonly Branch[]>();
   readonly #stopping = new AbortController();
   #names: TransactionNames | undefined;
+  #hide = () => {};
   readonly #ends: Ends;
   #looping: Promise<void> | undefined;
   #wake = Promise.withResolvers<void>();
@@ -230,6 +232,7 @@ class TwoPhaseCoordinator implements Coordinator {
     }
     if (logId === undefined) return;
     this.#names = transactionNames(name, logId);
+    this.#hide = showCoordinator(name, () => this.stats());
     this.#looping = this.#loop();
   }
 
@@ -273,6 +276,7 @@ class TwoPhaseCoordinator implements Coordinator {
   /** Tries once more to end what is decided; what is left is in the log for the next life. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#hide();
     this.#wake.resolve();
     await this.#looping;
     for (const [id, branches] of this.#unfinished) await this.#finish(id, branches);

@@ -1,148 +1,47 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { PlaceHoldRequestSchema, ReceiveTransferRequestSchema } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, writeHeaders } from "@ferry/platform/events";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
-import fc from "fast-check";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createListAccounts } from "./app/list-accounts.ts";
 import { spreadAccountStore } from "./app/spread-accounts.ts";
 import { commandsTopic } from "./consumers/commands.ts";
-import type { Command } from "./domain/commands.ts";
 import { openShards } from "./shards.ts";
 import { createTestLedger, credit, hold, ledgerTemplate, settle } from "./store/test-ledger.ts";
-import { assertShardsHold, createShardDatabases, type Mode, runSharded, underWay } from "./testing/sharded.ts";
+import {
+  assertShardsHold,
+  atRest,
+  createShardDatabases,
+  eventually,
+  type Mode,
+  startSharded,
+  type TestShards,
+} from "./testing/sharded.ts";
 
-const MODES: readonly Mode[] = ["two-phase", "clearing"];
 let ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.toReversed()) await end();
   ends = [];
 });
 
-type Ledger = Awaited<ReturnType<typeof runSharded>>;
-
-async function start(
-  count: number,
-  mode: Mode,
-): Promise<Ledger & { bus: ReturnType<typeof createMemoryBus>; home: string }> {
-  const databases = await createShardDatabases(count);
-  const bus = createMemoryBus();
-  const ledger = await runSharded(databases, mode, bus);
-  ends.push(async () => {
-    await ledger.stop();
-    await bus.close();
-    await databases.drop();
-  });
-  return { ...ledger, bus, home: databases.home };
+async function start(count: number, mode: Mode): Promise<TestShards> {
+  const ledger = await startSharded(count, mode);
+  ends.push(ledger.end);
+  return ledger;
 }
-
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 15_000; !(await holds()); await delay(5)) assert.ok(Date.now() < deadline, what);
-}
-
-const atRest = ({ databases }: Ledger) =>
-  eventually("all hand-overs have arrived", async () => (await underWay(databases)) === 0n);
 
 /** An account that lies in a given shard. */
-async function openIn(ledger: Ledger, position: number, balance = 0n) {
+async function openIn(ledger: TestShards, position: number, balance = 0n) {
   let id = newUuid();
   while (ledger.shardOf(id) !== position) id = newUuid();
   const account = await ledger.open(id, newUuid());
   if (balance > 0n) assert.deepEqual(await ledger.send(credit(id, balance)), [undefined]);
   return { ...account, ownerId: account.ownerId! };
 }
-
-const SOURCES = 3;
-const transfer = fc.record({ n: fc.nat(9), odd: fc.nat(9), amount: fc.bigInt({ min: 1n, max: 60n }) });
-const step = fc.oneof(
-  fc.record({ kind: fc.constant("hold" as const), transfer }),
-  fc.record({ kind: fc.constant("settle" as const), transfer }),
-  fc.record({ kind: fc.constant("release" as const), transfer }),
-  fc.record({ kind: fc.constant("credit" as const), transfer }),
-);
-type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
-
-/** Commands on accounts of which the first ones only pay and the others only are paid, so that their order between sets is all that counts. */
-function toCommand(
-  { kind, transfer: { n, odd, amount } }: Step,
-  ids: readonly string[],
-  owners: readonly string[],
-  transfers: readonly string[],
-): Command {
-  const source = n % SOURCES;
-  const sourceAccountId = ids[source]!;
-  const payee = n % 4 === 0 ? undefined : ids[SOURCES + (n % (ids.length - SOURCES))]!;
-  const transferId = transfers[n]!;
-  switch (kind) {
-    case "hold": {
-      const destinationAccountId = odd === 0 ? newUuid() : payee;
-      const payerMemberId = odd === 1 ? newUuid() : owners[source]!;
-      const terms = { payerMemberId, amountMinor: odd < 5 ? 20n : amount, currency: "EUR" };
-      return { kind: "place-hold", transferId, sourceAccountId, ...terms, destinationAccountId, expired: odd === 2 };
-    }
-    case "settle": {
-      const accountId = odd === 0 ? ids[ids.length - 1]! : payee;
-      const destination =
-        accountId === undefined
-          ? ({ kind: "bank", bankCode: "081" } as const)
-          : ({ kind: "account", accountId } as const);
-      return { kind: "settle-hold", transferId, sourceAccountId, destination };
-    }
-    case "release":
-      return { kind: "release-hold", transferId, sourceAccountId };
-    default:
-      return credit(ids[n % ids.length]!, amount);
-  }
-}
-
-for (const mode of MODES)
-  for (const count of [2, 3])
-    test(`${mode} over ${count}: whatever is asked gets the answers, and leaves the balances, of one database`, async () => {
-      const ledger = await start(count, mode);
-      const one = createTestLedger(await createTestDatabase(ledgerTemplate));
-      ends.push(() => one.close());
-      let crossed = 0;
-      const drawn = fc.asyncProperty(
-        fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { maxLength: 8 }),
-        async (sets) => {
-          const [ids, owners, transfers] = [7, 7, 10].map((length) => Array.from({ length }, () => newUuid())) as [
-            string[],
-            string[],
-            string[],
-          ];
-          for (const [index, id] of ids.entries()) {
-            await ledger.open(id, owners[index]!);
-            await one.accounts.insertAccount(one.database, id, owners[index]!, "EUR");
-          }
-          const opening = ids.slice(0, SOURCES).map((id) => credit(id, 90n));
-          for (const set of [
-            opening,
-            ...sets.map((steps) => steps.map((drawn) => toCommand(drawn, ids, owners, transfers))),
-          ]) {
-            assert.deepEqual(await ledger.send(...set), await one.send(...set));
-            assert.deepEqual(await ledger.send(...set), await one.send(...set), "a repeat gets the same answers");
-            await atRest(ledger);
-          }
-          for (const id of ids) {
-            const [here, there] = [await ledger.find(id), await one.find(id)];
-            assert.deepEqual([here.balanceMinor, here.heldMinor], [there.balanceMinor, there.heldMinor], id);
-          }
-          const settled = sets.flat().filter(({ kind }) => kind === "settle");
-          crossed += settled.filter(
-            ({ transfer: { n } }) =>
-              n % 4 !== 0 && ledger.shardOf(ids[n % SOURCES]!) !== ledger.shardOf(ids[SOURCES + (n % 4)]!),
-          ).length;
-        },
-      );
-      await fc.assert(drawn, { numRuns: 25 });
-      await assertShardsHold(ledger.databases);
-      assert.ok(crossed > 10, `${crossed} settles between shards`);
-    });
 
 test("two-phase: the payee has the money when the settle is answered, and no transit account is used", async () => {
   const ledger = await start(2, "two-phase");
@@ -205,7 +104,7 @@ test("clearing: a hand-over that comes again is booked once, and one that nobody
 });
 
 /** Takes an account as a transaction does whose coordinator has died. */
-async function linger(ledger: Ledger, id: string) {
+async function linger(ledger: TestShards, id: string) {
   const { database } = ledger.shards[ledger.shardOf(id)]!;
   const preparable = openDatabase({ url: await urlOf(database) });
   const open = await preparable.begin();
@@ -220,7 +119,7 @@ async function linger(ledger: Ledger, id: string) {
   };
 }
 
-async function urlOf(database: Ledger["databases"][0]): Promise<string> {
+async function urlOf(database: TestShards["databases"][0]): Promise<string> {
   const [row] = await database.query<{ name: string }>("SELECT current_database() AS name");
   return Object.assign(new URL(process.env.FERRY_TEST_DATABASE_URL!), { pathname: `/${row!.name}` }).href;
 }

@@ -99,6 +99,9 @@ for (const mode of ["two-phase", "clearing"])
     const doubt = await edge.expect(200, "GET", "/v1/in-doubt-transactions", { token });
     assert.deepEqual(doubt, { transactions: [], unreachable: [] });
     const body = { reason: "a test" };
+    const nowhere = `/v1/in-doubt-transactions/${randomUUID()}`;
+    for (const verb of ["commit", "rollback"]) await edge.expect(404, "POST", `${nowhere}:${verb}`, { token, body });
+    await edge.expect(403, "GET", "/v1/in-doubt-transactions", { token: payer.token });
     const { account } = await edge.expect(200, "POST", `/v1/accounts/${payer.accountId}:freeze`, { token, body });
     assert.equal(account.state, "ACCOUNT_STATE_FROZEN");
     const refused = await edge.transfer(payer.token, toAccount(payer.accountId, merchant.accountId, "1"), {

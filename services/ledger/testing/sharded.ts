@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Database, migrate, openDatabase } from "@ferry/platform/db";
-import type { Bus } from "@ferry/platform/events";
+import { type Bus, createMemoryBus } from "@ferry/platform/events";
 import { outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { twoPhaseMigrations } from "@ferry/platform/two-phase";
@@ -78,6 +79,31 @@ export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, 
     },
   };
 }
+
+/** For tests: the same on databases and a bus of its own, which end with it. */
+export async function startSharded(count: number, mode: Mode) {
+  const databases = await createShardDatabases(count);
+  const bus = createMemoryBus();
+  const ledger = await runSharded(databases, mode, bus);
+  return {
+    ...{ ...ledger, bus },
+    async end() {
+      await ledger.stop();
+      await bus.close();
+      await databases.drop();
+    },
+  };
+}
+
+export type TestShards = Awaited<ReturnType<typeof startSharded>>;
+
+export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 15_000; !(await holds()); await delay(5)) assert.ok(Date.now() < deadline, what);
+}
+
+/** Waits until every hand-over has arrived. */
+export const atRest = ({ databases }: Pick<TestShards, "databases">) =>
+  eventually("all hand-overs have arrived", async () => (await underWay(databases)) === 0n);
 
 /** What is under way between shards, by the books: zero at rest. */
 export async function underWay(databases: readonly Database[]): Promise<bigint> {
