@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { createClient, createRouterTransport } from "@connectrpc/connect";
+import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
+import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import { createMemoryBus, type MemoryBus } from "@ferry/platform/events";
+import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
+import { readMetrics, silentLogger } from "@ferry/platform/telemetry";
+import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
+import { type Auditor, createAuditor } from "./auditor.ts";
+import { auditRoutes } from "./rpc.ts";
+import { auditMigrations } from "./store.ts";
+import type { AuditCheck, FoundBreach, FreezeAccounts } from "./types.ts";
+
+const template = { name: "audit", run: (url: string) => migrate(url, [outboxMigrations, auditMigrations]) };
+const ACCOUNT = "0190b2c4-0000-7000-8000-00000000000a";
+
+let testDatabase: TestDatabase;
+let database: Database;
+let bus: MemoryBus;
+
+before(async () => {
+  testDatabase = await createTestDatabase(template);
+  database = openDatabase({ url: testDatabase.url });
+  bus = createMemoryBus();
+});
+after(async () => {
+  await bus.close();
+  await database.close();
+  await testDatabase.drop();
+});
+beforeEach(() => database.query("DELETE FROM audit_breach"));
+
+const breach = (subject: string): FoundBreach => ({
+  ...{ subject, message: `something is wrong with ${subject}`, accounts: [ACCOUNT] },
+  detail: { amount: 12_345_678_901_234_567_890n },
+});
+
+/** A check that finds what it is told, and counts its rounds in its cursor. */
+function checkOf(found: () => FoundBreach[]): AuditCheck {
+  return {
+    ...{ name: "test", invariant: "I1", description: "What a test says." },
+    run: async ({ cursor }) => ({
+      cursor: { rounds: ((cursor as { rounds: number } | undefined)?.rounds ?? 0) + 1 },
+      ...{ rows: 1, breaches: found() },
+    }),
+  };
+}
+
+function auditorOf(check: AuditCheck, freeze?: FreezeAccounts): Auditor {
+  const outbox = createOutbox({ database, bus, source: "ferry/test", logger: silentLogger });
+  return createAuditor({
+    ...{ service: "test", database, outbox, logger: silentLogger, checks: [check], everyMs: 20 },
+    ...(freeze === undefined ? {} : { freeze }),
+  });
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const startedAtMs = Date.now(); !(await holds()); await new Promise(setImmediate))
+    assert.ok(Date.now() - startedAtMs < 20_000, `waited too long until ${what}`);
+}
+
+test("of two instances one works, and the other takes over when it stops, from where it was", async () => {
+  const [one, other] = [auditorOf(checkOf(() => [])), auditorOf(checkOf(() => []))];
+  const rounds = async () => {
+    const [row] = await database.query<{ position: { rounds: number } }>("SELECT position FROM audit_cursor");
+    return row?.position.rounds ?? 0;
+  };
+  await one.start();
+  await until("the first works", async () => one.isRunning() && (await rounds()) > 2);
+  await other.start();
+  assert.equal(other.isRunning(), false);
+  await one.stop();
+  const before = await rounds();
+  await until("the second works", () => other.isRunning());
+  await until("it goes on", async () => (await rounds()) > before);
+  await other.stop();
+});
+
+test("of two that write beside each other by mistake one is told that it is not the auditor", async () => {
+  const found = () => [breach(String(Math.random()))];
+  const [one, other] = [auditorOf(checkOf(found)), auditorOf(checkOf(found))];
+  const rounds = await Promise.allSettled([one.runRound("test"), other.runRound("test")]);
+  const refused = rounds.filter(({ status }) => status === "rejected");
+  const written = await database.query("SELECT 1 FROM audit_breach");
+  assert.equal(written.length, 2 - refused.length, "who is refused has written nothing");
+  for (const one of refused) assert.match(String((one as PromiseRejectedResult).reason), /another auditor/);
+});
+
+test("a breach is recorded once, and its accounts are frozen, however often that has to be tried", async () => {
+  let tries = 0;
+  const auditor = auditorOf(
+    checkOf(() => [breach("t1")]),
+    async (ids) => {
+      if (++tries < 3) throw new Error("the ledger is away");
+      return ids;
+    },
+  );
+  await assert.rejects(auditor.runRound("test"), /away/);
+  await assert.rejects(auditor.runRound("test"), /away/);
+  await auditor.runRound("test");
+  await auditor.runRound("test");
+  assert.equal(tries, 3);
+  const rows = await database.query("SELECT subject, frozen::text[] FROM audit_breach");
+  assert.deepEqual(rows, [{ subject: "t1", frozen: [ACCOUNT] }]);
+  const events = await database.query("SELECT 1 FROM outbox");
+  assert.equal(events.length, 1, "the event leaves with the breach, once");
+  assert.equal(auditor.states()[0]?.figures.breaches, 1);
+});
+
+test("operators see how far it is, list breaches in pages, and ask the right service", async () => {
+  const auditor = auditorOf(checkOf(() => ["a", "b", "c"].map(breach)));
+  await auditor.runRound("test");
+  const transport = createRouterTransport((router) => auditRoutes(router, auditor, database));
+  const client = createClient(AuditService, transport);
+  const { audit } = await client.getAudit({ service: "test" });
+  assert.deepEqual([audit?.checks[0]?.name, audit?.checks[0]?.openBreaches, audit?.running], ["test", 3n, false]);
+  await assert.rejects(client.getAudit({ service: "other" }));
+
+  const first = await client.listBreaches({ service: "test", open: true, pageSize: 2 });
+  const second = await client.listBreaches({
+    ...{ service: "test", open: true, pageSize: 2, pageToken: first.nextPageToken },
+  });
+  const subjects = [...first.breaches, ...second.breaches].map(({ subject }) => subject);
+  assert.deepEqual([subjects.toSorted(), second.nextPageToken], [["a", "b", "c"], ""]);
+  assert.match(first.breaches[0]?.detail ?? "", /12345678901234567890/);
+});
+
+test("the metrics show open breaches as the database has them", async () => {
+  const auditor = auditorOf(checkOf(() => [breach("m")]));
+  await auditor.start();
+  await until("it is shown", async () =>
+    /ferry_audit_breaches\{service="test",check="test"\} 1/.test(await readMetrics()),
+  );
+  await database.query(
+    "UPDATE audit_breach SET acknowledged_at = now(), acknowledged_by = 'op', acknowledge_reason = 'seen'",
+  );
+  await until("it is taken note of", async () =>
+    /ferry_audit_breaches\{service="test",check="test"\} 0/.test(await readMetrics()),
+  );
+  await auditor.stop();
+  assert.doesNotMatch(await readMetrics(), /ferry_audit_breaches\{/);
+});
