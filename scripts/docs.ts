@@ -17,6 +17,7 @@ import { bankingVariables } from "../services/banking/config.ts";
 import { ledgerVariables } from "../services/ledger/config.ts";
 import { memberVariables } from "../services/member/config.ts";
 import { notifyVariables } from "../services/notify/config.ts";
+import "../services/notify/metrics.ts";
 import { paymentVariables } from "../services/payment/config.ts";
 import { transferVariables } from "../services/transfer/config.ts";
 

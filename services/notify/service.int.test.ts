@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { after, before, test } from "node:test";
 import { DeliveryState, DisableReason, EndpointState } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
 import { newUuid } from "@ferry/platform/db";
+import { readMetrics } from "@ferry/platform/telemetry";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import {
   as,
@@ -268,4 +269,17 @@ test("deliveries come in pages, newest first", async (t) => {
     seen,
     all.map(({ id }) => id),
   );
+});
+
+test("the process's metrics tell how deliveries fare", async (t) => {
+  const { memberId, endpointId } = await withReceiver(t);
+  await notify.client.testWebhookEndpoint({ endpointId }, as(memberId));
+  await deliveriesIn(memberId, endpointId, DeliveryState.DELIVERED);
+  const text = await until("nothing to be under way", async () => {
+    const metrics = await readMetrics();
+    return /^ferry_webhooks_in_flight 0$/m.test(metrics) ? metrics : undefined;
+  });
+  assert.match(text, /^ferry_webhook_attempts_total\{outcome="delivered"\} [1-9]/m);
+  assert.match(text, /^ferry_webhook_endpoints\{state="well"\} [1-9]/m);
+  assert.match(text, /^ferry_webhooks_pending \d+$/m);
 });

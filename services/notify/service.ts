@@ -10,6 +10,8 @@ import { newSecret, secretText, signatureHeader } from "./clients/signature.ts";
 import type { NotifyConfig } from "./config.ts";
 import { readEventTypes } from "./consumers/event-types.ts";
 import { createEvents } from "./consumers/events.ts";
+import { isSuccess } from "./domain/attempt.ts";
+import { showWebhooks } from "./metrics.ts";
 import { webhookRoutes } from "./rpc/webhook-routes.ts";
 import * as deliveryStore from "./store/delivery-store.ts";
 import * as endpointStore from "./store/endpoint-store.ts";
@@ -44,7 +46,8 @@ export function createNotifyService({ database, bus, logger, config }: NotifyPar
   const { targets, timeoutMs, maxInFlightEach: inFlightEach } = config;
   const seal = createSecretSeal(config.keySecret);
   const sender = createHttpSender({ timeoutMs, targets, connections: inFlightEach });
-  const send = ({ eventId: id, endpointId, body, url, sealedSecrets }: Taken, signal: AbortSignal) => {
+  const attempts = { delivered: 0, failed: 0 };
+  const send = async ({ eventId: id, endpointId, body, url, sealedSecrets }: Taken, signal: AbortSignal) => {
     const timestamp = Math.floor(Date.now() / 1_000);
     const secrets = sealedSecrets.map((sealed) => seal.open(endpointId, sealed));
     const headers = {
@@ -54,7 +57,9 @@ export function createNotifyService({ database, bus, logger, config }: NotifyPar
       "webhook-timestamp": String(timestamp),
       "webhook-signature": signatureHeader({ id, timestamp, body }, secrets),
     };
-    return sender.send({ url, headers, body, signal });
+    const outcome = await sender.send({ url, headers, body, signal });
+    attempts[isSuccess(outcome) ? "delivered" : "failed"]++;
+    return outcome;
   };
   const rules = { retryDelaysMs: config.retryDelaysMs, disableAfterMs: config.disableAfterMs, inFlightEach };
   const dispatch = createDispatch({
@@ -84,10 +89,16 @@ export function createNotifyService({ database, bus, logger, config }: NotifyPar
     findSubscribed: (memberIds) => store.findSubscribed(database, memberIds),
     record: createRecordEvents({ database, store, maxPending: config.maxPending, wake }),
   });
+  let hide = () => {};
   const dispatcher: Component = {
     name: "dispatch",
-    start: async () => wake(),
+    async start() {
+      const queue = () => store.countQueue(database);
+      hide = showWebhooks({ attempts: () => attempts, inFlight: () => dispatch.inFlight, queue });
+      wake();
+    },
     async stop() {
+      hide();
       await dispatch.stop();
       await sender.close();
     },

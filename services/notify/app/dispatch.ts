@@ -18,6 +18,8 @@ export interface DispatchDeps {
 }
 
 export interface Dispatch {
+  /** Deliveries under way in this process. */
+  readonly inFlight: number;
   /** Something may be due: called by whoever added or ended it in this process. */
   wake(): void;
   /** Takes no more, lets those under way end for a time, and gives back the rest. */
@@ -100,6 +102,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   return {
+    get inFlight() {
+      return inFlight.size;
+    },
     wake,
     async stop() {
       stopped = true;

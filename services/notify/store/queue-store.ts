@@ -171,3 +171,17 @@ export async function disableEndpoint(
     [id, reason, killed],
   );
 }
+
+/** How many endpoints there are, by how they are, and how many deliveries wait for all of them. */
+export async function countQueue(
+  from: Queryable,
+): Promise<{ well: number; failing: number; disabled: number; pending: number }> {
+  const [row] = await from.query<{ well: number; failing: number; disabled: number; pending: number }>(
+    `SELECT count(*) FILTER (WHERE state = 'ENABLED' AND failing_since IS NULL)::int AS well,
+       count(*) FILTER (WHERE state = 'ENABLED' AND failing_since IS NOT NULL)::int AS failing,
+       count(*) FILTER (WHERE state = 'DISABLED')::int AS disabled,
+       coalesce(sum(pending_count) FILTER (WHERE state <> 'DELETED'), 0)::int AS pending
+     FROM webhook_endpoint`,
+  );
+  return row!;
+}
