@@ -29,7 +29,9 @@ after(async () => {
   await database.close();
   await testDatabase.drop();
 });
-beforeEach(() => database.query("DELETE FROM audit_breach"));
+beforeEach(async () => {
+  for (const table of ["audit_breach", "outbox"]) await database.query(`DELETE FROM ${table}`);
+});
 
 const breach = (subject: string): FoundBreach => ({
   ...{ subject, message: `something is wrong with ${subject}`, accounts: [ACCOUNT] },
