@@ -133,10 +133,11 @@ export async function beginLines(tx: Transaction, batchId: string, lines: readon
   const rows = await tx.query<{ line: number }>(
     `UPDATE transfer_batch_line AS old SET state = CASE WHEN new.transfer_id IS NULL THEN 'FAILED' ELSE 'RUNNING' END,
        transfer_id = new.transfer_id, failure_code = new.code, failure_message = new.message
-     FROM unnest($2::integer[], $3::uuid[], $4::text[], $5::text[]) AS new (line, transfer_id, code, message)
-     WHERE old.batch_id = $1 AND old.line = new.line AND old.state = 'PENDING' RETURNING old.line`,
+     FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[])
+       AS new (batch_id, line, transfer_id, code, message)
+     WHERE old.batch_id = new.batch_id AND old.line = new.line AND old.state = 'PENDING' RETURNING old.line`,
     [
-      batchId,
+      lines.map(() => batchId), // A constant would let the planner begin with all lines of the batch.
       lines.map(({ line }) => line),
       lines.map(({ transferId }) => transferId),
       lines.map(({ failure }) => failure?.code),
