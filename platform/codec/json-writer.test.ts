@@ -14,6 +14,10 @@ const TIMESTAMP = fc
     nanos: fc.oneof(fc.constantFrom(0, 1, 1_000, 1_000_000, 120_000_000, 999_999_999), fc.nat(999_999_999)),
   })
   .map((init) => create(TimestampSchema, init));
+/** Both parts have the same sign. */
+const DURATION = fc
+  .record({ seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }), nanos: fc.nat(999_999_999) })
+  .map((init) => create(DurationSchema, init));
 const SCALARS: Partial<Record<ScalarType, fc.Arbitrary<unknown>>> = {
   [ScalarType.STRING]: fc.string({ unit: "binary" }),
   [ScalarType.BOOL]: fc.boolean(),
@@ -26,6 +30,7 @@ const SCALARS: Partial<Record<ScalarType, fc.Arbitrary<unknown>>> = {
 /** Any message of a type, each of its fields there or not. */
 function anyMessageOf(desc: DescMessage, depth = 0): fc.Arbitrary<Message> {
   if (desc.typeName === TimestampSchema.typeName) return TIMESTAMP;
+  if (desc.typeName === DurationSchema.typeName) return DURATION;
   const fields = desc.fields.map((field) =>
     fc.option(anyValueOf(field, depth), { nil: undefined, maxDepth: 4, depthSize: 1 }),
   );
