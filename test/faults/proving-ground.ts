@@ -24,6 +24,8 @@ const PATIENCE_MS = 120_000;
 
 /** Whether faults last as long as they are meant to, as `npm run prove -- --full` wants it. */
 export const FULL = process.env.FERRY_FAULTS_FULL !== undefined;
+/** Whether there is time for more than one of each, as in `npm run prove`. */
+export const HOUR = process.env.FERRY_FAULTS_HOUR !== undefined;
 
 export class ProvingGround {
   readonly platform: Platform;

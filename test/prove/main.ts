@@ -11,6 +11,12 @@ const REPOSITORY = resolve(import.meta.dirname, "../..");
 /** Left over for stopping and writing. */
 const SPARE_MINUTES = 1;
 const LEAST_MATRIX_MINUTES = 1;
+/** How long faults last, and how many there are of each: see test/faults. */
+const LENGTHS: Record<ProveOptions["form"], Record<string, string>> = {
+  short: {},
+  hour: { FERRY_FAULTS_HOUR: "1" },
+  full: { FERRY_FAULTS_FULL: "1" },
+};
 const SEEDS = { short: 12, hour: 1_000, full: 1_000 } as const;
 
 export interface Proof {
@@ -85,7 +91,7 @@ async function prove(options: ProveOptions): Promise<boolean> {
     const outcome = await runPart({
       command,
       json: join(directory, `${part}.json`),
-      environment: form === "full" ? { FERRY_FAULTS_FULL: "1" } : {},
+      environment: LENGTHS[form],
       say: (line) => console.log(`  ${line}`),
       signal: stopping.signal,
     });

@@ -1,5 +1,6 @@
 // Waits until a platform has come to rest after its faults: everything ended, nothing left to publish or to handle.
-import { Kafka, logLevel } from "kafkajs";
+import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { openClient } from "../../../platform/events/kafka-client.ts";
 import type { BooksSources } from "../../books/sources.ts";
 import type { Platform } from "../../support/platform.ts";
 import { waitFor } from "../../support/platform.ts";
@@ -42,8 +43,7 @@ async function countUnfinished(sources: BooksSources): Promise<string[]> {
 
 /** Messages that consumer groups have not handled, as "transfer: 3". */
 async function lagsOf(platform: Platform): Promise<string[]> {
-  const kafka = new Kafka({ clientId: "prove", brokers: [platform.addressOf(9092)], logLevel: logLevel.NOTHING });
-  const admin = kafka.admin();
+  const admin = openClient({ clientId: "prove", brokers: [platform.addressOf(9092)], logger }).admin();
   await admin.connect();
   try {
     const lags: string[] = [];
