@@ -72,10 +72,23 @@ test("records that the bank confirms are no breach; what it says otherwise, or d
   await auditor.runRound("bank-records");
   await record(unknown, "done");
   await auditor.runRound("bank-records");
-  assert.deepEqual(
-    (await found()).map(({ subject }) => subject),
-    [other, unknown],
-  );
+  const subjects = async () => (await found()).map(({ subject }) => subject);
+  assert.deepEqual(await subjects(), [other], "that the bank does not find one now is no proof");
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 60_000 });
+  await auditor.runRound("bank-records");
+  assert.deepEqual(await subjects(), [other, unknown]);
+});
+
+test("a payment that the bank finds later is no breach", async (t) => {
+  const bank = await open(t);
+  const reference = newUuid();
+  await record(reference, "done");
+  const auditor = auditorAt(`http://127.0.0.1:${bank.port}`);
+  await auditor.runRound("bank-records");
+  await bank.send(reference, ACCOUNT_NUMBER);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 60_000 });
+  for (let round = 0; round < 2; round++) await auditor.runRound("bank-records");
+  assert.deepEqual(await found(), []);
 });
 
 test("a bank that cannot be asked is no breach", async () => {

@@ -7,6 +7,9 @@ const FORGOTTEN_MS = 60_000;
 const FOUND_AT_ONCE = 100;
 const SAMPLE_EVERY_MS = 10_000;
 const SAMPLED_AT_ONCE = 2;
+/** "Not found" is no proof (design, section 6): a bank may look into books that lag. It counts when it is still said so much later. */
+const NOT_FOUND_FOR_MS = 60_000;
+const MISSED_AT_ONCE = 20;
 
 interface EndedPayment {
   seq: string;
@@ -17,6 +20,18 @@ interface EndedPayment {
   currency: string;
   amount: bigint;
   account_number: string;
+}
+
+/** A payment that the bank did not find, and since when it does not. */
+interface Missed extends Omit<EndedPayment, "amount"> {
+  /** Decimal digits: a cursor is kept as JSON. */
+  amount: string;
+  sinceMs: number;
+}
+
+interface Cursor {
+  seq: string;
+  missed: readonly Missed[];
 }
 
 interface Bank {
@@ -80,19 +95,28 @@ export function bankCheck(db: Queryable, banks: ReadonlyMap<string, Bank>): Audi
     everyMs: SAMPLE_EVERY_MS,
     async run({ cursor }) {
       const [mark] = await db.query<{ seq: string }>(READ_MARK);
-      const after = (cursor as { seq: string } | undefined)?.seq ?? "0";
+      const { seq: after = "0", missed = [] } = (cursor ?? {}) as Partial<Cursor>;
       const payments = await db.query<EndedPayment>(FIND_ENDED_PAYMENTS, [after, SAMPLED_AT_ONCE]);
+      const nowMs = Date.now();
       const breaches: FoundBreach[] = [];
-      for (const payment of payments) {
-        const bank = banks.get(payment.bank_code);
-        const response = await bank?.call(payment.reference, { kind: "inquire" });
+      const stillMissed: Missed[] = [];
+      const again = missed.map((each) => ({ ...each, amount: BigInt(each.amount) }));
+      for (const { sinceMs, ...payment } of [...again, ...payments.map((each) => ({ ...each, sinceMs: nowMs }))]) {
+        const response = await banks.get(payment.bank_code)?.call(payment.reference, { kind: "inquire" });
         const message = response && compare(payment, response);
-        if (message === undefined) continue;
-        const detail = { payment: { ...payment }, response };
-        breaches.push({ subject: payment.reference, message, detail, accounts: [] });
+        const isAnswered = response?.kind === "answered" && (response.status === 200 || response.status === 404);
+        const isYoung = isAnswered && response.status === 404 && nowMs - sinceMs < NOT_FOUND_FOR_MS;
+        if (message !== undefined && !isYoung)
+          breaches.push({ subject: payment.reference, message, detail: { payment, response }, accounts: [] });
+        else if (message !== undefined || (sinceMs < nowMs && !isAnswered))
+          stillMissed.push({ ...payment, amount: payment.amount.toString(), sinceMs });
       }
       // Those between this sample and the present are passed over: it is a sample.
-      return { cursor: { seq: nextSeq(payments, mark?.seq ?? "0", after) }, rows: payments.length, breaches };
+      const next: Cursor = {
+        seq: nextSeq(payments, mark?.seq ?? "0", after),
+        missed: stillMissed.slice(0, MISSED_AT_ONCE),
+      };
+      return { cursor: next, rows: payments.length, breaches };
     },
   };
 }
