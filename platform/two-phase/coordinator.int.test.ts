@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { createPurses, move, POINTS, type Point, withPoints } from "./testing/purses.ts";
+import { createPurses, dieAt as dieWith, move, POINTS, type Point, withPoints } from "./testing/purses.ts";
 import type { Coordinator } from "./types.ts";
 
 let purses: Awaited<ReturnType<typeof createPurses>>;
@@ -32,15 +30,7 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
   for (const deadline = Date.now() + 15_000; !(await holds()); await delay(5)) assert.ok(Date.now() < deadline, what);
 }
 
-/** Kills a coordinator with signal 9 when it reaches a point. */
-async function dieAt(point: Point, id = newUuid()): Promise<string> {
-  const child = fork(new URL("./testing/dying-coordinator.ts", import.meta.url), [
-    JSON.stringify({ urls: purses.urls, point, id }),
-  ]);
-  const [, signal] = await once(child, "exit");
-  assert.equal(signal, "SIGKILL", `it reached ${point}`);
-  return id;
-}
+const dieAt = (point: Point) => dieWith(purses.urls, point);
 
 const isDecided = (point: Point) => POINTS.indexOf(point) >= POINTS.indexOf("decided");
 /** On how many databases the transaction is prepared when the coordinator has died there. */

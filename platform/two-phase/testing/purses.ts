@@ -1,3 +1,6 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { type Database, migrate, newUuid, openDatabase, type PreparableDatabase } from "@ferry/platform/db";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
@@ -137,4 +140,12 @@ export function withPoints(
       return { name, database: { ...database, begin, endPrepared } };
     }),
   };
+}
+
+/** Starts a coordinator in a process of its own that moves money, and is killed with signal 9 when it reaches a point. */
+export async function dieAt(urls: PurseUrls, point: Point, id = newUuid()): Promise<string> {
+  const child = fork(new URL("./dying-coordinator.ts", import.meta.url), [JSON.stringify({ urls, point, id })]);
+  const [, signal] = await once(child, "exit");
+  assert.equal(signal, "SIGKILL", `it reached ${point}`);
+  return id;
 }
