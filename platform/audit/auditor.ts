@@ -184,9 +184,9 @@ class PostgresAuditor implements Auditor {
     const begunMs = performance.now();
     let pauseMs = everyMs;
     try {
-      const { more = false } = await this.#round(state);
+      const { more = false, restMs = 0 } = await this.#round(state);
       await this.#freeze();
-      pauseMs = this.#pace(performance.now() - begunMs, more ? 0 : everyMs);
+      pauseMs = this.#pace(performance.now() - begunMs, more ? 0 : Math.max(everyMs, restMs));
       state.failure = "";
     } catch (error) {
       if (error instanceof NotTheAuditor) throw error;

@@ -31,7 +31,10 @@ interface FeedCursor {
 
 /** A new check of a system that has a history leaves it to the sweep. */
 const FIRST_LOOK_BACK_MS = 3_600_000;
-const SWEEP_EVERY_MS = 5_000;
+const SWEEP_EVERY_MS = 10_000;
+const SWEPT_AT_ONCE = 500;
+/** Between two times round: a short history is not looked at all the time. */
+export const SWEEP_REST_MS = 60_000;
 const BEGINNING = "-infinity";
 
 async function nextStretch({ measure }: FeedOptions, window: TimeWindow, limit: number) {
@@ -79,9 +82,10 @@ export function sweepCheck(options: FeedOptions & { everyMs?: number }): AuditCh
       const upTo = await (options.horizon ?? horizon)();
       if (upTo === undefined) return { cursor, rows: 0, breaches: [] };
       const from = (cursor as FeedCursor | undefined)?.upTo ?? BEGINNING;
-      const { rows, window, more } = await nextStretch(options, { from, upTo }, maxRows);
+      const { rows, window, more } = await nextStretch(options, { from, upTo }, Math.min(maxRows, SWEPT_AT_ONCE));
       const breaches = rows > 0 ? (await look(window)).breaches : [];
-      return { cursor: { upTo: more ? window.upTo : BEGINNING }, rows, breaches };
+      const end = more ? { cursor: { upTo: window.upTo } } : { cursor: { upTo: BEGINNING }, restMs: SWEEP_REST_MS };
+      return { ...end, rows, breaches };
     },
   };
 }

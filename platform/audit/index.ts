@@ -1,5 +1,5 @@
 export { type Auditor, type AuditorOptions, createAuditor } from "./auditor.ts";
-export { type FeedOptions, type Findings, feedCheck, sweepCheck, type TimeWindow } from "./feed.ts";
+export { type FeedOptions, type Findings, feedCheck, SWEEP_REST_MS, sweepCheck, type TimeWindow } from "./feed.ts";
 export { createHorizon, type Horizon } from "./horizon.ts";
 export { outboxCheck } from "./outbox-check.ts";
 export { auditRoutes } from "./rpc.ts";

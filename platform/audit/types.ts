@@ -36,6 +36,8 @@ export interface AuditResult {
   waiting?: readonly string[];
   /** There is more to look at now. */
   more?: boolean;
+  /** It has been round once: the next round may be so much later, in milliseconds. */
+  restMs?: number;
   /** How far behind the present the next round begins, in milliseconds; undefined for a sweep. */
   lagMs?: number;
 }

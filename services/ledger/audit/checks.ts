@@ -4,6 +4,7 @@ import {
   type FeedOptions,
   type FoundBreach,
   feedCheck,
+  SWEEP_REST_MS,
   sweepCheck,
 } from "@ferry/platform/audit";
 import type { Queryable } from "@ferry/platform/db";
@@ -66,7 +67,7 @@ function accountsCheck({ name, db }: LedgerBook): AuditCheck {
     findsFor: nameIn("postings", name),
     invariant: "I1,I6",
     description: "Each account's balance is that of its newest posting and within its limit; slowly, round and round.",
-    everyMs: 5_000,
+    everyMs: 10_000,
     async run({ cursor, maxRows }) {
       const after = (cursor as { after: string } | undefined)?.after ?? FIRST_ID;
       const rows = await db.query<{
@@ -80,8 +81,10 @@ function accountsCheck({ name, db }: LedgerBook): AuditCheck {
         ...(is_sum ? [] : [breachOf("balance", id, [id], [account, last])]),
         ...(is_within ? [] : [breachOf("limit", id, [id], [account, last])]),
       ]);
-      const end = rows.at(-1)?.id ?? FIRST_ID;
-      return { cursor: { after: rows.length < maxRows ? FIRST_ID : end }, rows: rows.length, breaches };
+      const last = rows.length < maxRows ? undefined : rows.at(-1)?.id;
+      const next =
+        last === undefined ? { cursor: { after: FIRST_ID }, restMs: SWEEP_REST_MS } : { cursor: { after: last } };
+      return { ...next, rows: rows.length, breaches };
     },
   };
 }

@@ -44,7 +44,6 @@ const LONGEST_REASON = 500;
 /** A saga has this many steps, its child's included, that may each take as long as a step may. */
 const STEPS = 8;
 const MARGIN_MS = 600_000;
-const SWEEP_EVERY_MS = 15_000;
 
 function chunks<Item>(items: readonly Item[]): Item[][] {
   const count = Math.ceil(items.length / ASKED_AT_ONCE);
@@ -104,7 +103,7 @@ export function createPaymentAudit(deps: PaymentAuditDeps): ServiceAudit {
     ...{ service: "payment", database, outbox, logger },
     checks: [
       ...feeds.map(feedCheck),
-      ...feeds.map((feed) => sweepCheck({ ...feed, everyMs: SWEEP_EVERY_MS })),
+      ...feeds.map(sweepCheck),
       sagaCheck(database, STEPS * parkAfterMs + MARGIN_MS),
       outboxCheck(database),
     ],
