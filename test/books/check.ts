@@ -1,3 +1,4 @@
+import { BATCH_BREACHES } from "./batches.ts";
 import { LEDGER_BREACHES } from "./ledger.ts";
 import { PAYMENT_BREACHES, readRefunds, refundsAtBank, refundsBooked, refundsTakenBack } from "./payments.ts";
 import type { BankRecord, BooksSources } from "./sources.ts";
@@ -42,7 +43,7 @@ const BREACHES: Breach[] = [
   [
     "transfer",
     "a transfer has not ended",
-    "SELECT id, state AS detail FROM transfer WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED')",
+    "SELECT id, state AS detail FROM transfer WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED') AND NOT (state = 'SCHEDULED' AND execute_at > now())",
   ],
   [
     "transfer",
@@ -52,7 +53,8 @@ const BREACHES: Breach[] = [
   [
     "transfer",
     "a transfer has no saga",
-    "SELECT id FROM transfer WHERE NOT EXISTS (SELECT FROM saga WHERE saga.id = transfer.id)",
+    // One that was planned for later may end before it begins.
+    "SELECT id FROM transfer WHERE NOT EXISTS (SELECT FROM saga WHERE saga.id = transfer.id) AND NOT (execute_at IS NOT NULL AND state IN ('SCHEDULED', 'FAILED', 'CANCELED'))",
   ],
   [
     "transfer",
@@ -60,6 +62,7 @@ const BREACHES: Breach[] = [
     "SELECT id, status AS detail FROM saga WHERE status NOT IN ('completed', 'undone', 'parked')",
   ],
   ["transfer", "a reply came for no saga", "SELECT message_id AS id FROM saga_stray_reply"],
+  ...BATCH_BREACHES,
   [
     "payment",
     "a top-up has not ended",

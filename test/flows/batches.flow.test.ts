@@ -210,6 +210,10 @@ test("a scheduled transfer begins at its time, and one that is too late is undon
     [scheduled.status, scheduled.body.data.transfer.state, late.status],
     [202, "TRANSFER_STATE_SCHEDULED", 202],
   );
+  const never = await send({ ...toBank(payer.accountId, "2200001234", "7"), executeTime: at(86_400_000) });
+  const cancel = `/v1/transfers/${never.body.data.transfer.id}:cancel`;
+  const canceled = await edge.expect(200, "POST", cancel, { token: payer.token, body: {} });
+  assert.equal(canceled.transfer.state, "TRANSFER_STATE_CANCELED");
   const endOf = ({ body }: Reply) =>
     waitFor("the transfer to end", async () => {
       const path = `/v1/transfers/${body.data.transfer.id}`;
