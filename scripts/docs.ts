@@ -9,6 +9,7 @@ import { knownMetrics } from "@ferry/platform/telemetry";
 import "@ferry/platform/audit";
 import "@ferry/platform/lifecycle";
 import "@ferry/platform/saga";
+import "@ferry/platform/two-phase";
 import "@ferry/platform/upstream";
 import { edgeVariables } from "../edge/config.ts";
 import { variables as bankVariables } from "../local/bank/config.ts";

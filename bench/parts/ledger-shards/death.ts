@@ -11,6 +11,8 @@ export interface DeathFigures {
   payerBlockedMs: number;
   /** The same of a credit to the payee. */
   payeeBlockedMs: number;
+  /** From the death until the payee has the money, where the payment was answered before it. */
+  payeeHasItMs: number | undefined;
   /** The longest that a hold on an account of nobody concerned took meanwhile, in the same shard. */
   othersSlowestMs: number;
 }
@@ -51,10 +53,16 @@ export async function measureDeath(ledger: BenchLedger, at: Dying["at"]): Promis
       }
     }
   };
-  const [payerBlockedMs, payeeBlockedMs] = await Promise.all([
+  // One from the payer, and one that the measurement itself credits below.
+  const arrived = async () => {
+    while ((await ledger.ledger.find(payee.id)).balanceMinor < 2n) await delay(5);
+    return since();
+  };
+  const [payeeHasItMs, payerBlockedMs, payeeBlockedMs] = await Promise.all([
+    at === "answered" ? arrived() : undefined,
     untilAnswered(() => ledger.ledger.send(hold(payer, 1n))),
     untilAnswered(() => ledger.ledger.send(credit(payee.id, 1n))),
   ]);
   isOver = true;
-  return { payerBlockedMs, payeeBlockedMs, othersSlowestMs: await others };
+  return { payerBlockedMs, payeeBlockedMs, payeeHasItMs, othersSlowestMs: await others };
 }

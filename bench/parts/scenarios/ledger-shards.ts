@@ -90,10 +90,11 @@ function factsOf(name: string, { alone, arrivedP50Ms, loaded }: Figures): Measur
 async function deathFacts(ledger: BenchLedger, name: string): Promise<Measured["facts"]> {
   const facts: Measured["facts"] = {};
   for (const at of ledger.mode === "two-phase" ? (["prepared", "decided"] as const) : (["answered"] as const)) {
-    const { payerBlockedMs, payeeBlockedMs, othersSlowestMs } = await measureDeath(ledger, at);
+    const { payerBlockedMs, payeeBlockedMs, payeeHasItMs, othersSlowestMs } = await measureDeath(ledger, at);
     facts[`${name}: process dies when ${at}: payer blocked, ms`] = payerBlockedMs;
     facts[`${name}: process dies when ${at}: payee blocked, ms`] = payeeBlockedMs;
     facts[`${name}: process dies when ${at}: slowest hold of others, ms`] = othersSlowestMs;
+    if (payeeHasItMs !== undefined) facts[`${name}: process dies when ${at}: payee has it, ms`] = payeeHasItMs;
   }
   return facts;
 }
