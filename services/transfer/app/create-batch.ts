@@ -5,11 +5,14 @@ import { accountsOf, type BatchLine, judgeLines, type LineVerdict } from "../dom
 import { type AccountFacts, checkPlan, type TransferFacts } from "../domain/transfer.ts";
 import type { BatchRow, DueWork, NewBatch } from "./batch-rows.ts";
 
+/** Batches of one member that may be under way at once; those that begin later are not counted before. */
+const MAX_UNDER_WAY = 20;
 /** Lines that a refusal names at most. */
 const MAX_NAMED = 100;
 
 interface BatchStore {
   findBatches(from: Queryable, ids: readonly string[]): Promise<Map<string, BatchRow>>;
+  countUnderWay(from: Queryable, memberId: string): Promise<number>;
   insertBatch(tx: Transaction, batch: NewBatch): Promise<boolean>;
 }
 
@@ -76,10 +79,15 @@ export function createCreateBatch(deps: CreateBatchDeps): (request: CreateBatch)
       ...line,
       sourceAccountId: line.sourceAccountId === "" ? (request.sourceAccountId ?? "") : line.sourceAccountId,
     }));
-    const [memberState, known] = await Promise.all([
+    const [memberState, known, underWay] = await Promise.all([
       members.stateOf(request.memberId),
       accounts.allFactsOf(accountsOf(wanted)),
+      request.executeAtMs === undefined ? batches.countUnderWay(database, request.memberId) : 0,
     ]);
+    if (underWay >= MAX_UNDER_WAY)
+      throw new FerryError("RATE_LIMITED", `${MAX_UNDER_WAY} batches of the member are under way, as many as may be`, {
+        retryAfterMs: 5_000,
+      });
     if (memberState === undefined) throw new FerryError("NOT_FOUND", "no such member");
     if (memberState === "suspended") throw new FerryError("MEMBER_SUSPENDED", "the member is suspended");
     const verdicts = judgeLines(request.memberId, wanted, { memberState, accounts: known });

@@ -52,6 +52,15 @@ export async function findBatches(from: Queryable, ids: readonly string[]): Prom
   return new Map(rows.map((row) => [row.id, fromRow(row)]));
 }
 
+/** How many batches of a member are under way. */
+export async function countUnderWay(from: Queryable, memberId: string): Promise<number> {
+  const [row] = await from.query<{ count: bigint }>(
+    "SELECT count(*) AS count FROM transfer_batch WHERE state IN ('RUNNING', 'STOPPING') AND member_id = $1",
+    [memberId],
+  );
+  return Number(row?.count ?? 0n);
+}
+
 /** Locks batches in id order. Whoever locks sagas too locks those first, and lines last. */
 export async function lockBatches(tx: Transaction, ids: readonly string[]): Promise<Map<string, BatchRow>> {
   const rows = await tx.query<Row>("SELECT * FROM transfer_batch WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE", [
