@@ -6,7 +6,7 @@ import type { Component, Service } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
 import { type Logger, silentLogger } from "@ferry/platform/telemetry";
 import { inDoubtRoutes } from "@ferry/platform/two-phase";
-import { addReplies, createAnswerCommands } from "./app/answer-commands.ts";
+import { createAnswerCommands, createAnswerSpread } from "./app/answer-commands.ts";
 import { createCarryOut } from "./app/carry-out.ts";
 import { createCloseAccount } from "./app/close-account.ts";
 import { createFreezeAccounts } from "./app/freeze-accounts.ts";
@@ -103,9 +103,7 @@ function spreadBooks(
   return {
     accounts: { ...readsOf(databases[0]!, store), ...spreadStateChanges(changes, shardOf) },
     carryOutSet: (set) => commands.carryOut(set, (command) => command),
-    async answer(received) {
-      await commands.carryOut(received, ({ command }) => command, addReplies);
-    },
+    answer: createAnswerSpread(commands.carryOut),
     refunds: createSpreadRefunds({ shards, shardOf, commands }),
     ...{ takesHandOvers: true, coordinator, components },
     shards: shards.map(({ database, position }) => ({ name: shardName(position), database, url: urls[position]! })),

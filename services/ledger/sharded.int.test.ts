@@ -4,7 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { PlaceHoldRequestSchema, ReceiveTransferRequestSchema } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { createMemoryBus, writeHeaders } from "@ferry/platform/events";
+import { createMemoryBus, deadLetterTopic, writeHeaders } from "@ferry/platform/events";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createListAccounts } from "./app/list-accounts.ts";
@@ -90,7 +90,16 @@ test("clearing: a hand-over that comes again is booked once, and one that nobody
   });
   const headers = { ...sent.headers, ce_id: newUuid() };
   const lost = { ...again, key: nobody.accountId, value: toBinary(ReceiveTransferRequestSchema, nobody), headers };
-  await ledger.bus.publish([again, again, lost]);
+  const other = create(ReceiveTransferRequestSchema, {
+    ...{ reference: paid.transferId, accountId: payee.id, fromShard: 0 },
+    amount: { currency: "EUR", minorUnits: 61n },
+  });
+  const forged = {
+    ...again,
+    value: toBinary(ReceiveTransferRequestSchema, other),
+    headers: { ...headers, ce_id: newUuid() },
+  };
+  await ledger.bus.publish([again, forged, again, lost]);
   const find = async (text: string) => {
     const rows = await Promise.all(ledger.databases.map((db) => db.query<{ balance: bigint }>(text)));
     return rows.flat().reduce((sum, { balance }) => sum + balance, 0n);
@@ -100,6 +109,10 @@ test("clearing: a hand-over that comes again is booked once, and one that nobody
     async () => (await find("SELECT balance FROM account WHERE kind = 'suspense'")) === 5n,
   );
   assert.equal((await ledger.find(payee.id)).balanceMinor, 60n);
+  await eventually(
+    "what says something else is buried",
+    async () => ledger.bus.records(deadLetterTopic(commandsTopic)).length === 1,
+  );
   assert.equal(await find("SELECT count(*) AS balance FROM arrival"), 2n);
 });
 

@@ -1,9 +1,11 @@
 import type { Transaction } from "@ferry/platform/db";
+import { invalidRequest } from "@ferry/platform/errors";
 import type { Outbox } from "@ferry/platform/outbox";
 import type { Outcome } from "../domain/books.ts";
 import type { Command } from "../domain/commands.ts";
 import type { CarryOut } from "./carry-out.ts";
 import { type CommandMessage, toReply } from "./messages.ts";
+import type { createSpreadCommands } from "./spread-commands.ts";
 
 /** A command as it came over the bus. */
 export interface ReceivedCommand {
@@ -48,4 +50,20 @@ export async function addReplies(
     topic === undefined ? [] : [{ ...toReply(message, outcomes[index]!), topic, sagaId, sagaStep, traceparent }],
   );
   if (replies.length > 0) await outbox.add(tx, replies);
+}
+
+type SpreadCarryOut = ReturnType<typeof createSpreadCommands>["carryOut"];
+
+/**
+ * The same over several databases: each command is answered in the transaction of the shard that it is keyed to.
+ *
+ * @throws FerryError INVALID_REQUEST for money that was handed over before under the same reference, for
+ * something else: nobody waits for an answer, so it must not pass in silence.
+ */
+export function createAnswerSpread(carryOut: SpreadCarryOut) {
+  return async (received: readonly ReceivedCommand[]): Promise<void> => {
+    const outcomes = await carryOut(received, ({ command }) => command, addReplies);
+    if (outcomes.some(({ command, refusal }) => command.kind === "receive-transfer" && refusal !== undefined))
+      throw invalidRequest([{ field: "reference", description: "was handed over before, for something else" }]);
+  };
 }

@@ -25,6 +25,8 @@ export type CommandMessage =
   | CreditAccountRequest
   | ReceiveTransferRequest;
 
+/** As many as LEDGER_SHARDS takes. */
+const MAX_SHARDS = 64;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
@@ -77,7 +79,7 @@ export function toCommand(message: CommandMessage, expired = false): Command {
         reference: uuid("reference", message.reference),
         accountId: uuid("account_id", message.accountId),
         ...amount(message.amount),
-        fromShard: message.fromShard,
+        fromShard: shardPosition("from_shard", message.fromShard),
       };
     default:
       return message satisfies never;
@@ -143,6 +145,12 @@ function amount(money: Money | undefined): { amountMinor: bigint; currency: stri
   if (money.minorUnits <= 0n) throw wrong("amount.minor_units", "must be above zero");
   if (!/^[A-Z]{3}$/.test(money.currency)) throw wrong("amount.currency", "must be a code of ISO 4217");
   return { amountMinor: money.minorUnits, currency: money.currency };
+}
+
+function shardPosition(field: string, position: number): number {
+  if (!Number.isInteger(position) || position < 0 || position >= MAX_SHARDS)
+    throw wrong(field, `must be 0 to ${MAX_SHARDS - 1}`);
+  return position;
 }
 
 function bankCode(field: string, code: string | undefined): string {

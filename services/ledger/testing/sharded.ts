@@ -6,7 +6,7 @@ import { outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { twoPhaseMigrations } from "@ferry/platform/two-phase";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
-import { addReplies } from "../app/answer-commands.ts";
+import { createAnswerSpread } from "../app/answer-commands.ts";
 import { createSpreadCommands } from "../app/spread-commands.ts";
 import { createCommandsConsumer } from "../consumers/commands.ts";
 import type { Command } from "../domain/commands.ts";
@@ -49,13 +49,8 @@ export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, 
   const opened = openShards({ config, database, bus, logger });
   const { shards, shardOf, coordinator } = opened;
   const commands = createSpreadCommands(opened);
-  const consumer = createCommandsConsumer({
-    bus,
-    takesHandOvers: true,
-    async answer(received) {
-      await commands.carryOut(received, ({ command }) => command, addReplies);
-    },
-  });
+  const answer = createAnswerSpread(commands.carryOut);
+  const consumer = createCommandsConsumer({ bus, takesHandOvers: true, answer });
   const parts = [...opened.components, consumer];
   for (const part of parts) await part.start?.();
   const store = createAccountStore();
