@@ -1,4 +1,5 @@
 import type { DescEnum, DescService } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Client } from "@connectrpc/connect";
 import {
   PaymentService,
@@ -88,7 +89,12 @@ export function createAsking(calls: Calls) {
       const request = { accountId, bankAccount: bankAccount(goal.accountNumber), amount };
       return toldBy(TopUpStateSchema, (await payments.createTopUp(request)).topUp);
     }
-    const request = { sourceAccountId: accountId, destination: destinationOf(goal), amount, memo: "rent" };
+    const { executeAtMs, expireAtMs } = wish;
+    const request = {
+      ...{ sourceAccountId: accountId, destination: destinationOf(goal), amount, memo: "rent" },
+      executeTime: executeAtMs === undefined ? undefined : timestampFromMs(executeAtMs),
+      expireTime: expireAtMs === undefined ? undefined : timestampFromMs(expireAtMs),
+    };
     return toldBy(TransferStateSchema, (await transfers.createTransfer(request)).transfer);
   }
 

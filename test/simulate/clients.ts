@@ -167,7 +167,15 @@ export class Clients {
       const lines = Array.from({ length: chance.whole(1, 6) }, line);
       return this.#wish("batch", payer, { kind: "lines", lines, allOrNothing: chance.hits(0.5) }, 0);
     }
-    return this.#wish("transfer", payer, this.#someGoal(payer), amount);
+    return this.#timed(this.#wish("transfer", payer, this.#someGoal(payer), amount));
+  }
+
+  /** Some transfers begin later, some are given up when they are late. */
+  #timed(wish: Wish): Wish {
+    const chance = this.#chance;
+    if (chance.hits(0.1)) wish.executeAtMs = Date.now() + chance.whole(2_000, 15_000);
+    if (chance.hits(0.15)) wish.expireAtMs = (wish.executeAtMs ?? Date.now()) + chance.whole(2_000, 30_000);
+    return wish;
   }
 
   #wish(kind: WishKind, { id, memberId }: Account, goal: Goal, amountMinor: number): Wish {

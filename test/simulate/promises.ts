@@ -19,6 +19,9 @@ export interface Wish {
   accountId: string;
   goal: Goal;
   amountMinor: bigint;
+  /** When it begins, and when it is given up; Unix times in milliseconds. */
+  executeAtMs?: number;
+  expireAtMs?: number;
   /** Every id that an answer gave for it: one at most, if promises are kept. */
   ids: Set<string>;
   /** States that were said to be an end. */

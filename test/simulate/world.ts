@@ -200,6 +200,7 @@ const SAGAS_LEFT = `SELECT FROM saga WHERE status IN ('running', 'undoing')
 
 /** Each gives a row while there is something to do. */
 const UNSETTLED = [
+  ["transfer", "SELECT FROM transfer WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED') LIMIT 1"],
   ["transfer", SAGAS_LEFT],
   ["payment", SAGAS_LEFT],
   ["banking", "SELECT FROM bank_call WHERE outcome = 'pending' LIMIT 1"],
