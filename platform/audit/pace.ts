@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks";
 const BUSY_SHARE = 0.005;
 const QUIET_SHARE = 0.05;
 /** The process counts as busy when its event loop was at work for more than this part of the time. */
-const BUSY_FROM = 0.3;
+const BUSY_FROM = 0.1;
 const LONGEST_PAUSE_MS = 60_000;
 
 /**
