@@ -13,11 +13,14 @@ const { values } = parseArgs({
     cold: { type: "string", default: "1000" },
     callers: { type: "string", default: "64" },
     rate: { type: "string", default: "60" },
-    lanes: { type: "string", default: "3" },
+    lanes: { type: "string", default: "4" },
     record: { type: "string", default: "15" },
     least: { type: "string", default: "0" },
   },
 });
+
+/** Points that may not be reached again, as a share of all. */
+const MOST_UNREACHED = 0.05;
 
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
@@ -42,7 +45,12 @@ const report = await runMatrix({
 });
 save(report);
 const breaches = report.windows.flatMap(({ findings }) => findings);
-const rare = report.points.filter(({ kills }) => kills < Number(values.least));
-for (const { process: name, point, kills } of rare) console.log(`only ${kills} kills: ${name}, ${point}`);
-const proven = breaches.length === 0 && rare.length === 0 && report.windows.length > 0;
+const least = Number(values.least);
+const rare = report.points.filter(({ kills }) => kills < least);
+for (const { process: name, point, kills, missed } of rare)
+  console.log(`only ${kills} kills${missed > 0 ? `, not reached ${missed} times` : ""}: ${name}, ${point}`);
+// What a process passes once in its data's life, as the first row of a kind, cannot be reached again.
+const unreached = rare.filter(({ missed }) => missed > 0);
+const enough = unreached.length === rare.length && unreached.length <= report.points.length * MOST_UNREACHED;
+const proven = breaches.length === 0 && enough && report.windows.length > 0;
 process.exit(proven && !stopping.signal.aborted ? 0 : 1);

@@ -20,10 +20,15 @@ export interface FaultsReport {
 }
 
 /** Runs test files one after the other, and tells of each of their outermost tests. */
-async function runFiles(files: readonly string[], say: (line: string) => void): Promise<TestResult[]> {
+async function runFiles(
+  files: readonly string[],
+  names: readonly RegExp[],
+  say: (line: string) => void,
+): Promise<TestResult[]> {
   const results: TestResult[] = [];
   const stream = run({
     files: files.map((file) => resolve(REPOSITORY, file)),
+    testNamePatterns: [...names],
     concurrency: 1,
     timeout: FILE_TIMEOUT_MS,
   });
@@ -63,7 +68,11 @@ export async function runFaults(short: boolean, say: (line: string) => void): Pr
   const files = [...new Set(faults.flatMap(({ tests }) => tests.map(({ file }) => file)))];
   await globalSetup();
   try {
-    const results = await runFiles(files, say);
+    const results = await runFiles(
+      files,
+      faults.flatMap(({ tests }) => tests.map(({ name }) => name)),
+      say,
+    );
     return { faults: faults.map((fault) => judge(fault, results)) };
   } finally {
     await globalTeardown();
