@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { booksOf } from "../support/books.ts";
 import { EdgeCaller, type Reply, type TestMember } from "../support/client.ts";
+import { makeOperator } from "../support/operator.ts";
 import { Platform, waitFor } from "../support/platform.ts";
 
 let platform: Platform;
@@ -266,4 +267,20 @@ test("at the end the books hold, and the checker has seen payments and refunds",
     figures.payments! >= 80 && figures.refunds! >= 80 && figures.refundsTakenBack! >= 19,
     JSON.stringify(figures),
   );
+});
+
+test("the live auditors have looked at payments and refunds, and found nothing", async () => {
+  const email = `${randomUUID()}@example.com`;
+  const token = await edge.logIn(email, await makeOperator(platform, email));
+  const looked = async (check: string) => {
+    const { audit } = await edge.expect(200, "GET", "/v1/audits/payment", { token });
+    const found = audit.checks.find(({ name }: { name: string }) => name === check);
+    assert.equal(found?.failure, "", `${check}: ${found?.failure}`);
+    return Number(found.totalRows) >= 80 ? true : undefined;
+  };
+  for (const check of ["payments", "refunds"]) await waitFor(`the auditor to look at ${check}`, () => looked(check));
+  for (const service of ["payment", "ledger", "banking"]) {
+    const { breaches } = await edge.expect(200, "GET", `/v1/audits/${service}/breaches`, { token });
+    assert.deepEqual(breaches, [], service);
+  }
 });
