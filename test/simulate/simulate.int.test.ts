@@ -15,15 +15,15 @@ after(() => cluster.stop());
 
 test("whatever goes wrong, the books hold and promises are kept; the same seed brings the same", async () => {
   const traces: string[] = [];
-  for (const seed of [1, 2, 3, 1]) {
+  for (const seed of [1, 2, 1]) {
     const { findings, trace, faults, ends } = await runSeed(cluster, { seed });
     assert.deepEqual(findings, [], `npm run simulate -- --seed ${seed} --verbose`);
     assert.ok(Object.keys(faults).length > 3, `seed ${seed}: hardly anything went wrong`);
     assert.ok((ends["transfer COMPLETED"] ?? 0) > 0, `seed ${seed}: nothing went right`);
     traces.push(trace);
   }
-  assert.equal(traces[3], traces[0]);
-  assert.equal(new Set(traces).size, 3);
+  assert.equal(traces[2], traces[0]);
+  assert.equal(new Set(traces).size, 2);
 });
 
 for (const [name, sabotage] of Object.entries(SABOTAGES))
