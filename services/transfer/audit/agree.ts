@@ -18,8 +18,6 @@ export interface AuditedTransfer {
   is_old: boolean;
   /** Status of its saga; null where there is none. */
   saga: "running" | "undoing" | "completed" | "undone" | "parked" | null;
-  /** An operator went on without one of its steps: then the books need not agree, and a person has seen to it. */
-  skipped: boolean | null;
   /** Its newest command is not in the outbox. */
   unsent: boolean;
 }

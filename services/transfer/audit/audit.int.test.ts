@@ -210,6 +210,17 @@ test("it finds a transfer that failed although the bank was paid", async () => {
   await assertFound(id, payer.id, /the bank was paid/);
 });
 
+test("a transfer that an operator brought on without a step need not agree", async () => {
+  const payer = await ledger.open(1_000n);
+  const id = newUuid();
+  await record(id, payer.id);
+  await database.query(`UPDATE saga SET progress = '{"steps":[{"name":"settle","status":"skipped"}]}' WHERE id = $1`, [
+    id,
+  ]);
+  assert.equal((await round()).rows, 1);
+  assert.deepEqual(await breaches(), []);
+});
+
 test("what is on its way is no breach, and is looked at again when it has ended", async () => {
   const payer = await ledger.open(1_000n);
   const id = newUuid();

@@ -19,7 +19,7 @@ import type { ServiceAudit } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
 import type { Logger } from "@ferry/platform/telemetry";
 import { type AuditedTransfer, checkOwn, checkPayment, checkPostings, hasEnded } from "./agree.ts";
-import { LOOK_AGAIN_AT_TRANSFERS, LOOK_AT_TRANSFERS, MEASURE_TRANSFERS } from "./statements.ts";
+import { FIND_SKIPPED, LOOK_AGAIN_AT_TRANSFERS, LOOK_AT_TRANSFERS, MEASURE_TRANSFERS } from "./statements.ts";
 
 /** What the auditor needs in the database, after the service's own. */
 export const transferAuditMigrations: readonly Migrations[] = [
@@ -61,19 +61,28 @@ function transferFeed({ database, postings, payments }: TransferAuditDeps): Feed
     ]);
     const postingsOf = new Map(posted.flatMap((answer) => answer.postings).map((one) => [one.reference, one]));
     const paymentOf = new Map(paid.flatMap((answer) => answer.payments).map((one) => [one.reference, one]));
-    return ended.flatMap((transfer) => {
-      const found =
+    const found = ended.flatMap((transfer) => {
+      const breach =
         checkPostings(transfer, postingsOf.get(transfer.id)) ??
         (transfer.bank_code === null ? undefined : checkPayment(transfer, paymentOf.get(transfer.id)));
-      return found === undefined ? [] : [found];
+      return breach === undefined ? [] : [breach];
     });
+    return withoutSkipped(found);
+  }
+
+  /** An operator went on without a step of these: then the books need not agree, and a person has seen to it. */
+  async function withoutSkipped(found: readonly FoundBreach[]): Promise<FoundBreach[]> {
+    if (found.length === 0) return [];
+    const rows = await database.query<{ id: string }>(FIND_SKIPPED, [found.map(({ subject }) => subject)]);
+    const skipped = new Set(rows.map(({ id }) => id));
+    return found.filter(({ subject }) => !skipped.has(subject));
   }
 
   async function findingsOf(transfers: readonly AuditedTransfer[]): Promise<Findings> {
     const own = transfers.flatMap((transfer) => checkOwn(transfer) ?? []);
     const bad = new Set(own.map(({ subject }) => subject));
     const good = transfers.filter(({ id }) => !bad.has(id));
-    const ended = good.filter((transfer) => hasEnded(transfer) && transfer.skipped !== true);
+    const ended = good.filter(hasEnded);
     return {
       breaches: [...own, ...(await neighborsOf(ended))],
       waiting: good.filter((transfer) => !hasEnded(transfer)).map(({ id }) => id),

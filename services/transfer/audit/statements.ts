@@ -14,7 +14,7 @@ const SELECT_TRANSFERS = `
   SELECT transfer.id::text, transfer.state, transfer.failure_code AS failure, transfer.currency,
     transfer.amount_minor AS amount, transfer.source_account_id::text AS source,
     transfer.destination_bank_code AS bank_code, transfer.destination_account_number AS account_number,
-    transfer.updated_at < now() - interval '7 days' AS is_old, saga.status AS saga, saga.progress::text LIKE '%"skipped"%' AS skipped,
+    transfer.updated_at < now() - interval '7 days' AS is_old, saga.status AS saga,
     saga.command_xid IS NOT NULL AND saga.created_at > now() - interval '6 days'
       AND saga.command_xid < pg_snapshot_xmin(pg_current_snapshot())
       AND saga.command_xid >= (SELECT xid FROM outbox ORDER BY xid, seq LIMIT 1)
@@ -26,3 +26,6 @@ export const LOOK_AT_TRANSFERS = `${SELECT_TRANSFERS}
   WHERE transfer.created_at > $1::timestamptz AND transfer.created_at <= $2::timestamptz`;
 
 export const LOOK_AGAIN_AT_TRANSFERS = `${SELECT_TRANSFERS} WHERE transfer.id = ANY($1::uuid[])`;
+
+/** Those that an operator has brought on without one of their steps. Asked for the few that seem wrong, as it reads much. */
+export const FIND_SKIPPED = `SELECT id::text FROM saga WHERE id = ANY($1::uuid[]) AND progress::text LIKE '%"skipped"%'`;
