@@ -49,7 +49,8 @@ function numberOf(name: string, text: string): number {
 const intensity = numberOf("intensity", values.intensity);
 
 function print(report: SeedReport): void {
-  const { seed, findings } = report;
+  const { seed, findings, trace, replay = trace } = report;
+  if (replay !== trace) console.log(`seed ${seed}: left the trace ${trace}, and then ${replay}`);
   for (const finding of findings) console.log(`seed ${seed}: BREACH  ${finding}`);
   const more = intensity === 1 ? "" : ` --intensity ${intensity}`;
   if (findings.length > 0) console.log(`seed ${seed}: npm run simulate -- --seed ${seed}${more} --verbose`);

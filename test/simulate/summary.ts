@@ -16,10 +16,13 @@ const EXPECTED_ENDS = [
   "batch COMPLETED",
   "batch FAILED",
 ];
-const EXPECTED_COUNTS = ["operator: resume", "operator: undo", "operator: skip", "cancel taken", "same key at once"];
+const EXPECTED_COUNTS = ["operator: resume", "operator: undo", "cancel taken", "same key at once"];
+/** Rare: a payment that the bank has done, and says nothing of until its saga is parked. */
+const RARE_COUNTS = ["operator: skip"];
 /** From so many seeds on each fault and each end must have come up, and each fault once in so many seeds. */
 const ENOUGH_SEEDS = 100;
 const SEEDS_PER_FAULT = 20;
+const MANY_SEEDS = 1_000;
 
 /** A run of seeds, as it is written to a file. */
 export interface Summary {
@@ -65,7 +68,9 @@ function findVacuous(seeds: number, { faults, ends, counts }: Pick<Summary, "fau
   return [
     ...FAULTS.filter((fault) => (faults[fault] ?? 0) < least).map((fault) => `${fault}: ${faults[fault] ?? 0} times`),
     ...EXPECTED_ENDS.filter((end) => ends[end] === undefined).map((end) => `no ${end}`),
-    ...EXPECTED_COUNTS.filter((count) => counts[count] === undefined).map((count) => `no ${count}`),
+    ...[...EXPECTED_COUNTS, ...(seeds < MANY_SEEDS ? [] : RARE_COUNTS)]
+      .filter((count) => counts[count] === undefined)
+      .map((count) => `no ${count}`),
   ];
 }
 
