@@ -33,6 +33,9 @@ interface FeedCursor {
 const FIRST_LOOK_BACK_MS = 3_600_000;
 const SWEEP_EVERY_MS = 10_000;
 const SWEPT_AT_ONCE = 500;
+/** While nothing is new, each look is twice as long after the one before, up to this: idle is cheap. */
+const LONGEST_IDLE_MS = 10_000;
+const FIRST_IDLE_MS = 1_000;
 /** Between two times round: a short history is not looked at all the time. */
 export const SWEEP_REST_MS = 60_000;
 const BEGINNING = "-infinity";
@@ -48,6 +51,7 @@ async function nextStretch({ measure }: FeedOptions, window: TimeWindow, limit: 
  */
 export function feedCheck(options: FeedOptions): AuditCheck {
   const { name, invariant, description, everyMs, look, lookAgain } = options;
+  let idleMs = FIRST_IDLE_MS;
 
   async function run(round: AuditRound): Promise<AuditResult> {
     const seenAgain = round.again.length > 0 ? await lookAgain?.(round.again) : undefined;
@@ -62,8 +66,10 @@ export function feedCheck(options: FeedOptions): AuditCheck {
       found.breaches.push(...breaches);
       found.waiting.push(...waiting);
     }
+    idleMs = rows + round.again.length > 0 ? FIRST_IDLE_MS : Math.min(idleMs * 2, LONGEST_IDLE_MS);
     const lagMs = more ? Math.max(0, Date.parse(horizon) - Date.parse(window.upTo)) : 0;
-    return { cursor: { upTo: window.upTo }, rows: rows + round.again.length, ...found, more, lagMs };
+    const end = { cursor: { upTo: window.upTo }, more, lagMs, restMs: idleMs };
+    return { ...end, rows: rows + round.again.length, ...found };
   }
 
   return { name, invariant, description, everyMs, run };

@@ -36,7 +36,7 @@ export interface AuditResult {
   waiting?: readonly string[];
   /** There is more to look at now. */
   more?: boolean;
-  /** It has been round once: the next round may be so much later, in milliseconds. */
+  /** There is little to look at: the next round may be so much later, in milliseconds. */
   restMs?: number;
   /** How far behind the present the next round begins, in milliseconds; undefined for a sweep. */
   lagMs?: number;
