@@ -22,12 +22,6 @@ const HELP = `npm start [-- options]   brings Ferry up on this machine
 Environment:
 ${describeVariables()}`;
 
-/**
- * For every process. One arena for the C library's memory (glibc): each thread of Node's would keep one of its own,
- * 10 MB of a process's memory, to spare a lock that they hardly ever meet at.
- */
-const sharedEnvironment = { NODE_COMPILE_CACHE: compileCacheDirectory, MALLOC_ARENA_MAX: "1" };
-
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 function refuse(message: string): never {
@@ -72,7 +66,7 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
   const state: UpState = { pid: process.pid, edge: edgeUrl, startedAt: new Date(startedAt).toISOString() };
   const supervisor: Supervisor = new Supervisor({
     logDirectory: join(config.dataDirectory, "logs"),
-    environment: { ...sharedEnvironment, ...config.environment },
+    environment: { NODE_COMPILE_CACHE: compileCacheDirectory, ...config.environment },
     say,
     changed: () => stateFile.write(state, supervisor.processes),
     gaveUp: () => void stop(1),
