@@ -114,6 +114,13 @@ test("a quiet stream has its headers soon, and a stop of the edge ends it at onc
   await stopped;
 });
 
+test("HEAD has the headers, and begins no call", async (t) => {
+  const { app, bearer, seen } = await listening(t, async function* () {});
+  const answer = await app.inject({ method: "HEAD", url: PATH, headers: { authorization: bearer() } });
+  assert.deepEqual([answer.statusCode, answer.headers["content-type"]], [200, "text/event-stream; charset=utf-8"]);
+  assert.deepEqual(seen, []);
+});
+
 test("a token is needed as anywhere", async (t) => {
   const { app } = await listening(t, async function* () {});
   assert.equal((await app.inject(PATH)).statusCode, 401);

@@ -183,6 +183,7 @@ async function stream(
   const { facts } = request;
   const { policy, backend, events: plan, write } = match.plan;
   const message = messageOf(request, match);
+  if (request.raw.method === "HEAD") return reply.type(EVENT_STREAM_TYPE).send(); // Nobody would read the events.
   const abort = facts.abort ?? new AbortController();
   const { leave } = streams.enter(facts.principal?.id ?? request.ip, abort);
   reply.raw.once("close", leave);
