@@ -62,19 +62,27 @@ function renderFaults({ report, green: ok }: PartOutcome): string[] {
   ];
 }
 
+/** A value of a summary on one line; undefined for what is empty. */
+function shown(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.length === 0 ? undefined : JSON.stringify(value);
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value)
+      .map(([name, count]) => `${name} ${String(count)}`)
+      .join(", ");
+  return value === undefined ? undefined : String(value);
+}
+
 function renderSimulation({ report, green: ok }: PartOutcome): string[] {
-  const facts = Object.entries((report ?? {}) as Record<string, unknown>).filter(
-    ([, value]) => typeof value === "number" || typeof value === "string" || typeof value === "boolean",
-  );
+  const facts = Object.entries((report ?? {}) as Record<string, unknown>).flatMap(([name, value]) => {
+    const text = shown(value);
+    return text === undefined ? [] : [[name, text]];
+  });
   return [
     "## Random schedules",
     "",
-    `${green(ok)}. One process, real PostgreSQL, the bus and the bank under a seeded scheduler; \`npm run simulate -- --seed N --verbose\` replays a seed.`,
+    `${green(ok)}. One process, real PostgreSQL, the bus and the bank under a seeded scheduler; \`npm run simulate -- --seed N --verbose\` shows one again.`,
     "",
-    ...table(
-      ["", ""],
-      facts.map(([name, value]) => [name, String(value)]),
-    ),
+    ...table(["", ""], facts),
   ];
 }
 

@@ -7,6 +7,7 @@ import { type Account, type Accounts, type Operation, topUp } from "./operations
 const MEMBERS = 40;
 const SET_UP_AT_ONCE = 16;
 const POOR = 8;
+const SUBSCRIBERS = 4;
 const HOT_FUNDS = "1000000000";
 const COLD_FUNDS = "1000000";
 /** A client that got no answer for so long stops asking; its operation is looked at with the rest at the end. */
@@ -24,9 +25,11 @@ export interface ClientsOptions {
 export class Clients {
   readonly edge: EdgeCaller;
   accounts: Accounts = { hot: [], cold: [], poor: [] };
+  /** Ids of the members who hear by webhook. */
+  readonly subscribers: string[] = [];
   readonly #journal: Journal;
   readonly #random: Random;
-  readonly #members: { email: string; token: string }[] = [];
+  readonly #members: { id: string; email: string; token: string }[] = [];
 
   constructor({ edgeUrl, journal, random }: ClientsOptions) {
     this.edge = new EdgeCaller(edgeUrl);
@@ -38,8 +41,7 @@ export class Clients {
   async setUp(hot: number, cold: number): Promise<void> {
     const signUps = Array.from({ length: Math.min(MEMBERS, hot + cold) }, (_, index) => index);
     await atOnce(signUps, async (index) => {
-      const { email, token } = await this.edge.signUp();
-      this.#members[index] = { email, token };
+      this.#members[index] = await this.edge.signUp();
     });
     const open = async (index: number): Promise<Account> => {
       const member = index % this.#members.length;
@@ -50,6 +52,15 @@ export class Clients {
     const rich = all.slice(0, hot + cold);
     this.accounts = { hot: rich.slice(0, hot), cold: rich.slice(hot), poor: all.slice(hot + cold) };
     await atOnce(rich, (account, index) => this.carryOut(topUp(account, index < hot ? HOT_FUNDS : COLD_FUNDS), 20));
+  }
+
+  /** Has the first members hear by webhook of what became of their transfers. */
+  async subscribe(url: string): Promise<void> {
+    const body = { url, eventTypes: ["transfer.completed"], description: "the proof's" };
+    await atOnce(this.#members.slice(0, SUBSCRIBERS), async ({ id, token }) => {
+      await this.edge.expect(201, "POST", "/v1/webhook-endpoints", { token, body });
+      this.subscribers.push(id);
+    });
   }
 
   /** New tokens for all: those at hand live for ten minutes. */

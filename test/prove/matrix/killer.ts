@@ -14,6 +14,10 @@ export interface Point {
   atStart: boolean;
 }
 
+/** What was never reached in so many attempts is passed once in the data's life: no more time is spent on it. */
+const HOPELESS_MISSES = 2;
+export const isHopeless = ({ kills, missed }: Point) => kills === 0 && missed >= HOPELESS_MISSES;
+
 export interface KillerOptions {
   platform: Platform;
   control: FailpointControl;
@@ -25,7 +29,7 @@ export interface KillerOptions {
 }
 
 /** A point under load is passed many times a second; one that is not reached by then belongs to the start. */
-const REACH_MS = 5_000;
+const REACH_MS = 4_000;
 const REACH_AT_START_MS = 10_000;
 const BACK_MS = 40_000;
 const LONGEST_NTH = 4;
@@ -46,8 +50,10 @@ export class Killer {
   /** Kills at each of the points once, in an order of chance. Ends early, after the kill at hand, when asked to. */
   async killAtEach(points: readonly Point[], signal: AbortSignal): Promise<void> {
     const byProcess = Map.groupBy(points, ({ process }) => process);
+    // The longest list first: it is the one that a window waits for.
+    const lists = [...byProcess].sort(([, one], [, other]) => other.length - one.length);
     await Promise.all(
-      [...byProcess].map(async ([name, own]) => {
+      lists.map(async ([name, own]) => {
         for (const point of this.#options.random.fork(name).shuffled(own)) {
           await this.#enter();
           try {

@@ -3,7 +3,7 @@
 import { isMainThread } from "node:worker_threads";
 import { applyPatches, type Patch } from "../patches.ts";
 import { openRegistry } from "./registry.ts";
-import { wrapBank, wrapBus, wrapCaller, wrapDatabase, wrapOffsets } from "./wrap.ts";
+import { wrapBank, wrapBus, wrapCaller, wrapDatabase, wrapOffsets, wrapSender } from "./wrap.ts";
 
 const KEY = "ferry.failpoints";
 const HERE = `globalThis[Symbol.for("${KEY}")]`;
@@ -24,6 +24,7 @@ export const SERVICE_PATCHES: readonly Patch[] = [
   factory("platform/db/database.ts", "openDatabase", "database"),
   factory("platform/events/kafka-bus.ts", "createKafkaBus", "bus"),
   factory("services/banking/clients/bank-client.ts", "createBankClient", "bank"),
+  factory("services/notify/clients/http-sender.ts", "createHttpSender", "sender"),
   {
     module: "platform/rpc/client/caller.ts",
     find: "export class Caller {",
@@ -72,6 +73,7 @@ function install(directory: string, port: number): void {
       database: (made: Parameters<typeof wrapDatabase>[0]) => wrapDatabase(made, pass),
       bus: (made: Parameters<typeof wrapBus>[0]) => wrapBus(made, pass),
       bank: (made: Parameters<typeof wrapBank>[0]) => wrapBank(made, pass),
+      sender: (made: Parameters<typeof wrapSender>[0]) => wrapSender(made, pass),
       caller: (made: Parameters<typeof wrapCaller>[0]) => wrapCaller(made, pass),
       offsets: (group: string, commit: () => Promise<void>) => wrapOffsets(group, commit, pass),
     },

@@ -84,6 +84,23 @@ export function wrapBank(bank: Bank, pass: Pass): Bank {
   };
 }
 
+interface Sender {
+  send(call: object): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export function wrapSender(sender: Sender, pass: Pass): Sender {
+  return {
+    ...sender,
+    async send(call) {
+      pass("webhook (before)");
+      const outcome = await sender.send(call);
+      pass("webhook (after)");
+      return outcome;
+    },
+  };
+}
+
 interface CallerClass {
   prototype: Record<"unary" | "stream", (desc: DescMethod, ...rest: unknown[]) => Promise<unknown>>;
 }
