@@ -51,8 +51,19 @@ interface CheckShown {
   failure: string;
 }
 
-test("under load nothing is found, and everything is looked at", async (t) => {
-  const promised = await sendLoad({ edge, parties, transfers: TRANSFERS, callers: 32, waitSeconds: 20 });
+test("under load, with services killed in between, nothing is found, and everything is looked at", async (t) => {
+  const kills = new Map([
+    [100, "ledger"],
+    [200, "transfer"],
+    [300, "banking"],
+  ]);
+  const promised = await sendLoad({
+    ...{ edge, parties, transfers: TRANSFERS, callers: 32, waitSeconds: 20 },
+    accepted(count) {
+      const victim = kills.get(count);
+      if (victim !== undefined) platform.kill9(victim);
+    },
+  });
   await waitForEnds(edge, promised);
   const looked = async (service: string, check: string) => {
     const found: CheckShown | undefined = (await audit(service)).checks.find(({ name }: CheckShown) => name === check);
