@@ -23,7 +23,7 @@ import type { Faults } from "./faults.ts";
 const PARK_AFTER_MS = 15_000;
 const BANK_TIMEOUT_MS = 2_000;
 /** The auditors are part of the platform, but most of what they ask only takes time here. */
-const AUDITED_SHARE = 1 / 3;
+const AUDITED_SHARE = 1 / 4;
 const CONNECTIONS = 4;
 const DOWN_MS: readonly [number, number] = [50, 6_000];
 /** Who does not stop by then is killed, as by whoever runs containers. */

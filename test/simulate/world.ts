@@ -18,7 +18,7 @@ import { Promises } from "./promises.ts";
 
 const CALM_START_MS = 60_000;
 const CHAOS_MS: readonly [number, number] = [4_000, 20_000];
-const ACTIONS: readonly [number, number] = [10, 40];
+const ACTIONS: readonly [number, number] = [8, 32];
 const LOOK_MS = 1_000;
 /** Within this long, in the world's time, everything settles once nothing goes wrong any more. */
 const SETTLED_WITHIN_MS = 300_000;
