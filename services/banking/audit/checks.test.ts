@@ -3,8 +3,14 @@ import { test } from "node:test";
 import { compare } from "./checks.ts";
 
 const payment = {
-  ...{ seq: "1", reference: "r", bank_code: "081", operation: "send", outcome: "done" },
-  ...{ currency: "EUR", amount: 1_250n, account_number: "20000001" },
+  seq: "1",
+  reference: "r",
+  bank_code: "081",
+  operation: "send",
+  outcome: "done",
+  currency: "EUR",
+  amount: 1_250n,
+  account_number: "20000001",
 } as const;
 const told = { status: "done", amount: { currency: "EUR", minorUnits: "1250" }, accountNumber: "20000001" };
 const said = (body: unknown, status = 200) => compare(payment, { kind: "answered", status, body });
