@@ -70,6 +70,8 @@ interface Running extends CheckState {
   savedAtMs: number;
   /** It may have something that waits to be looked at again. */
   mayWait: boolean;
+  /** A condition that it found may still be noted as standing. */
+  mayStand: boolean;
 }
 
 /**
@@ -174,7 +176,7 @@ class PostgresAuditor implements Auditor {
       const row = cursors.get(state.check.name);
       state.revision = row?.revision ?? 0n;
       state.cursor = row?.position ?? undefined;
-      state.mayWait = true;
+      state.mayWait = state.mayStand = true;
     }
   }
 
@@ -219,7 +221,7 @@ class PostgresAuditor implements Auditor {
     const { cursor, rows, breaches, waiting = [], lagMs } = result;
     const isIdle = rows === 0 && breaches.length === 0 && waiting.length === 0 && again.length === 0;
     const isDue = performance.now() - state.savedAtMs >= WRITE_IDLE_CURSOR_MS;
-    if (isIdle && !isDue && check.standing !== true) {
+    if (isIdle && !isDue && !(check.standing === true && state.mayStand)) {
       state.cursor = cursor;
       return;
     }
@@ -246,6 +248,7 @@ class PostgresAuditor implements Auditor {
     });
     Object.assign(state, { revision: revision + 1n, cursor, savedAtMs: performance.now() });
     state.mayWait ||= still.size > 0;
+    state.mayStand = breaches.length > 0;
     state.figures.breaches += fresh.length;
     if (breaches.length > 0) this.#mayFreeze = true;
     for (const { id, check_name, invariant, subject, message, accounts, detail } of fresh)
@@ -272,7 +275,7 @@ class PostgresAuditor implements Auditor {
 
 function begin(check: AuditCheck): Running {
   return {
-    ...{ check, figures: newFigures(), failure: "", revision: 0n, cursor: undefined, mayWait: true },
+    ...{ check, figures: newFigures(), failure: "", revision: 0n, cursor: undefined, mayWait: true, mayStand: true },
     ...{ nextAtMs: 0, savedAtMs: Number.NEGATIVE_INFINITY },
   };
 }
