@@ -18,6 +18,7 @@ import { until } from "../../../test/support/until.ts";
 import { createCarryOut } from "../app/carry-out.ts";
 import { createRefunds } from "../app/refunds.ts";
 import type { Command } from "../domain/commands.ts";
+import { stripeFor } from "../domain/internal-accounts.ts";
 import { createAccountStore } from "../store/account-store.ts";
 import { createCommandStore } from "../store/command-store.ts";
 import { ledgerMigrations } from "../store/migrations.ts";
@@ -194,9 +195,18 @@ test("a hold that is placed and cannot be settled is given back, so nothing is l
   const merchant = await open(100n);
   const full = 2n ** 63n - 1n;
   await database.query("UPDATE account SET balance = $1 WHERE kind = 'clearing'", [full]);
-  const request = requestOf(merchant, toBank);
-  await say(RefundRequestedSchema, request.refundId!, request);
-  const { event } = await heard(request.refundId!, 1, RefundNotBookedSchema);
+  const rows = await database.query<{ stripe: number }>(
+    "SELECT stripe FROM account WHERE kind = 'clearing' AND bank_code = '081' AND currency = 'EUR'",
+  );
+  const isFull = (transferId: string) =>
+    rows.some(
+      ({ stripe }) => stripe === stripeFor([{ kind: "release-hold", transferId, sourceAccountId: merchant.id }]),
+    );
+  let refundId = newUuid();
+  while (!isFull(refundId)) refundId = newUuid(); // Another stripe would be made for it, with all its room.
+  const request = requestOf(merchant, { refundId, ...toBank });
+  await say(RefundRequestedSchema, refundId, request);
+  const { event } = await heard(refundId, 1, RefundNotBookedSchema);
   assert.equal(event.failure?.code, "AMOUNT_OUT_OF_RANGE");
   assert.deepEqual(await send(hold(merchant, 100n)).then(([outcome]) => outcome?.refusal), undefined);
   await database.query(
