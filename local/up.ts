@@ -6,7 +6,7 @@ import { ConfigError } from "@ferry/platform/config";
 import { compileCacheDirectory, fillCompileCache } from "./up/compile-cache.ts";
 import { describeVariables, readUpConfig, type UpConfig } from "./up/config.ts";
 import { type FirstTransfer, sendFirstTransfer } from "./up/first-transfer.ts";
-import { describeJourney, hopsOf } from "./up/journey.ts";
+import { describeJourney, wholeWayOf } from "./up/journey.ts";
 import { prepareKeys } from "./up/keys.ts";
 import { nextSteps } from "./up/next-steps.ts";
 import { backingProcesses, platformProcesses, portOf, SERVICE_NAMES } from "./up/plan.ts";
@@ -36,8 +36,13 @@ async function prepareDatabases(config: UpConfig): Promise<void> {
   for (const service of SERVICE_NAMES) await createDatabaseIfMissing(config.databaseUrl, `ferry_${service}`);
 }
 
-function showFirstTransfer(transfer: FirstTransfer, config: UpConfig, supervisor: Supervisor, edgeUrl: string): void {
-  const hops = hopsOf(transfer.traceId, join(config.dataDirectory, "logs"));
+async function showFirstTransfer(
+  transfer: FirstTransfer,
+  config: UpConfig,
+  supervisor: Supervisor,
+  edgeUrl: string,
+): Promise<void> {
+  const hops = await wholeWayOf(transfer.traceId, join(config.dataDirectory, "logs"));
   const transferAddress = supervisor.processes.find(({ plan }) => plan.name === "transfer")?.plan.address ?? "";
   for (const line of [
     "",
@@ -99,10 +104,10 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
     say(`  ${platform.map(({ name }) => name).join(", ")} ready after ${state.readyMs} ms`);
     if (options.firstTransfer)
       await sendFirstTransfer(edgeUrl, config.dataDirectory).then(
-        (transfer) => {
+        async (transfer) => {
           state.firstTransferMs = since();
           stateFile.write(state, supervisor.processes);
-          showFirstTransfer(transfer, config, supervisor, edgeUrl);
+          await showFirstTransfer(transfer, config, supervisor, edgeUrl);
         },
         (error: Error) => say(`The first transfer did not end well: ${error.message}`), // The platform itself is up.
       );

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { FirstTransfer } from "./first-transfer.ts";
 
 interface Hop {
@@ -13,8 +14,12 @@ interface Hop {
 
 const KINDS: Record<string, string> = { rest: "REST ", grpc: "gRPC ", kafka: "Kafka", bank: "bank " };
 
+/** The edge answers before it writes its log; a log is written shortly after. */
+const LOG_WAIT_MS = 1_000;
+const LOOK_MS = 10;
+
 /** Reads the hops of one trace from the logs of all processes, in the order in which they began. */
-export function hopsOf(traceId: string, logDirectory: string): Hop[] {
+function hopsOf(traceId: string, logDirectory: string): Hop[] {
   const files = existsSync(logDirectory) ? readdirSync(logDirectory).filter((name) => name.endsWith(".log")) : [];
   return files
     .flatMap((name) => readFileSync(join(logDirectory, name), "utf8").split("\n"))
@@ -28,6 +33,15 @@ export function hopsOf(traceId: string, logDirectory: string): Hop[] {
     })
     .filter((entry) => entry.traceId === traceId)
     .sort((a, b) => a.startedAtMs - b.startedAtMs || b.durationMs - a.durationMs);
+}
+
+/** The hops of one trace once the edge has told of the first one, which it does last; after a second what there is. */
+export async function wholeWayOf(traceId: string, logDirectory: string): Promise<Hop[]> {
+  for (const untilMs = Date.now() + LOG_WAIT_MS; ; ) {
+    const hops = hopsOf(traceId, logDirectory);
+    if (hops.some(({ hop }) => hop === "rest") || Date.now() >= untilMs) return hops;
+    await delay(LOOK_MS);
+  }
 }
 
 /** The way of a transfer as lines: first what carried it from process to process, then its steps as a client sees them. */

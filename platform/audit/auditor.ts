@@ -56,7 +56,7 @@ export interface Auditor extends Required<Component> {
 }
 
 const LOCK_RETRY_MS = 5_000;
-const EVERY_MS = 2_000;
+const EVERY_MS = 4_000;
 const AFTER_FAILURE_MS = 5_000;
 const AGAIN_AT_ONCE = 200;
 const FROZEN_AT_ONCE = 20;

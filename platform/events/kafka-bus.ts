@@ -47,6 +47,9 @@ export function createKafkaBus(options: KafkaBusOptions): Bus {
       subscription.catch(() => subscriptions.delete(subscription));
       return subscription;
     },
+    leaveGroups() {
+      for (const one of subscriptions) void one.then((subscription) => subscription.stop()).catch(() => {}); // Told where it is awaited.
+    },
     async close() {
       closing.abort();
       const begun = await Promise.allSettled(subscriptions);

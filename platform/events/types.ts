@@ -44,6 +44,8 @@ export interface Bus {
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** Makes topics that are missing. Default 3 partitions, 1 for dead letters. Publishing and subscribing do it by themselves. */
   ensureTopics(topics: readonly { name: string; partitions?: number }[]): Promise<void>;
+  /** Begins to leave all groups at once: who stops them one after the other waits for the slowest only. */
+  leaveGroups?(): void;
   close(): Promise<void>;
 }
 

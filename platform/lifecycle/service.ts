@@ -141,6 +141,8 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
       await bus.close();
     },
   };
+  // Stopped first: all groups are left side by side, since each takes as long as its broker holds a request.
+  const groups: Component = { name: "groups", stop: async () => bus.leaveGroups?.() };
   await runProcess({
     logger,
     build,
@@ -148,7 +150,7 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
     host: config.host,
     components: [
       ...[store, outside, ...(publishes ? [outbox] : []), authority, server],
-      ...[...service.components, ...(auditor === undefined ? [] : [auditor])],
+      ...[...service.components, ...(auditor === undefined ? [] : [auditor]), groups],
     ],
   });
 }

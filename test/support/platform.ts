@@ -40,7 +40,7 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** An offset at which every port is free, below the range that the system hands out by itself. */
-async function findOffset(): Promise<number> {
+export async function findOffset(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const offset = randomInt(1_500, 22_000);
     const states = await Promise.all(PORTS.map((port) => isFree(port + offset)));
