@@ -39,3 +39,40 @@ test("an idle connection does not wake up, and kafkajs alone still needs that me
   assert.ok(own.count > 10, `kafkajs alone woke up ${own.count} times: the mend of the idle loop can go`);
   assert.match(own.warnings, /TimeoutNegativeWarning/);
 });
+
+/** How often a connection looks for requests that are over their time, within 350 ms, and which it then gives up. */
+async function timeoutChecks(load: string): Promise<{ looks: number; givenUp: string[] }> {
+  const script = `
+    import { createRequire } from "node:module";
+    ${load}
+    const require = createRequire(${JSON.stringify(import.meta.url)});
+    const RequestQueue = require("kafkajs/src/network/requestQueue/index.js");
+    const logger = { debug() {}, warn() {} };
+    const options = { maxInFlightRequests: 1, clientId: "c", broker: "b", logger, isConnected: () => true };
+    const queue = new RequestQueue({ ...options, requestTimeout: 10_000, enforceRequestTimeout: true });
+    let looks = 0;
+    class Inflight extends Map {
+      forEach(...args) { looks++; return super.forEach(...args); }
+      values() { looks++; return super.values(); }
+    }
+    queue.inflight = new Inflight();
+    queue.scheduleRequestTimeoutCheck();
+    const givenUp = [];
+    const late = new RequestQueue({ ...options, requestTimeout: 100, enforceRequestTimeout: true });
+    const request = (name, agoMs) => ({ sentAt: Date.now() - agoMs, requestTimeout: 5_000, timeoutRequest: () => givenUp.push(name) });
+    late.inflight.set(1, request("over", 6_000));
+    late.inflight.set(2, request("in time", 0));
+    late.scheduleRequestTimeoutCheck();
+    setTimeout(() => { console.log(JSON.stringify({ looks, givenUp: [...new Set(givenUp)] })); process.exit(0); }, 350);`;
+  const args = ["--input-type=module", "-e", script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
+  return JSON.parse(stdout) as { looks: number; givenUp: string[] };
+}
+
+test("a connection looks for late requests once a second, and kafkajs alone still needs that mend", async () => {
+  const mends = new URL("kafkajs-mends.ts", import.meta.url).href;
+  assert.deepEqual(await timeoutChecks(`import ${JSON.stringify(mends)};`), { looks: 0, givenUp: ["over"] });
+  const own = await timeoutChecks("");
+  assert.ok(own.looks >= 2, `kafkajs alone looked ${own.looks} times: the mend of the time-out check can go`);
+  assert.deepEqual(own.givenUp, ["over"]);
+});
