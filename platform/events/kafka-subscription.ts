@@ -24,13 +24,15 @@ const LONGEST_HEARTBEAT_MS = 1_000;
 /** Partitions that may be in one set. */
 const CONCURRENT_PARTITIONS = 64;
 
+/** kafkajs heart-beats between polls only, so a poll is never longer than a third of the session either. */
+const LONGEST_POLL_MS = 2_000;
+
 /**
  * The long poll is a trade: leaving a group takes as long as it at most, and each turn of it costs CPU
  * when idle (0.3 % of a core for a subscription at 500 ms, a quarter of that at 2 s). kafkajs's default of 5 s is too
  * slow to leave. All groups of a process are left side by side, see `Bus.leaveGroups`.
  */
 const CONSUMER_SETTINGS = {
-  maxWaitTimeInMs: 2_000,
   rebalanceTimeout: 15_000,
   minBytes: 1,
   maxBytes: 4 * 1024 * 1024,
@@ -59,6 +61,7 @@ class KafkaSubscription implements Subscription {
     this.#heartbeatMs = Math.min(LONGEST_HEARTBEAT_MS, Math.floor(sessionTimeoutMs / 3));
     this.#consumer = kafka.consumer({
       ...CONSUMER_SETTINGS,
+      maxWaitTimeInMs: Math.min(LONGEST_POLL_MS, Math.floor(sessionTimeoutMs / 3)),
       groupId: subscribe.group,
       sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: this.#heartbeatMs,
