@@ -87,6 +87,9 @@ test("F3 transfer is killed while it takes back, and again while it goes on with
           async () => (await books.query<{ n: bigint }>("transfer", undoing))[0]!.n > 0n,
         );
         // The second life dies as well, at the first set of answers that it takes on.
+        // Of the round before it may be starting still.
+        const transfer = () => ground.platform.readUpFile().processes.find(({ name }) => name === "transfer");
+        await waitFor("transfer to run", () => transfer()?.pid ?? undefined);
         control.armNext("transfer", { point: "commit in platform/saga/replies.ts handle (before)", nth: 1 });
         ground.platform.kill9("transfer");
         const again = () => control.deathsAt("transfer", "commit in platform/saga/replies.ts handle (before)") > before;
