@@ -185,11 +185,12 @@ test("per-key order broken by SKIP LOCKED: instances write side by side and take
     const keys = ["a", "b", "c", "d", "e"];
     const next = new Map(keys.map((key) => [key, 0]));
     let handOvers = 0;
+    // A key's messages come from one instance, also when others publish them; across instances their version tells the order.
+    const writers = keys.map((_, lane) => (lane % 2 === 0 ? first : second));
     await Promise.all(
       keys.map(async (key, lane) => {
+        const writer = writers[lane]!;
         for (let count = 0; count < 60; count++) {
-          // A key's messages come from one instance at a time; across instances their version tells the order.
-          const writer = lane % 2 === 0 ? first : second;
           const number = next.get(key)!;
           next.set(key, number + 1);
           await database.transaction((tx) => writer.add(tx, [message(key, `${key}:${number}`)]));
