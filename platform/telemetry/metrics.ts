@@ -61,11 +61,11 @@ function sampled<Value>(info: MetricInfo) {
   };
 }
 
-/** A count that only grows while the process lives. Its name ends in "_total". */
-export function counter(name: string, help: string, labels: readonly string[] = []): SampledMetric<Sample> {
-  const { metric, read } = sampled<Sample>({ name, type: "counter", help, labels });
-  new Counter({
-    ...{ name, help, labelNames: [...labels], registers: [registry] },
+/** A metric of one value for each set of labels. */
+function plain(Kind: typeof Counter | typeof Gauge, info: MetricInfo): SampledMetric<Sample> {
+  const { metric, read } = sampled<Sample>(info);
+  new Kind({
+    ...{ name: info.name, help: info.help, labelNames: [...info.labels], registers: [registry] },
     async collect() {
       const samples = await read();
       this.reset();
@@ -75,18 +75,14 @@ export function counter(name: string, help: string, labels: readonly string[] = 
   return metric;
 }
 
+/** A count that only grows while the process lives. Its name ends in "_total". */
+export function counter(name: string, help: string, labels: readonly string[] = []): SampledMetric<Sample> {
+  return plain(Counter, { name, type: "counter", help, labels });
+}
+
 /** A value that rises and falls, in the unit that its name ends in. */
 export function gauge(name: string, help: string, labels: readonly string[] = []): SampledMetric<Sample> {
-  const { metric, read } = sampled<Sample>({ name, type: "gauge", help, labels });
-  new Gauge({
-    ...{ name, help, labelNames: [...labels], registers: [registry] },
-    async collect() {
-      const samples = await read();
-      this.reset();
-      for (const sample of samples) this.inc(sample.labels ?? {}, sample.value);
-    },
-  });
-  return metric;
+  return plain(Gauge, { name, type: "gauge", help, labels });
 }
 
 /** Distributions over fixed upper bounds, in the unit that its name ends in. */
