@@ -1,5 +1,5 @@
 import type { Queryable } from "@ferry/platform/db";
-import { counter, gauge } from "@ferry/platform/telemetry";
+import { counter, gauge, removerOf } from "@ferry/platform/telemetry";
 import { countOpen } from "./store.ts";
 
 /** What an auditor has done since its process started. */
@@ -57,7 +57,5 @@ export function showAuditor(
     rows.from(ofEach((one) => one.rows)),
     lag.from(ofEach(({ lagMs }) => (isRunning() && lagMs !== undefined ? lagMs / 1_000 : undefined))),
   ];
-  return () => {
-    for (const remove of removals) remove();
-  };
+  return removerOf(removals);
 }

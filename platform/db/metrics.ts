@@ -1,4 +1,4 @@
-import { gauge } from "@ferry/platform/telemetry";
+import { gauge, removerOf } from "@ferry/platform/telemetry";
 
 const connections = gauge(
   "ferry_db_pool_connections",
@@ -22,7 +22,5 @@ export function showPool(name: string, pool: Pool): () => void {
     ]),
     waiting.from(() => [{ labels: { pool: name }, value: pool.waitingCount }]),
   ];
-  return () => {
-    for (const remove of removals) remove();
-  };
+  return removerOf(removals);
 }

@@ -1,4 +1,4 @@
-import { gauge, sweep } from "@ferry/platform/telemetry";
+import { gauge, removerOf, sweep } from "@ferry/platform/telemetry";
 import type { OutboxStats } from "./types.ts";
 
 const pending = gauge(
@@ -21,9 +21,7 @@ export function showOutbox(source: string, stats: () => OutboxStats): () => void
     oldest.from(() => [{ labels, value: stats().oldestAgeMs / 1_000 }]),
     relaying.from(() => [{ labels, value: stats().relaying ? 1 : 0 }]),
   ];
-  return () => {
-    for (const remove of removals) remove();
-  };
+  return removerOf(removals);
 }
 
 /** Counts rows that were published from the table. */

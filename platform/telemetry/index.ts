@@ -19,6 +19,7 @@ export {
   type MetricInfo,
   metricsContentType,
   readMetrics,
+  removerOf,
   type Sample,
   type SampledMetric,
 } from "./metrics.ts";

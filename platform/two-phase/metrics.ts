@@ -1,4 +1,4 @@
-import { gauge } from "@ferry/platform/telemetry";
+import { gauge, removerOf } from "@ferry/platform/telemetry";
 import type { TwoPhaseStats } from "./types.ts";
 
 const transactions = gauge(
@@ -21,7 +21,5 @@ export function showCoordinator(coordinator: string, stats: () => TwoPhaseStats)
     }),
     oldest.from(() => [{ labels: { coordinator }, value: stats().oldestInDoubtMs / 1_000 }]),
   ];
-  return () => {
-    for (const remove of removals) remove();
-  };
+  return removerOf(removals);
 }

@@ -1,4 +1,4 @@
-import { counter, gauge } from "@ferry/platform/telemetry";
+import { counter, gauge, removerOf } from "@ferry/platform/telemetry";
 import type { Upstream } from "./upstream.ts";
 
 const LABELS = ["upstream"];
@@ -36,7 +36,5 @@ export function watchUpstream(upstream: Pick<Upstream, "status">): () => void {
       ];
     }),
   ];
-  return () => {
-    for (const leave of sources) leave();
-  };
+  return removerOf(sources);
 }
