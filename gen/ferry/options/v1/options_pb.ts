@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { EnumValueOptions, MessageOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { EnumValueOptions, FieldOptions, MessageOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/options/v1/options.proto.
  */
 export const file_ferry_options_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEi/QMKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtEi0KCnJhd19ib2RpZXMYDCADKAsyGS5mZXJyeS5vcHRpb25zLnYxLlJhd0JvZHkSFgoObWF4X2JvZHlfYnl0ZXMYDSABKAUSFQoNc2VydmljZV9maWVsZBgOIAEoCSIuCgdSYXdCb2R5EhQKDGNvbnRlbnRfdHlwZRgBIAEoCRINCgVmaWVsZBgCIAEoCSI0CgtFdmVudFN0cmVhbRIQCghpZF9maWVsZBgBIAEoCRITCgthZnRlcl9maWVsZBgCIAEoCSJVCg5SZXNwb25zZVN0YXR1cxITCgtzdGF0ZV9maWVsZBgBIAEoCRIWCg5wZW5kaW5nX3N0YXRlcxgCIAMoCRIWCg5yZXBsYXllZF9maWVsZBgDIAEoCSIxCg1NZXNzYWdlUG9saWN5Eg0KBXRvcGljGAEgASgJEhEKCWtleV9maWVsZBgCIAEoCSJJCgxSZWFzb25Qb2xpY3kSEQoJZ3JwY19jb2RlGAEgASgFEhMKC2h0dHBfc3RhdHVzGAIgASgFEhEKCXJldHJ5YWJsZRgDIAEoCCpjCgRBdXRoEhQKEEFVVEhfVU5TUEVDSUZJRUQQABIPCgtBVVRIX1BVQkxJQxABEg8KC0FVVEhfTUVNQkVSEAISEQoNQVVUSF9PUEVSQVRPUhADEhAKDEFVVEhfU0VSVklDRRAEKmkKDklkZW1wb3RlbmN5S2V5Eh8KG0lERU1QT1RFTkNZX0tFWV9VTlNQRUNJRklFRBAAEhgKFElERU1QT1RFTkNZX0tFWV9OT05FEAESHAoYSURFTVBPVEVOQ1lfS0VZX1JFUVVJUkVEEAIqPwoFUmV0cnkSFQoRUkVUUllfVU5TUEVDSUZJRUQQABIPCgtSRVRSWV9ORVZFUhABEg4KClJFVFJZX1NBRkUQAipoCglSYXRlQ2xhc3MSGgoWUkFURV9DTEFTU19VTlNQRUNJRklFRBAAEhMKD1JBVEVfQ0xBU1NfUkVBRBABEhQKEFJBVEVfQ0xBU1NfV1JJVEUQAhIUChBSQVRFX0NMQVNTX0xPR0lOEAM6WAoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0YYDIAEoCzIeLmZlcnJ5Lm9wdGlvbnMudjEuTWV0aG9kUG9saWN5UgZtZXRob2Q6XAoHbWVzc2FnZRIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjRhgMgASgLMh8uZmVycnkub3B0aW9ucy52MS5NZXNzYWdlUG9saWN5UgdtZXNzYWdlOlsKBnJlYXNvbhIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLlJlYXNvblBvbGljeVIGcmVhc29uYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEi/QMKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtEi0KCnJhd19ib2RpZXMYDCADKAsyGS5mZXJyeS5vcHRpb25zLnYxLlJhd0JvZHkSFgoObWF4X2JvZHlfYnl0ZXMYDSABKAUSFQoNc2VydmljZV9maWVsZBgOIAEoCSIuCgdSYXdCb2R5EhQKDGNvbnRlbnRfdHlwZRgBIAEoCRINCgVmaWVsZBgCIAEoCSI0CgtFdmVudFN0cmVhbRIQCghpZF9maWVsZBgBIAEoCRITCgthZnRlcl9maWVsZBgCIAEoCSJVCg5SZXNwb25zZVN0YXR1cxITCgtzdGF0ZV9maWVsZBgBIAEoCRIWCg5wZW5kaW5nX3N0YXRlcxgCIAMoCRIWCg5yZXBsYXllZF9maWVsZBgDIAEoCSIxCg1NZXNzYWdlUG9saWN5Eg0KBXRvcGljGAEgASgJEhEKCWtleV9maWVsZBgCIAEoCSJJCgxSZWFzb25Qb2xpY3kSEQoJZ3JwY19jb2RlGAEgASgFEhMKC2h0dHBfc3RhdHVzGAIgASgFEhEKCXJldHJ5YWJsZRgDIAEoCCKCAQoKUGFydFBvbGljeRILCgNycGMYASABKAkSDQoFZmllbGQYAiABKAkSMQoJYXJndW1lbnRzGAMgAygLMh4uZmVycnkub3B0aW9ucy52MS5QYXJ0QXJndW1lbnQSEwoLZGVhZGxpbmVfbXMYBCABKAUSEAoIcmVxdWlyZWQYBSABKAgiOgoMUGFydEFyZ3VtZW50Eg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBGZyb20YAyABKAkqYwoEQXV0aBIUChBBVVRIX1VOU1BFQ0lGSUVEEAASDwoLQVVUSF9QVUJMSUMQARIPCgtBVVRIX01FTUJFUhACEhEKDUFVVEhfT1BFUkFUT1IQAxIQCgxBVVRIX1NFUlZJQ0UQBCppCg5JZGVtcG90ZW5jeUtleRIfChtJREVNUE9URU5DWV9LRVlfVU5TUEVDSUZJRUQQABIYChRJREVNUE9URU5DWV9LRVlfTk9ORRABEhwKGElERU1QT1RFTkNZX0tFWV9SRVFVSVJFRBACKj8KBVJldHJ5EhUKEVJFVFJZX1VOU1BFQ0lGSUVEEAASDwoLUkVUUllfTkVWRVIQARIOCgpSRVRSWV9TQUZFEAIqaAoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABITCg9SQVRFX0NMQVNTX1JFQUQQARIUChBSQVRFX0NMQVNTX1dSSVRFEAISFAoQUkFURV9DTEFTU19MT0dJThADOlgKBm1ldGhvZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLk1ldGhvZFBvbGljeVIGbWV0aG9kOlwKB21lc3NhZ2USHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY0YYDIAEoCzIfLmZlcnJ5Lm9wdGlvbnMudjEuTWVzc2FnZVBvbGljeVIHbWVzc2FnZTpRCgRwYXJ0Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjRhgMgASgLMhwuZmVycnkub3B0aW9ucy52MS5QYXJ0UG9saWN5UgRwYXJ0OlsKBnJlYXNvbhIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLlJlYXNvblBvbGljeVIGcmVhc29uYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message ferry.options.v1.MethodPolicy
@@ -280,6 +280,93 @@ export const ReasonPolicySchema: GenMessage<ReasonPolicy> = /*@__PURE__*/
   messageDesc(file_ferry_options_v1_options, 5);
 
 /**
+ * A part of a composed answer: one call, made with the caller's own credentials beside those of the
+ * other parts. Only for singular message fields, so that what is missing is absent and not empty.
+ *
+ * @generated from message ferry.options.v1.PartPolicy
+ */
+export type PartPolicy = Message<"ferry.options.v1.PartPolicy"> & {
+  /**
+   * Full name of the rpc that gives it, as "ferry.ledger.v1.LedgerService.ListAccounts": unary, a
+   * read, with a caller and scopes that the composed rpc asks for too.
+   *
+   * @generated from field: string rpc = 1;
+   */
+  rpc: string;
+
+  /**
+   * Name of the field of that rpc's answer that is the part. Empty: the whole answer.
+   *
+   * @generated from field: string field = 2;
+   */
+  field: string;
+
+  /**
+   * What is asked for.
+   *
+   * @generated from field: repeated ferry.options.v1.PartArgument arguments = 3;
+   */
+  arguments: PartArgument[];
+
+  /**
+   * The time that it may take, in milliseconds: less than the composed rpc has.
+   *
+   * @generated from field: int32 deadline_ms = 4;
+   */
+  deadlineMs: number;
+
+  /**
+   * Without it there is no answer: its error is that of the whole. Otherwise the answer comes
+   * without it, and names it in its field `missing`.
+   *
+   * @generated from field: bool required = 5;
+   */
+  required: boolean;
+};
+
+/**
+ * Describes the message ferry.options.v1.PartPolicy.
+ * Use `create(PartPolicySchema)` to create a new message.
+ */
+export const PartPolicySchema: GenMessage<PartPolicy> = /*@__PURE__*/
+  messageDesc(file_ferry_options_v1_options, 6);
+
+/**
+ * One field of a part's request.
+ *
+ * @generated from message ferry.options.v1.PartArgument
+ */
+export type PartArgument = Message<"ferry.options.v1.PartArgument"> & {
+  /**
+   * Path of the field, as "page_size".
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * What it is always, as a query would say it, as "20".
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+
+  /**
+   * Instead of a value: the name of the composed request's field, of the same type, that it is taken from.
+   *
+   * @generated from field: string from = 3;
+   */
+  from: string;
+};
+
+/**
+ * Describes the message ferry.options.v1.PartArgument.
+ * Use `create(PartArgumentSchema)` to create a new message.
+ */
+export const PartArgumentSchema: GenMessage<PartArgument> = /*@__PURE__*/
+  messageDesc(file_ferry_options_v1_options, 7);
+
+/**
  * Who may call an rpc.
  *
  * @generated from enum ferry.options.v1.Auth
@@ -463,10 +550,19 @@ export const message: GenExtension<MessageOptions, MessagePolicy> = /*@__PURE__*
   extDesc(file_ferry_options_v1_options, 1);
 
 /**
+ * Where a field of a composed answer comes from. An rpc whose answer has such fields is answered
+ * by the edge itself, from the answers of other rpcs.
+ *
+ * @generated from extension: ferry.options.v1.PartPolicy part = 50001;
+ */
+export const part: GenExtension<FieldOptions, PartPolicy> = /*@__PURE__*/
+  extDesc(file_ferry_options_v1_options, 2);
+
+/**
  * What an error reason maps to. Every value of ferry.errors.v1.Reason but the zero has one.
  *
  * @generated from extension: ferry.options.v1.ReasonPolicy reason = 50001;
  */
 export const reason: GenExtension<EnumValueOptions, ReasonPolicy> = /*@__PURE__*/
-  extDesc(file_ferry_options_v1_options, 2);
+  extDesc(file_ferry_options_v1_options, 3);
 

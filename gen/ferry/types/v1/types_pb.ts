@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/types/v1/types.proto.
  */
 export const file_ferry_types_v1_types: GenFile = /*@__PURE__*/
-  fileDesc("ChpmZXJyeS90eXBlcy92MS90eXBlcy5wcm90bxIOZmVycnkudHlwZXMudjEiQQoFTW9uZXkSIwoIY3VycmVuY3kYASABKAlCEbpIDnIMMgpeW0EtWl17M30kEhMKC21pbm9yX3VuaXRzGAIgASgDImEKC0JhbmtBY2NvdW50EiQKCWJhbmtfY29kZRgBIAEoCUIRukgOcgwyCl5bMC05XXszfSQSLAoOYWNjb3VudF9udW1iZXIYAiABKAlCFLpIEXIPMg1eWzAtOV17NCwyMH0kIigKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIi4KCVBhZ2VUb2tlbhISCgpxdWVyeV9oYXNoGAEgASgHEg0KBWFmdGVyGAIgAygJIr0BCglQcmluY2lwYWwSLAoEa2luZBgBIAEoDjIeLmZlcnJ5LnR5cGVzLnYxLlByaW5jaXBhbC5LaW5kEgoKAmlkGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSDgoGc2NvcGVzGAQgAygJIlIKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC0tJTkRfTUVNQkVSEAESEQoNS0lORF9PUEVSQVRPUhACEhAKDEtJTkRfU0VSVklDRRADYgZwcm90bzM", [file_buf_validate_validate]);
+  fileDesc("ChpmZXJyeS90eXBlcy92MS90eXBlcy5wcm90bxIOZmVycnkudHlwZXMudjEiQQoFTW9uZXkSIwoIY3VycmVuY3kYASABKAlCEbpIDnIMMgpeW0EtWl17M30kEhMKC21pbm9yX3VuaXRzGAIgASgDImEKC0JhbmtBY2NvdW50EiQKCWJhbmtfY29kZRgBIAEoCUIRukgOcgwyCl5bMC05XXszfSQSLAoOYWNjb3VudF9udW1iZXIYAiABKAlCFLpIEXIPMg1eWzAtOV17NCwyMH0kIigKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIisKC01pc3NpbmdQYXJ0EgwKBHBhcnQYASABKAkSDgoGcmVhc29uGAIgASgJIi4KCVBhZ2VUb2tlbhISCgpxdWVyeV9oYXNoGAEgASgHEg0KBWFmdGVyGAIgAygJIr0BCglQcmluY2lwYWwSLAoEa2luZBgBIAEoDjIeLmZlcnJ5LnR5cGVzLnYxLlByaW5jaXBhbC5LaW5kEgoKAmlkGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSDgoGc2NvcGVzGAQgAygJIlIKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg8KC0tJTkRfTUVNQkVSEAESEQoNS0lORF9PUEVSQVRPUhACEhAKDEtJTkRfU0VSVklDRRADYgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
  * An exact amount of money.
@@ -101,6 +101,34 @@ export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_ferry_types_v1_types, 2);
 
 /**
+ * What a composed answer lacks, and why: a composed answer has these in a field `missing`.
+ *
+ * @generated from message ferry.types.v1.MissingPart
+ */
+export type MissingPart = Message<"ferry.types.v1.MissingPart"> & {
+  /**
+   * Name of the answer's field, as JSON writes it.
+   *
+   * @generated from field: string part = 1;
+   */
+  part: string;
+
+  /**
+   * A reason of ferry.errors.v1.Reason without its prefix, as "DEADLINE_EXCEEDED".
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ferry.types.v1.MissingPart.
+ * Use `create(MissingPartSchema)` to create a new message.
+ */
+export const MissingPartSchema: GenMessage<MissingPart> = /*@__PURE__*/
+  messageDesc(file_ferry_types_v1_types, 3);
+
+/**
  * What is inside an opaque page token: where the next page begins, and for which query.
  *
  * @generated from message ferry.types.v1.PageToken
@@ -126,7 +154,7 @@ export type PageToken = Message<"ferry.types.v1.PageToken"> & {
  * Use `create(PageTokenSchema)` to create a new message.
  */
 export const PageTokenSchema: GenMessage<PageToken> = /*@__PURE__*/
-  messageDesc(file_ferry_types_v1_types, 3);
+  messageDesc(file_ferry_types_v1_types, 4);
 
 /**
  * Whom a token speaks for.
@@ -164,7 +192,7 @@ export type Principal = Message<"ferry.types.v1.Principal"> & {
  * Use `create(PrincipalSchema)` to create a new message.
  */
 export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
-  messageDesc(file_ferry_types_v1_types, 4);
+  messageDesc(file_ferry_types_v1_types, 5);
 
 /**
  * @generated from enum ferry.types.v1.Principal.Kind
@@ -200,5 +228,5 @@ export type Principal_Kind = (typeof Principal_Kind)[keyof typeof Principal_Kind
  * Describes the enum ferry.types.v1.Principal.Kind.
  */
 export const Principal_KindSchema: GenEnum<Principal_Kind> = /*@__PURE__*/
-  enumDesc(file_ferry_types_v1_types, 4, 0);
+  enumDesc(file_ferry_types_v1_types, 5, 0);
 
