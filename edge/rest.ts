@@ -28,6 +28,8 @@ export interface RestOptions {
   charge: ChargeRate;
   /** The largest body where the contract says nothing, in bytes. */
   maxBodyBytes: number;
+  /** What a body's headers must be; as REST wants them by default. */
+  checkBody?: (request: FastifyRequest, plan: EdgePlan) => void;
 }
 
 /** The target of a request in its two parts; the query without its question mark. */
@@ -47,7 +49,7 @@ export function allowHeader(allowed: readonly string[]): string[] {
  * @throws FerryError.
  */
 export function createAdmission(options: RestOptions) {
-  const { routes, authenticator, authority, inFlight, charge, maxBodyBytes } = options;
+  const { routes, authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { facts } = request;
     facts.abort = inFlight.enter(reply.raw);
@@ -73,7 +75,7 @@ export function createAdmission(options: RestOptions) {
       if (charged !== undefined) await charged;
       authorize(plan.policy, facts.principal, authenticator);
     }
-    checkBodyHeaders(request, plan);
+    checkBody(request, plan);
     checkContentLength(request, reply, plan, maxBodyBytes);
     if (plan.policy.keyRequired)
       facts.idempotencyKey = idempotencyKey(headerValues(request.raw.rawHeaders, "idempotency-key"));
@@ -210,7 +212,7 @@ async function stream(
 }
 
 /** The whole of what goes on to a service: a client's other headers are nobody's business inside. */
-function forwardedHeaders({ headers, facts }: FastifyRequest, waitSeconds: number): Record<string, string> {
+export function forwardedHeaders({ headers, facts }: FastifyRequest, waitSeconds: number): Record<string, string> {
   const forwarded: Record<string, string> = { "x-request-id": facts.requestId, traceparent: facts.traceparent };
   if (facts.principal !== undefined && headers.authorization !== undefined)
     forwarded.authorization = headers.authorization;
@@ -219,6 +221,7 @@ function forwardedHeaders({ headers, facts }: FastifyRequest, waitSeconds: numbe
   return forwarded;
 }
 
-function joined(header: string | string[] | undefined): string | undefined {
+/** A header that may come several times, as one text. */
+export function joined(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(",") : header;
 }
