@@ -1,5 +1,6 @@
-// `npm run generate`: makes gen/ anew from proto/ and third_party/. With --check it writes to a
-// folder of its own instead, and fails when gen/ is not what the contracts give.
+// `npm run generate`: makes gen/ anew from proto/ and third_party/: types and descriptors of each file,
+// and in gen/comments.json the contracts' comments, which descriptors in code do not have. With --check
+// it writes to a folder of its own instead, and fails when gen/ is not what the contracts give.
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
@@ -10,23 +11,25 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { commentsText } from "./comments.ts";
 
 const root = join(import.meta.dirname, "..");
 
-function buf(out: string): void {
-  const run = spawnSync("buf", ["generate", "--output", out], { cwd: root, stdio: "inherit" });
+function buf(...args: string[]): void {
+  const run = spawnSync("buf", args, { cwd: root, stdio: "inherit" });
   if (run.status !== 0) {
-    rmSync(out, { recursive: true, force: true });
+    rmSync(scratch, { recursive: true, force: true });
     process.exit(run.status ?? 1);
   }
 }
 
 function filesOf(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith("_pb.ts"))
+    .filter((name) => name.endsWith("_pb.ts") || name === "comments.json")
     .sort();
 }
 
@@ -47,7 +50,10 @@ const gen = join(root, "gen");
 const scratch = mkdtempSync(join(tmpdir(), "ferry-gen-"));
 const fresh = join(scratch, "gen");
 try {
-  buf(scratch);
+  const contracts = join(scratch, "contracts.binpb");
+  buf("generate", "--output", scratch);
+  buf("build", "proto", "--as-file-descriptor-set", "--output", contracts);
+  writeFileSync(join(fresh, "comments.json"), commentsText(readFileSync(contracts)));
   const drift = differences(gen, fresh);
   if (!process.argv.includes("--check")) for (const name of drift) write(name);
   else if (drift.length > 0) {

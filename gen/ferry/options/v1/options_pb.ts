@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/options/v1/options.proto.
  */
 export const file_ferry_options_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEi/QMKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtEi0KCnJhd19ib2RpZXMYDCADKAsyGS5mZXJyeS5vcHRpb25zLnYxLlJhd0JvZHkSFgoObWF4X2JvZHlfYnl0ZXMYDSABKAUSFQoNc2VydmljZV9maWVsZBgOIAEoCSIuCgdSYXdCb2R5EhQKDGNvbnRlbnRfdHlwZRgBIAEoCRINCgVmaWVsZBgCIAEoCSI0CgtFdmVudFN0cmVhbRIQCghpZF9maWVsZBgBIAEoCRITCgthZnRlcl9maWVsZBgCIAEoCSJVCg5SZXNwb25zZVN0YXR1cxITCgtzdGF0ZV9maWVsZBgBIAEoCRIWCg5wZW5kaW5nX3N0YXRlcxgCIAMoCRIWCg5yZXBsYXllZF9maWVsZBgDIAEoCSIxCg1NZXNzYWdlUG9saWN5Eg0KBXRvcGljGAEgASgJEhEKCWtleV9maWVsZBgCIAEoCSJJCgxSZWFzb25Qb2xpY3kSEQoJZ3JwY19jb2RlGAEgASgFEhMKC2h0dHBfc3RhdHVzGAIgASgFEhEKCXJldHJ5YWJsZRgDIAEoCCKCAQoKUGFydFBvbGljeRILCgNycGMYASABKAkSDQoFZmllbGQYAiABKAkSMQoJYXJndW1lbnRzGAMgAygLMh4uZmVycnkub3B0aW9ucy52MS5QYXJ0QXJndW1lbnQSEwoLZGVhZGxpbmVfbXMYBCABKAUSEAoIcmVxdWlyZWQYBSABKAgiOgoMUGFydEFyZ3VtZW50Eg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJEgwKBGZyb20YAyABKAkqYwoEQXV0aBIUChBBVVRIX1VOU1BFQ0lGSUVEEAASDwoLQVVUSF9QVUJMSUMQARIPCgtBVVRIX01FTUJFUhACEhEKDUFVVEhfT1BFUkFUT1IQAxIQCgxBVVRIX1NFUlZJQ0UQBCppCg5JZGVtcG90ZW5jeUtleRIfChtJREVNUE9URU5DWV9LRVlfVU5TUEVDSUZJRUQQABIYChRJREVNUE9URU5DWV9LRVlfTk9ORRABEhwKGElERU1QT1RFTkNZX0tFWV9SRVFVSVJFRBACKj8KBVJldHJ5EhUKEVJFVFJZX1VOU1BFQ0lGSUVEEAASDwoLUkVUUllfTkVWRVIQARIOCgpSRVRSWV9TQUZFEAIqaAoJUmF0ZUNsYXNzEhoKFlJBVEVfQ0xBU1NfVU5TUEVDSUZJRUQQABITCg9SQVRFX0NMQVNTX1JFQUQQARIUChBSQVRFX0NMQVNTX1dSSVRFEAISFAoQUkFURV9DTEFTU19MT0dJThADOlgKBm1ldGhvZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLk1ldGhvZFBvbGljeVIGbWV0aG9kOlwKB21lc3NhZ2USHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY0YYDIAEoCzIfLmZlcnJ5Lm9wdGlvbnMudjEuTWVzc2FnZVBvbGljeVIHbWVzc2FnZTpRCgRwYXJ0Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxjRhgMgASgLMhwuZmVycnkub3B0aW9ucy52MS5QYXJ0UG9saWN5UgRwYXJ0OlsKBnJlYXNvbhIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGNGGAyABKAsyHi5mZXJyeS5vcHRpb25zLnYxLlJlYXNvblBvbGljeVIGcmVhc29uYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Ch5mZXJyeS9vcHRpb25zL3YxL29wdGlvbnMucHJvdG8SEGZlcnJ5Lm9wdGlvbnMudjEisQQKDE1ldGhvZFBvbGljeRIkCgRhdXRoGAEgASgOMhYuZmVycnkub3B0aW9ucy52MS5BdXRoEg4KBnNjb3BlcxgCIAMoCRIPCgdjYWxsZXJzGAMgAygJEhMKC2RlYWRsaW5lX21zGAQgASgFEhMKC21heF93YWl0X21zGAUgASgFEjkKD2lkZW1wb3RlbmN5X2tleRgGIAEoDjIgLmZlcnJ5Lm9wdGlvbnMudjEuSWRlbXBvdGVuY3lLZXkSJgoFcmV0cnkYByABKA4yFy5mZXJyeS5vcHRpb25zLnYxLlJldHJ5Ei8KCnJhdGVfY2xhc3MYCCABKA4yGy5mZXJyeS5vcHRpb25zLnYxLlJhdGVDbGFzcxI5Cg9yZXNwb25zZV9zdGF0dXMYCSABKAsyIC5mZXJyeS5vcHRpb25zLnYxLlJlc3BvbnNlU3RhdHVzEhoKEmhhbmRsZXNfc3VzcGVuc2lvbhgKIAEoCBIzCgxldmVudF9zdHJlYW0YCyABKAsyHS5mZXJyeS5vcHRpb25zLnYxLkV2ZW50U3RyZWFtEi0KCnJhd19ib2RpZXMYDCADKAsyGS5mZXJyeS5vcHRpb25zLnYxLlJhd0JvZHkSFgoObWF4X2JvZHlfYnl0ZXMYDSABKAUSFQoNc2VydmljZV9maWVsZBgOIAEoCRIyCgtkZXByZWNhdGlvbhgPIAEoCzIdLmZlcnJ5Lm9wdGlvbnMudjEuRGVwcmVjYXRpb24iOgoLRGVwcmVjYXRpb24SDQoFc2luY2UYASABKAkSDgoGc3Vuc2V0GAIgASgJEgwKBGxpbmsYAyABKAkiLgoHUmF3Qm9keRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFZmllbGQYAiABKAkiNAoLRXZlbnRTdHJlYW0SEAoIaWRfZmllbGQYASABKAkSEwoLYWZ0ZXJfZmllbGQYAiABKAkiVQoOUmVzcG9uc2VTdGF0dXMSEwoLc3RhdGVfZmllbGQYASABKAkSFgoOcGVuZGluZ19zdGF0ZXMYAiADKAkSFgoOcmVwbGF5ZWRfZmllbGQYAyABKAkiMQoNTWVzc2FnZVBvbGljeRINCgV0b3BpYxgBIAEoCRIRCglrZXlfZmllbGQYAiABKAkiSQoMUmVhc29uUG9saWN5EhEKCWdycGNfY29kZRgBIAEoBRITCgtodHRwX3N0YXR1cxgCIAEoBRIRCglyZXRyeWFibGUYAyABKAgiggEKClBhcnRQb2xpY3kSCwoDcnBjGAEgASgJEg0KBWZpZWxkGAIgASgJEjEKCWFyZ3VtZW50cxgDIAMoCzIeLmZlcnJ5Lm9wdGlvbnMudjEuUGFydEFyZ3VtZW50EhMKC2RlYWRsaW5lX21zGAQgASgFEhAKCHJlcXVpcmVkGAUgASgIIjoKDFBhcnRBcmd1bWVudBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIMCgRmcm9tGAMgASgJKmMKBEF1dGgSFAoQQVVUSF9VTlNQRUNJRklFRBAAEg8KC0FVVEhfUFVCTElDEAESDwoLQVVUSF9NRU1CRVIQAhIRCg1BVVRIX09QRVJBVE9SEAMSEAoMQVVUSF9TRVJWSUNFEAQqaQoOSWRlbXBvdGVuY3lLZXkSHwobSURFTVBPVEVOQ1lfS0VZX1VOU1BFQ0lGSUVEEAASGAoUSURFTVBPVEVOQ1lfS0VZX05PTkUQARIcChhJREVNUE9URU5DWV9LRVlfUkVRVUlSRUQQAio/CgVSZXRyeRIVChFSRVRSWV9VTlNQRUNJRklFRBAAEg8KC1JFVFJZX05FVkVSEAESDgoKUkVUUllfU0FGRRACKmgKCVJhdGVDbGFzcxIaChZSQVRFX0NMQVNTX1VOU1BFQ0lGSUVEEAASEwoPUkFURV9DTEFTU19SRUFEEAESFAoQUkFURV9DTEFTU19XUklURRACEhQKEFJBVEVfQ0xBU1NfTE9HSU4QAzpYCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjRhgMgASgLMh4uZmVycnkub3B0aW9ucy52MS5NZXRob2RQb2xpY3lSBm1ldGhvZDpcCgdtZXNzYWdlEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGNGGAyABKAsyHy5mZXJyeS5vcHRpb25zLnYxLk1lc3NhZ2VQb2xpY3lSB21lc3NhZ2U6UQoEcGFydBIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY0YYDIAEoCzIcLmZlcnJ5Lm9wdGlvbnMudjEuUGFydFBvbGljeVIEcGFydDpbCgZyZWFzb24SIS5nb29nbGUucHJvdG9idWYuRW51bVZhbHVlT3B0aW9ucxjRhgMgASgLMh4uZmVycnkub3B0aW9ucy52MS5SZWFzb25Qb2xpY3lSBnJlYXNvbmIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * @generated from message ferry.options.v1.MethodPolicy
@@ -116,6 +116,13 @@ export type MethodPolicy = Message<"ferry.options.v1.MethodPolicy"> & {
    * @generated from field: string service_field = 14;
    */
   serviceField: string;
+
+  /**
+   * Since when, and until when. Where the rpc has the option `deprecated`, and only there.
+   *
+   * @generated from field: ferry.options.v1.Deprecation deprecation = 15;
+   */
+  deprecation?: Deprecation | undefined;
 };
 
 /**
@@ -124,6 +131,41 @@ export type MethodPolicy = Message<"ferry.options.v1.MethodPolicy"> & {
  */
 export const MethodPolicySchema: GenMessage<MethodPolicy> = /*@__PURE__*/
   messageDesc(file_ferry_options_v1_options, 0);
+
+/**
+ * What clients of a deprecated rpc are told: by headers of every answer, and in the OpenAPI document.
+ *
+ * @generated from message ferry.options.v1.Deprecation
+ */
+export type Deprecation = Message<"ferry.options.v1.Deprecation"> & {
+  /**
+   * The day since which the rpc is deprecated, as "2026-01-31": the header Deprecation (RFC 9745).
+   *
+   * @generated from field: string since = 1;
+   */
+  since: string;
+
+  /**
+   * The day from which on it may be gone: the header Sunset (RFC 8594). Empty: not known yet.
+   *
+   * @generated from field: string sunset = 2;
+   */
+  sunset: string;
+
+  /**
+   * Where to read what to use instead, an URL or path: the header Link with rel="deprecation". Empty: nowhere.
+   *
+   * @generated from field: string link = 3;
+   */
+  link: string;
+};
+
+/**
+ * Describes the message ferry.options.v1.Deprecation.
+ * Use `create(DeprecationSchema)` to create a new message.
+ */
+export const DeprecationSchema: GenMessage<Deprecation> = /*@__PURE__*/
+  messageDesc(file_ferry_options_v1_options, 1);
 
 /**
  * A body that the edge does not read.
@@ -151,7 +193,7 @@ export type RawBody = Message<"ferry.options.v1.RawBody"> & {
  * Use `create(RawBodySchema)` to create a new message.
  */
 export const RawBodySchema: GenMessage<RawBody> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 1);
+  messageDesc(file_ferry_options_v1_options, 2);
 
 /**
  * What a stream of server-sent events takes from its messages, so that a client whose connection
@@ -180,7 +222,7 @@ export type EventStream = Message<"ferry.options.v1.EventStream"> & {
  * Use `create(EventStreamSchema)` to create a new message.
  */
 export const EventStreamSchema: GenMessage<EventStream> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 2);
+  messageDesc(file_ferry_options_v1_options, 3);
 
 /**
  * The HTTP status of a successful answer, told by the answer's own fields.
@@ -217,7 +259,7 @@ export type ResponseStatus = Message<"ferry.options.v1.ResponseStatus"> & {
  * Use `create(ResponseStatusSchema)` to create a new message.
  */
 export const ResponseStatusSchema: GenMessage<ResponseStatus> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 3);
+  messageDesc(file_ferry_options_v1_options, 4);
 
 /**
  * @generated from message ferry.options.v1.MessagePolicy
@@ -244,7 +286,7 @@ export type MessagePolicy = Message<"ferry.options.v1.MessagePolicy"> & {
  * Use `create(MessagePolicySchema)` to create a new message.
  */
 export const MessagePolicySchema: GenMessage<MessagePolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 4);
+  messageDesc(file_ferry_options_v1_options, 5);
 
 /**
  * @generated from message ferry.options.v1.ReasonPolicy
@@ -277,7 +319,7 @@ export type ReasonPolicy = Message<"ferry.options.v1.ReasonPolicy"> & {
  * Use `create(ReasonPolicySchema)` to create a new message.
  */
 export const ReasonPolicySchema: GenMessage<ReasonPolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 5);
+  messageDesc(file_ferry_options_v1_options, 6);
 
 /**
  * A part of a composed answer: one call, made with the caller's own credentials beside those of the
@@ -329,7 +371,7 @@ export type PartPolicy = Message<"ferry.options.v1.PartPolicy"> & {
  * Use `create(PartPolicySchema)` to create a new message.
  */
 export const PartPolicySchema: GenMessage<PartPolicy> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 6);
+  messageDesc(file_ferry_options_v1_options, 7);
 
 /**
  * One field of a part's request.
@@ -364,7 +406,7 @@ export type PartArgument = Message<"ferry.options.v1.PartArgument"> & {
  * Use `create(PartArgumentSchema)` to create a new message.
  */
 export const PartArgumentSchema: GenMessage<PartArgument> = /*@__PURE__*/
-  messageDesc(file_ferry_options_v1_options, 7);
+  messageDesc(file_ferry_options_v1_options, 8);
 
 /**
  * Who may call an rpc.
