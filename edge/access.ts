@@ -1,6 +1,6 @@
 import type { Authenticator, Principal } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
-import type { Policy } from "@ferry/platform/rpc";
+import { METADATA, type Policy } from "@ferry/platform/rpc";
 
 /**
  * Decides whether a caller may use an rpc, by the contract's policy. The service decides the same once more.
@@ -19,4 +19,18 @@ export function authorize(policy: Policy, principal: Principal, authenticator: A
 function scopeMissing(policy: Policy, principal: Principal): FerryError {
   const missing = policy.scopes.filter((scope) => !principal.scopes.has(scope));
   return new FerryError("SCOPE_MISSING", `the token lacks the scope ${missing.join(" and ")}`);
+}
+
+const MAX_AGENT_LENGTH = 256;
+
+/**
+ * Tells a service where the caller of a public rpc is, and what it says it is, for what has no better name of them:
+ * limits on guessing, the list of sessions, the audit log. A client's own headers of these names never travel on.
+ *
+ * @param userAgent The header as it came; what gRPC cannot carry in it becomes "?".
+ */
+export function addClient(forwarded: Record<string, string>, address: string, userAgent: string | undefined): void {
+  forwarded[METADATA.clientAddress] = address;
+  const agent = userAgent?.slice(0, MAX_AGENT_LENGTH).replace(/[^\x20-\x7e]/g, "?");
+  if (agent) forwarded[METADATA.clientAgent] = agent;
 }

@@ -4,7 +4,7 @@ import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { authorize } from "./access.ts";
+import { addClient, authorize } from "./access.ts";
 import { checkContentLength } from "./body-limit.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { etagOf, isKnown } from "./etag.ts";
@@ -212,12 +212,14 @@ async function stream(
 }
 
 /** The whole of what goes on to a service: a client's other headers are nobody's business inside. */
-export function forwardedHeaders({ headers, facts }: FastifyRequest, waitSeconds: number): Record<string, string> {
+export function forwardedHeaders(request: FastifyRequest, waitSeconds: number): Record<string, string> {
+  const { headers, facts } = request;
   const forwarded: Record<string, string> = { "x-request-id": facts.requestId, traceparent: facts.traceparent };
   if (facts.principal !== undefined && headers.authorization !== undefined)
     forwarded.authorization = headers.authorization;
   if (facts.idempotencyKey !== undefined) forwarded["idempotency-key"] = facts.idempotencyKey;
   if (waitSeconds > 0) forwarded.prefer = `wait=${waitSeconds}`;
+  if (facts.match?.plan.policy.auth === "public") addClient(forwarded, request.ip, headers["user-agent"]);
   return forwarded;
 }
 

@@ -20,6 +20,7 @@ export {
   type AccessTokenClaims,
   createServiceIdentity,
   createTokenSigner,
+  machineScopesOf,
   type Role,
   SERVICE_ASSERTION,
   scopesOf,

@@ -13,22 +13,32 @@ const RENEW_BEFORE_SECONDS = 15;
 
 export type Role = "member" | "operator";
 
+/** Who has these could give themselves any other scope of the member's: they are for people who logged in. */
+const PERSONAL_SCOPES = ["sessions:read", "sessions:write", "clients:read", "clients:write"];
 const MEMBER_SCOPES = [
   ...["members:read", "accounts:read", "accounts:write"],
   ...["transfers:read", "transfers:write", "payments:read", "payments:write"],
   ...["webhooks:read", "webhooks:write"],
+  ...PERSONAL_SCOPES,
 ];
-const OPERATOR_SCOPES = [...MEMBER_SCOPES, "members:admin", "operations:read", "operations:write"];
+const OPERATOR_SCOPES = [...MEMBER_SCOPES, "members:admin", "operations:read", "operations:write", "audit:read"];
 
 /** What a role may do. */
 export function scopesOf(role: Role): readonly string[] {
   return role === "operator" ? OPERATOR_SCOPES : MEMBER_SCOPES;
 }
 
+/** What a machine can be allowed to do for somebody of a role. */
+export function machineScopesOf(role: Role): readonly string[] {
+  return scopesOf(role).filter((scope) => !PERSONAL_SCOPES.includes(scope));
+}
+
 export interface AccessTokenClaims {
   memberId: string;
   sessionId: string;
   role: Role;
+  /** The API client that acts for the member, and what it may do; absent where the member logged in. */
+  client?: { id: string; scopes: readonly string[] };
 }
 
 export interface TokenSigner {
@@ -42,11 +52,12 @@ export function createTokenSigner({ kid, privateKeyPem }: { kid: string; private
   const key = readPrivateKey(privateKeyPem, `signing key ${kid}`);
   return {
     kid,
-    sign({ memberId, sessionId, role }, nowMs = Date.now()) {
+    sign({ memberId, sessionId, role, client }, nowMs = Date.now()) {
       const iat = Math.floor(nowMs / 1000);
       const { issuer: iss, audience: aud, lifeSeconds, type: typ } = ACCESS_TOKEN;
-      const scope = scopesOf(role).join(" ");
-      const claims = { iss, aud, sub: memberId, sid: sessionId, role, scope, iat, exp: iat + lifeSeconds };
+      const scope = (client?.scopes ?? scopesOf(role)).join(" ");
+      const machine = client === undefined ? {} : { client_id: client.id };
+      const claims = { iss, aud, sub: memberId, sid: sessionId, role, ...machine, scope, iat, exp: iat + lifeSeconds };
       return jwt.sign(claims, key, { algorithm: "ES256", keyid: kid, header: { alg: "ES256", typ } });
     },
   };

@@ -3,8 +3,10 @@ export interface Principal {
   kind: "member" | "operator" | "service";
   /** Member id of members and operators, name of a service. */
   id: string;
-  /** Log-in session; absent for services. */
+  /** Log-in session, or what stands for one of an API client; absent for services. */
   sessionId?: string;
+  /** The API client that acts for the member; absent where the member logged in. */
+  clientId?: string;
   scopes: ReadonlySet<string>;
   /** Unix time in seconds. */
   expiresAt: number;

@@ -104,6 +104,7 @@ function memberOf(claims: Record<string, unknown>): Principal {
     kind: role,
     id: textClaim(claims, "sub"),
     sessionId: textClaim(claims, "sid"),
+    ...(claims.client_id === undefined ? {} : { clientId: textClaim(claims, "client_id") }),
     scopes: new Set(textClaim(claims, "scope", 1_024).split(" ")),
     expiresAt: claims.exp as number,
   };

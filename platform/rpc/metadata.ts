@@ -9,6 +9,9 @@ export const METADATA = {
   prefer: "prefer",
   requestId: "x-request-id",
   traceparent: "traceparent",
+  /** Of public rpcs: where the caller of the edge is, and what it says it is. Nobody else's word is taken over. */
+  clientAddress: "x-ferry-client-address",
+  clientAgent: "x-ferry-client-agent",
 } as const;
 
 /** Never copied from an application's headers to the wire: the engine owns them. */
