@@ -1,6 +1,7 @@
 import type { DescMethodServerStreaming, DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
+import { HomeService } from "@ferry/gen/ferry/home/v1/home_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { WebhookService } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
@@ -11,11 +12,17 @@ import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { InDoubtTransactionService } from "@ferry/gen/ferry/two_phase/v1/two_phase_pb.ts";
 import { toFerryError } from "@ferry/platform/rpc";
 
-/**
- * The services that the edge exposes, and the backends that answer each: of several, the request says which. Which of a service's rpcs have a route
- * is said by the contract alone.
- */
-export const exposedServices: readonly { service: DescService; backend: string | readonly string[] }[] = [
+/** The backend of services that no process answers: the edge composes their answers, as their contracts say. */
+export const COMPOSED = "composition";
+
+export interface ExposedService {
+  service: DescService;
+  /** Who answers it: of several, the request says which. */
+  backend: string | readonly string[];
+}
+
+/** The services that the edge exposes. Which of a service's rpcs have a route is said by the contract alone. */
+export const exposedServices: readonly ExposedService[] = [
   { service: MemberService, backend: "member" },
   { service: LedgerService, backend: "ledger" },
   { service: TransferService, backend: "transfer" },
@@ -26,6 +33,7 @@ export const exposedServices: readonly { service: DescService; backend: string |
   { service: ParkedSagaService, backend: ["transfer", "payment"] },
   { service: InDoubtTransactionService, backend: "ledger" },
   { service: AuditService, backend: ["ledger", "banking", "transfer", "payment"] },
+  { service: HomeService, backend: COMPOSED },
 ];
 
 export interface BackendCall {

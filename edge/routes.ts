@@ -3,6 +3,7 @@ import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/o
 import { getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "./backends.ts";
 import { exposedServices } from "./backends.ts";
+import { withComposition } from "./composition/index.ts";
 import { compileEventStream, type EventStreamPlan } from "./event-stream.ts";
 import { compileRawBodies, type RawBodies } from "./raw-bodies.ts";
 import { compileStatus, type StatusPlan } from "./response-status.ts";
@@ -61,8 +62,9 @@ const RATE_CLASSES: ReadonlyMap<number, RateClassName> = new Map([
  */
 export function compileEdgeRoutes(backends: ReadonlyMap<string, Backend>, services = exposedServices): EdgeRoutes {
   const table: RouteTable = compileRoutes(services.map(({ service }) => service));
+  const all = withComposition(backends, services);
   const backendsOf = new Map(
-    services.map(({ service, backend }) => [service.typeName, [backend].flat().map((name) => backends.get(name))]),
+    services.map(({ service, backend }) => [service.typeName, [backend].flat().map((name) => all.get(name))]),
   );
   const problems: string[] = [];
   const plans = new Map<OfferedRoute, EdgePlan>();

@@ -1,0 +1,1 @@
+export { withComposition } from "./backend.ts";
