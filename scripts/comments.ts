@@ -7,7 +7,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 
 /** Numbers of fields in descriptor.proto, of which the paths in source info are made. */
-const FILE = { messages: 4, enums: 5, services: 6 };
+const FILE = { package: 2, messages: 4, enums: 5, services: 6 };
 const MESSAGE = { fields: 2, messages: 3, enums: 4, oneofs: 8 };
 const VALUES_OF_ENUM = 2;
 const METHODS_OF_SERVICE = 2;
@@ -17,7 +17,7 @@ const OURS = "ferry/";
 
 /**
  * The comments of the contracts as JSON: by full name ("ferry.types.v1.Money.currency"; of an enum's value with
- * the enum's name before it), one a line, in the order of names, so that a change of the contract is a line here.
+ * the enum's name before it; of a file by its path), one a line, in the order of names, so that a change of the contract is a line here.
  *
  * @param image A FileDescriptorSet with source info, as `buf build` makes it.
  */
@@ -48,7 +48,7 @@ function tidy(comment: string): string {
 
 /** The full name of everything in a file that a comment can stand at, by its path in source info. */
 function namesOf(file: FileDescriptorProto): Map<string, string> {
-  const names = new Map<string, string>();
+  const names = new Map([[String(FILE.package), file.name]]);
   const addEnum = ({ name, value }: EnumDescriptorProto, path: readonly number[], scope: string) => {
     names.set(path.join(), `${scope}.${name}`);
     for (const [index, { name: valueName }] of value.entries())

@@ -32,6 +32,8 @@ export interface Route {
   template: PathTemplate;
   /** Whether a body may come: the rule names one. */
   takesBody: boolean;
+  /** "*": all fields but those of the path; the name of a field; empty: no body. */
+  body: string;
   /** The field that is the answer; undefined: the whole message. */
   responseField: string | undefined;
   /** @throws BadField that names the field. */
@@ -66,6 +68,7 @@ export function compileRoute(rpc: DescMethod, binding: Binding): Route {
     rpc,
     template,
     takesBody: binding.body !== "",
+    body: binding.body,
     responseField: responseField(rpc.output, binding.responseBody),
     readRequest: reader(bodyReader(rpc.input, binding.body, taken), queryReader(rpc.input, binding.body, taken)),
     rawReader(fieldName) {
