@@ -10,6 +10,7 @@ import {
 import { identityVariables } from "@ferry/platform/lifecycle";
 import { buildVariables } from "@ferry/platform/telemetry";
 import { z } from "zod";
+import { DOORS, type Door } from "./doors/handlers.ts";
 
 const list = z.string().transform((text) =>
   text
@@ -60,6 +61,15 @@ export const edgeVariables = {
     schema: list,
     fallback: "",
     help: "addresses or networks of proxies whose X-Forwarded-For is believed; none by default",
+  },
+  doors: {
+    env: "FERRY_EDGE_DOORS",
+    schema: list.refine(
+      (doors): doors is Door[] => doors.every((door) => (DOORS as readonly string[]).includes(door)),
+      `must be of ${DOORS.join(", ")}, separated by commas`,
+    ),
+    fallback: "",
+    help: `protocols that are spoken beside REST on the same port: ${DOORS.join(", ")}, separated by commas; none by default`,
   },
   rateRead: rate("FERRY_RATE_READ", 600, "reads"),
   rateWrite: rate("FERRY_RATE_WRITE", 120, "writes"),

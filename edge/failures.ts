@@ -46,7 +46,7 @@ export function sendFailure(reply: FastifyReply, facts: RequestFacts, thrown: un
 }
 
 /** Defects of ours are told in full; what is away in a word; what was shed not at all, since logging would add to the load. */
-function logFailure({ reason, entry, cause, message }: FerryError, ids: Meta, logger: Logger): void {
+export function logFailure({ reason, entry, cause, message }: FerryError, ids: Meta, logger: Logger): void {
   if (entry.httpStatus < 500 || reason === "OVERLOADED") return;
   const told = cause instanceof Error ? cause.message : String(cause ?? message);
   if (reason !== "INTERNAL") logger.warn({ ...ids, reason, cause: told }, "a request failed");

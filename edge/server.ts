@@ -10,6 +10,7 @@ import { type FastifyInstance, fastify } from "fastify";
 import type { Backend } from "./backends.ts";
 import { largestBody, limitChunkedBodies } from "./body-limit.ts";
 import type { EdgeLimits } from "./config.ts";
+import { addDoors, DOOR_CORS, type Door } from "./doors/index.ts";
 import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 import { addPlainRoutes } from "./plain-routes.ts";
@@ -34,6 +35,8 @@ export interface EdgeOptions {
   host: string;
   corsOrigins: readonly string[];
   trustedProxies: readonly string[];
+  /** Protocols that are spoken beside REST. Default none. */
+  doors?: readonly Door[];
   limits: EdgeLimits;
 }
 
@@ -95,11 +98,14 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     const error = new FerryError("ROUTE_NOT_FOUND", "there is no such route");
     return sendFailure(reply, request.facts, error, logger);
   });
-  await addCors(app, options.corsOrigins);
+  const doors = options.doors ?? [];
+  await addCors(app, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
   const charge = await createRateLimits(app, limits);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
   const { maxBodyBytes } = limits;
-  const admit = createAdmission({ routes, authenticator, authority, inFlight, charge, maxBodyBytes });
+  const stations = { routes, authenticator, authority, inFlight, charge, maxBodyBytes };
+  const admit = createAdmission(stations);
+  addDoors(app, { ...stations, doors, streams, logger });
   addRestRoutes(app, routes, { onRequest: admit, handler: createHandler({ streams }) }, options);
   await app.ready();
 
@@ -169,8 +175,15 @@ async function browserHeaders(): Promise<Record<string, string>> {
   );
 }
 
-/** Only pages of listed origins may read answers. */
-async function addCors(app: FastifyInstance, corsOrigins: readonly string[]): Promise<void> {
+/**
+ * Only pages of listed origins may read answers.
+ * @param more Headers of other doors than REST.
+ */
+async function addCors(
+  app: FastifyInstance,
+  corsOrigins: readonly string[],
+  more: { allowed: readonly string[]; exposed: readonly string[] } = { allowed: [], exposed: [] },
+): Promise<void> {
   if (corsOrigins.length === 0) return;
   await app.register(cors, {
     origin: [...corsOrigins],
@@ -184,8 +197,16 @@ async function addCors(app: FastifyInstance, corsOrigins: readonly string[]): Pr
       "prefer",
       "traceparent",
       "x-request-id",
+      ...more.allowed,
     ],
-    exposedHeaders: ["etag", "idempotency-replayed", "preference-applied", "retry-after", "x-request-id"],
+    exposedHeaders: [
+      "etag",
+      "idempotency-replayed",
+      "preference-applied",
+      "retry-after",
+      "x-request-id",
+      ...more.exposed,
+    ],
     maxAge: 600,
     strictPreflight: false,
   });

@@ -15,5 +15,5 @@ export { type CallFacts, callFacts } from "./server/call-context.ts";
 export type { HealthRegistry } from "./server/health.ts";
 export type { RpcServerLimits } from "./server/limits.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server/server.ts";
-export { toFerryError } from "./status.ts";
+export { toConnectError, toFerryError } from "./status.ts";
 export type { TlsOptions } from "./tls.ts";

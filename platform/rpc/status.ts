@@ -20,6 +20,8 @@ const MAX_FIELDS = 32;
 const MAX_MESSAGE_LENGTH = 1_024;
 const MAX_DESCRIPTION_LENGTH = 200;
 
+type OutgoingDetail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
+
 export interface WireStatus {
   code: number;
   details: string;
@@ -60,23 +62,29 @@ const PLAIN: Partial<Record<Reason, string>> = {
   DEADLINE_EXCEEDED: "the time for the call is over",
 };
 
-/** A FerryError as google.rpc.Status, with ErrorInfo, BadRequest and RetryInfo. */
-function statusOf(error: FerryError, message: string): Status {
-  const details: Any[] = [anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN }))];
+/** What a FerryError tells beside code and message: ErrorInfo, BadRequest and RetryInfo of google.rpc. */
+function detailsOf(error: FerryError): OutgoingDetail[] {
+  const details: OutgoingDetail[] = [{ desc: ErrorInfoSchema, value: { reason: error.reason, domain: DOMAIN } }];
   if (error.fields.length > 0) {
     const fieldViolations = error.fields.slice(0, MAX_FIELDS).map(({ field, description }) => ({
       field: plainText(field, MAX_DESCRIPTION_LENGTH),
       description: plainText(description, MAX_DESCRIPTION_LENGTH),
     }));
-    details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
+    details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
   }
   if (error.retryAfterMs !== undefined) {
     const retryDelay = create(DurationSchema, {
       seconds: BigInt(Math.floor(error.retryAfterMs / 1_000)),
       nanos: Math.round(error.retryAfterMs % 1_000) * 1_000_000,
     });
-    details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
+    details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
   }
+  return details;
+}
+
+/** A FerryError as google.rpc.Status. */
+function statusOf(error: FerryError, message: string): Status {
+  const details = detailsOf(error).map(({ desc, value }) => anyPack(desc, create(desc, value)));
   return create(StatusSchema, { code: error.entry.grpcCode, message, details });
 }
 
@@ -89,6 +97,15 @@ function plainText(text: string, maxLength: number): string {
 export function toWireStatus(error: FerryError): Required<WireStatus> {
   const details = plainText(error.message, MAX_MESSAGE_LENGTH);
   return { code: error.entry.grpcCode, details, packed: toBinary(StatusSchema, statusOf(error, details)) };
+}
+
+/**
+ * A FerryError for who speaks Connect's protocols: the same code, message and details as on the wire of gRPC.
+ * @param metadata Headers that go with it. Default none.
+ */
+export function toConnectError(error: FerryError, metadata?: Record<string, string>): ConnectError {
+  const message = plainText(error.message, MAX_MESSAGE_LENGTH);
+  return new ConnectError(message, error.entry.grpcCode, metadata, detailsOf(error), error);
 }
 
 /** The error that a status other than OK tells. */

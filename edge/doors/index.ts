@@ -1,0 +1,79 @@
+import { cors } from "@connectrpc/connect";
+import { FerryError } from "@ferry/platform/errors";
+import type { Logger } from "@ferry/platform/telemetry";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { bodyLimitOf, limitChunkedBodies } from "../body-limit.ts";
+import { createAdmission, type RestOptions } from "../rest.ts";
+import type { EdgePlan, EdgeRoutes } from "../routes.ts";
+import type { Streams } from "../streams.ts";
+import { parseJson, parsePathTemplate, readMessage } from "../transcoding/index.ts";
+import { forwardTo, longestMs } from "./forward.ts";
+import { contentTypes, createHandler, type Door } from "./handlers.ts";
+import { addDoorRoute } from "./route.ts";
+import { speaks } from "./wire.ts";
+
+export { DOORS, type Door } from "./handlers.ts";
+
+/** Headers that pages of other origins may send to these doors and read from them, beside those of REST. */
+export const DOOR_CORS = { allowed: cors.allowedHeaders, exposed: cors.exposedHeaders };
+
+export interface DoorsOptions extends Omit<RestOptions, "checkBody"> {
+  /** The protocols to speak; with none, nothing is added. */
+  doors: readonly Door[];
+  streams: Streams;
+  logger: Logger;
+}
+
+/**
+ * Serves the rpcs that have a route over the Connect protocol and gRPC-Web too, each at
+ * `POST /<package>.<Service>/<Method>`: the same stations on the way in, the same call behind.
+ */
+export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
+  const { doors, routes, streams, logger, maxBodyBytes } = options;
+  if (doors.length === 0) return;
+  const plans = plansByPath(routes);
+  const offered: EdgeRoutes = {
+    plans: [...plans.values()],
+    find(httpMethod, path) {
+      const plan = plans.get(path);
+      if (plan === undefined) return undefined;
+      return httpMethod === "POST" ? { plan, segments: [] } : { allowed: ["POST"] };
+    },
+  };
+  const preParsing = limitChunkedBodies(maxBodyBytes);
+  for (const plan of offered.plans) {
+    const maxMessageBytes = bodyLimitOf(plan, maxBodyBytes);
+    const method = forwardTo(plan, { streams, logger, maxMessageBytes });
+    const handler = createHandler(doors, method, { maxMessageBytes });
+    const types = contentTypes(doors, plan.route.rpc).join(", ");
+    const checkBody = (request: FastifyRequest) => {
+      if (speaks(handler, request)) return;
+      throw new FerryError("MEDIA_TYPE_UNSUPPORTED", `the body must be one of ${types}`);
+    };
+    const admit = createAdmission({ ...options, routes: offered, checkBody });
+    addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, logger });
+  }
+}
+
+/** One plan for each rpc, however many paths it has in REST: its message is the body, and the body is JSON or protobuf. */
+function plansByPath({ plans }: EdgeRoutes): ReadonlyMap<string, EdgePlan> {
+  const byPath = new Map<string, EdgePlan>();
+  for (const plan of plans) {
+    const { rpc } = plan.route;
+    const path = `/${rpc.parent.typeName}/${rpc.name}`;
+    if (byPath.has(path)) continue;
+    const readRequest: EdgePlan["route"]["readRequest"] = ({ body }) =>
+      readMessage(rpc.input, parseJson(body ?? new Uint8Array(0)));
+    const template = parsePathTemplate(path);
+    const route = {
+      ...plan.route,
+      httpMethod: "POST",
+      template,
+      takesBody: true,
+      responseField: undefined,
+      readRequest,
+    };
+    byPath.set(path, { ...plan, route, rawBodies: new Map() });
+  }
+  return byPath;
+}

@@ -1,0 +1,37 @@
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { type Logger, runInContext } from "@ferry/platform/telemetry";
+import type { FastifyInstance, onRequestAsyncHookHandler, preParsingHookHandler } from "fastify";
+import { sendFailure } from "../failures.ts";
+import { refusal } from "./forward.ts";
+import { answer, refuse, speaks } from "./wire.ts";
+
+export interface DoorRoute {
+  handler: UniversalHandler;
+  /** The longest that a caller may ask for, in milliseconds. */
+  capMs: number;
+  /** All that happens before the body is read. */
+  admit: onRequestAsyncHookHandler;
+  preParsing?: preParsingHookHandler;
+  logger: Logger;
+}
+
+/** Puts an rpc at its path. What is refused is answered in the request's own protocol, or in the envelope where it has none. */
+export function addDoorRoute(app: FastifyInstance, route: DoorRoute): void {
+  const { handler, capMs, admit, preParsing, logger } = route;
+  app.route({
+    method: app.supportedMethods.filter((name) => name !== "CONNECT" && name !== "OPTIONS"),
+    url: handler.requestPath,
+    onRequest: admit,
+    ...(preParsing === undefined ? {} : { preParsing }),
+    handler: (request, reply) => {
+      const { requestId, traceparent } = request.facts;
+      return runInContext({ requestId, traceparent }, () => answer(handler, { request, reply }, capMs));
+    },
+    errorHandler: (error, request, reply) => {
+      if (request.method !== "POST" || !speaks(handler, request))
+        return sendFailure(reply, request.facts, error, logger);
+      return refuse(handler, { request, reply }, refusal(error, request, logger));
+    },
+  });
+  app.options(handler.requestPath, (_request, reply) => reply.code(204).header("allow", "OPTIONS, POST").send());
+}
