@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HandlerContext } from "@connectrpc/connect";
 import { FerryError } from "@ferry/platform/errors";
+import { toConnectError } from "@ferry/platform/rpc";
 import { ACCOUNT_ID, createHarness, type HarnessOptions, MEMBER_ID, type SeenCall } from "../testing/harness.ts";
 
 const ANSWERS: HarnessOptions["answers"] = {
@@ -14,7 +15,7 @@ const ANSWERS: HarnessOptions["answers"] = {
 const RPCS = Object.keys(ANSWERS).sort();
 
 const fails = (reason: ConstructorParameters<typeof FerryError>[0]) => () => {
-  throw new FerryError(reason, "no answer", { cause: "a secret of the service" });
+  throw toConnectError(new FerryError(reason, "no answer", { cause: "a secret of the service" }));
 };
 /** Never answers: ends when the call is given up. */
 const hangs = (_request: never, { signal }: HandlerContext) =>
