@@ -6,7 +6,8 @@ import { bodyLimitOf, limitChunkedBodies } from "../body-limit.ts";
 import { createAdmission, type RestOptions } from "../rest.ts";
 import type { EdgePlan, EdgeRoutes } from "../routes.ts";
 import type { Streams } from "../streams.ts";
-import { parseJson, parsePathTemplate, readMessage } from "../transcoding/index.ts";
+import { parseJson } from "../transcoding/json-text.ts";
+import { readMessage } from "../transcoding/read-message.ts";
 import { forwardTo, longestMs } from "./forward.ts";
 import { contentTypes, createHandler, type Door } from "./handlers.ts";
 import { addDoorRoute } from "./route.ts";
@@ -64,7 +65,7 @@ function plansByPath({ plans }: EdgeRoutes): ReadonlyMap<string, EdgePlan> {
     if (byPath.has(path)) continue;
     const readRequest: EdgePlan["route"]["readRequest"] = ({ body }) =>
       readMessage(rpc.input, parseJson(body ?? new Uint8Array(0)));
-    const template = parsePathTemplate(path);
+    const template = { ...plan.route.template, source: path };
     const route = {
       ...plan.route,
       httpMethod: "POST",
