@@ -1,9 +1,10 @@
 import { type DescField, type DescMessage, getOption, type Message, ScalarType } from "@bufbuild/protobuf";
 import { method as policyOption } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import type { WriteMessage } from "@ferry/platform/codec";
 import type { FerryError } from "@ferry/platform/errors";
 import { failureText, type Meta } from "./envelope.ts";
 import { toFailure } from "./failures.ts";
-import type { Route, WriteMessage } from "./transcoding/index.ts";
+import type { Route } from "./transcoding/index.ts";
 
 export const EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8";
 

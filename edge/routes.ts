@@ -1,5 +1,6 @@
 import { getOption } from "@bufbuild/protobuf";
 import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/options_pb.ts";
+import { messageWriter, type WriteMessage } from "@ferry/platform/codec";
 import { getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "./backends.ts";
 import { exposedServices } from "./backends.ts";
@@ -9,15 +10,7 @@ import { compileRawBodies, type RawBodies } from "./raw-bodies.ts";
 import { compileStatus, type StatusPlan } from "./response-status.ts";
 import { compileRules } from "./rules.ts";
 import { chooseBackend } from "./several-backends.ts";
-import {
-  ContractError,
-  compileRoutes,
-  messageWriter,
-  nameOf,
-  type OfferedRoute,
-  type RouteTable,
-  type WriteMessage,
-} from "./transcoding/index.ts";
+import { ContractError, compileRoutes, nameOf, type OfferedRoute, type RouteTable } from "./transcoding/index.ts";
 
 export type RateClassName = "read" | "write" | "login";
 

@@ -1,10 +1,9 @@
 import { create, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
-import { hasCustomJsonRepresentation } from "@bufbuild/protobuf/wkt";
+import { hasCustomJsonRepresentation, isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { BadField, joinPath } from "./errors.ts";
-import { type FieldPlan, planOf, type ReadValue, setField } from "./read-message.ts";
+import { MAX_DEPTH } from "./json-text.ts";
+import { type FieldPlan, NO_CONTEXT, planOf, type ReadValue, setField } from "./read-message.ts";
 import { nodeOfText } from "./scalars.ts";
-
-const NOTHING_TAKEN: ReadonlySet<string> = new Set();
 
 /** A field somewhere inside a message, as a text of the path or the query names it. */
 export interface FieldPath {
@@ -18,13 +17,16 @@ export interface FieldPath {
 
 /**
  * Follows a dotted path, by proto names or JSON names, through the singular messages of a type.
- * @returns undefined when there is no such field, or when a step on the way is no singular message.
+ * @returns undefined when there is no such field, when a step on the way is no singular message, and for paths of
+ *   more steps than a body may be deep.
  */
 export function findFieldPath(desc: DescMessage, path: string): FieldPath | undefined {
   const steps: DescField[] = [];
   let jsonPath = "";
   let message: DescMessage | undefined = desc;
-  for (const name of path.split(".")) {
+  const names = path.split(".");
+  if (names.length > MAX_DEPTH) return undefined;
+  for (const name of names) {
     const plan: FieldPlan | undefined = message === undefined ? undefined : planOf(message).fields.get(name);
     if (plan === undefined) return undefined;
     steps.push(plan.field);
@@ -57,16 +59,16 @@ export function setFromTexts(message: Message, path: FieldPath, texts: readonly 
   const valueField = textField(field);
   const nodes = texts.map((text) => nodeOfText(valueField, text, jsonPath));
   if (field.fieldKind === "list") {
-    setField(owner, field, read(nodes, jsonPath, NOTHING_TAKEN), jsonPath);
+    setField(owner, field, read(nodes, jsonPath, NO_CONTEXT), jsonPath);
     return;
   }
   if (nodes.length > 1) throw new BadField(jsonPath, "is given twice");
-  setField(owner, field, read(nodes[0]!, jsonPath, NOTHING_TAKEN), jsonPath);
+  setField(owner, field, read(nodes[0]!, jsonPath, NO_CONTEXT), jsonPath);
 }
 
 /** What decides on the form of a text: of a wrapper the value inside of it. */
 function textField(field: DescField): Pick<DescField, "scalar" | "enum"> {
-  return field.message?.typeName.endsWith("Value") ? field.message.fields[0]! : field;
+  return field.message !== undefined && isWrapperDesc(field.message) ? field.message.fields[0] : field;
 }
 
 /** The message of a singular field, made when it is not there yet. */

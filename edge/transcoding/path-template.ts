@@ -17,12 +17,12 @@ export interface PathTemplate {
   source: string;
   segments: readonly Segment[];
   variables: readonly Variable[];
-  /** Text after the last colon, "cancel"; empty when there is none. */
+  /** Decoded text after the last colon, "cancel"; empty when there is none. */
   verb: string;
 }
 
 const FIELD_PATH = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/;
-const LITERAL = /^(?:[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})+$/;
+const LITERAL = /^(?:[A-Za-z0-9._~!$&'()+,;=@-]|%[0-9A-Fa-f]{2})+$/;
 
 /**
  * Parses a template by the grammar in google/api/http.proto:
@@ -34,8 +34,7 @@ export function parsePathTemplate(source: string): PathTemplate {
   if (!source.startsWith("/")) throw new Error(`path ${JSON.stringify(source)} must begin with "/"`);
   const lastClose = Math.max(source.lastIndexOf("}"), source.lastIndexOf("/"));
   const colon = source.indexOf(":", lastClose);
-  const verb = colon === -1 ? "" : source.slice(colon + 1);
-  if (colon !== -1 && !LITERAL.test(verb)) throw new Error(`path ${JSON.stringify(source)} has a verb that is no text`);
+  const verb = colon === -1 ? "" : literalText(source.slice(colon + 1), "verb", source);
   const path = colon === -1 ? source.slice(1) : source.slice(1, colon);
 
   const segments: Segment[] = [];
@@ -63,8 +62,17 @@ export function parsePathTemplate(source: string): PathTemplate {
 function parseSegment(text: string, source: string): Segment {
   if (text === "*") return { kind: "one" };
   if (text === "**") return { kind: "rest" };
-  if (!LITERAL.test(text)) throw new Error(`path ${JSON.stringify(source)} has a bad segment ${JSON.stringify(text)}`);
-  return { kind: "literal", text: decodeURIComponent(text) };
+  return { kind: "literal", text: literalText(text, "segment", source) };
+}
+
+/** Texts are compared decoded: a template may write them percent-encoded, as may a client. */
+function literalText(text: string, what: string, source: string): string {
+  try {
+    if (LITERAL.test(text)) return decodeURIComponent(text);
+  } catch {
+    // Encoded, but no UTF-8: said below like any other bad text.
+  }
+  throw new Error(`path ${JSON.stringify(source)} has a bad ${what} ${JSON.stringify(text)}`);
 }
 
 /** Splits at the slashes that are not inside of a variable's braces. */
@@ -89,5 +97,32 @@ export function shapeOf({ segments, verb }: PathTemplate): string {
   const parts = segments.map((segment) =>
     segment.kind === "literal" ? encodeURIComponent(segment.text) : segment.kind === "one" ? "*" : "**",
   );
-  return `/${parts.join("/")}${verb === "" ? "" : `:${verb}`}`;
+  return `/${parts.join("/")}${verb === "" ? "" : `:${encodeURIComponent(verb)}`}`;
+}
+
+/**
+ * Whether two templates have paths in common although neither is the more exact one, as "/a/*" and "/*\/b" with
+ * "/a/b". Of two templates with different verbs the path tells which is meant, so these never are.
+ */
+export function areAmbiguous(one: PathTemplate, other: PathTemplate): boolean {
+  if (one.verb !== other.verb) return false;
+  let oneIsNarrower = false;
+  let otherIsNarrower = false;
+  for (let at = 0; ; at++) {
+    const [left, right] = [one.segments[at], other.segments[at]];
+    if (left?.kind === "rest" || right?.kind === "rest") {
+      if (left?.kind !== "rest") oneIsNarrower = true;
+      if (right?.kind !== "rest") otherIsNarrower = true;
+      break;
+    }
+    if (left === undefined || right === undefined) {
+      if (left !== right) return false; // Of different lengths.
+      break;
+    }
+    if (left.kind === "literal" && right.kind === "literal") {
+      if (left.text !== right.text) return false;
+    } else if (left.kind === "literal") oneIsNarrower = true;
+    else if (right.kind === "literal") otherIsNarrower = true;
+  }
+  return oneIsNarrower && otherIsNarrower;
 }

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type DescMessage, equals, toJson } from "@bufbuild/protobuf";
 import { CreateTransferRequestSchema, ListTransfersResponseSchema } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { messageWriter } from "@ferry/platform/codec";
 import fc from "fast-check";
 import { BadField } from "./errors.ts";
-import { messageWriter } from "./index.ts";
 import { parseJson } from "./json-text.ts";
-import { readMessage } from "./read-message.ts";
+import { NO_CONTEXT, readMessage } from "./read-message.ts";
 import { arbitraryMessage } from "./testing/arbitrary-message.ts";
 import { contractOf } from "./testing/contracts.ts";
 
@@ -129,7 +129,7 @@ test("numbers that JSON has no form for come as texts", () => {
 test("unknown fields, two members of a oneof and fields that the path gives are refused by name", () => {
   const field = (text: string, taken?: string[]) => {
     try {
-      readMessage(everything, parseJson(Buffer.from(text)), "", new Set(taken));
+      readMessage(everything, parseJson(Buffer.from(text)), "", { ...NO_CONTEXT, taken: new Set(taken) });
     } catch (error) {
       return (error as BadField).field;
     }

@@ -1,23 +1,24 @@
-import {
-  create,
-  type DescField,
-  type DescMessage,
-  fromJson,
-  type JsonValue,
-  type Message,
-  type ScalarType,
-} from "@bufbuild/protobuf";
-import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
+import type { ScalarType } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
+import { AnySchema, hasCustomJsonRepresentation, isWrapperDesc } from "@bufbuild/protobuf/wkt";
 import { BadField, joinPath } from "./errors.ts";
-import { type JsonNode, JsonNumber } from "./json-text.ts";
+import type { JsonNode } from "./json-text.ts";
 import { enumReader, nodeOfText, scalarReader } from "./scalars.ts";
+import { checkedName, readStructMessage, wellKnownReader } from "./well-known.ts";
 
 /** Paths, by JSON names, that the body must not give, since the path or the query does. */
 export type TakenPaths = ReadonlySet<string>;
-const NOTHING_TAKEN: TakenPaths = new Set();
+
+/** What reading a value depends on beside the value. */
+export interface ReadContext {
+  taken: TakenPaths;
+  /** The types that a google.protobuf.Any may hold; undefined: none. */
+  registry: Registry | undefined;
+}
+export const NO_CONTEXT: ReadContext = { taken: new Set(), registry: undefined };
 
 /** Makes a value in the form in which protobuf-es keeps it in a message. */
-export type ReadValue = (node: JsonNode, path: string, taken: TakenPaths) => unknown;
+export type ReadValue = (node: JsonNode, path: string, context: ReadContext) => unknown;
 
 export interface FieldPlan {
   field: DescField;
@@ -51,13 +52,18 @@ export function planOf(desc: DescMessage): MessagePlan {
 }
 
 /**
- * Makes a message from JSON, by ProtoJSON narrowed: fields that the contract does not know, fields given twice
- * (also as both names of one field), null, two members of a oneof and 64-bit integers as numbers are refused.
+ * Makes a message of any type from JSON, by ProtoJSON narrowed: fields that the contract does not know, fields given
+ * twice (also as both names of one field), null, two members of a oneof and 64-bit integers as numbers are refused.
  *
- * @param taken Paths that must not be given. Default none.
  * @throws BadField that names the field.
  */
-export function readMessage(desc: DescMessage, node: JsonNode, path = "", taken: TakenPaths = NOTHING_TAKEN): Message {
+export function readMessage(desc: DescMessage, node: JsonNode, path = "", context = NO_CONTEXT): Message {
+  if (desc.typeName === "google.protobuf.Struct") return readStructMessage(node, path);
+  return messageReader(desc)(node, path, context) as Message;
+}
+
+/** Reads a message that has no JSON form of its own. */
+function readFields(desc: DescMessage, node: JsonNode, path: string, context: ReadContext): Message {
   if (!(node instanceof Map))
     throw new BadField(path, path === "" ? "the body must be a JSON object" : "must be an object");
   const plan = planOf(desc);
@@ -68,11 +74,11 @@ export function readMessage(desc: DescMessage, node: JsonNode, path = "", taken:
     if (entry === undefined) throw new BadField(joinPath(path, name), "is not a field of the request");
     const { field } = entry;
     const fieldPath = joinPath(path, field.jsonName);
-    if (taken.has(fieldPath))
+    if (context.taken.has(fieldPath))
       throw new BadField(fieldPath, "is given by the path or the query and must not be in the body");
     if (seen.has(field)) throw new BadField(fieldPath, "is given twice");
     seen.add(field);
-    setField(message, field, entry.read(value, fieldPath, taken), fieldPath);
+    setField(message, field, entry.read(value, fieldPath, context), fieldPath);
   }
   return message;
 }
@@ -109,69 +115,61 @@ function singleReader(field: DescField): ReadValue {
 }
 
 function messageReader(desc: DescMessage): ReadValue {
-  if (isWrapperDesc(desc)) {
-    const read = scalarReader(desc.fields[0].scalar);
-    return (node, path) => Object.assign(create(desc), { value: read(node, path) });
-  }
-  switch (desc.typeName) {
-    case "google.protobuf.Struct":
-      return (node, path) => {
-        if (!(node instanceof Map)) throw new BadField(path, "must be an object");
-        return plainJson(node);
-      };
-    case "google.protobuf.Value":
-    case "google.protobuf.ListValue":
-      return (node, path) => knownType(desc, plainJson(node), path, "must be a list");
-    case "google.protobuf.Timestamp":
-      return (node, path) => knownType(desc, textOf(node), path, "must be a time by RFC 3339, as 2026-01-31T12:00:00Z");
-    case "google.protobuf.Duration":
-      return (node, path) => knownType(desc, textOf(node), path, "must be a duration in seconds, as 1.5s");
-    case "google.protobuf.FieldMask":
-      return (node, path) => knownType(desc, textOf(node), path, "must be field names separated by commas");
-    default:
-      return (node, path, taken) => readMessage(desc, node, path, taken);
-  }
+  if (desc.typeName === "google.protobuf.Any") return readAny;
+  return wellKnownReader(desc) ?? ((node, path, context) => readFields(desc, node, path, context));
 }
 
-function textOf(node: JsonNode): string | undefined {
-  return typeof node === "string" ? node : undefined;
-}
-
-function knownType(desc: DescMessage, value: JsonValue | undefined, path: string, description: string): Message {
-  if (value === undefined) throw new BadField(path, description);
+/** Reads an Any: "@type" says what it holds, and what it holds is read as strictly as everything else. */
+function readAny(node: JsonNode, path: string, { registry }: ReadContext): Message {
+  if (!(node instanceof Map)) throw new BadField(path, "must be an object");
+  const any = create(AnySchema);
+  if (node.size === 0) return any;
+  const members = new Map<string, JsonNode>(node as ReadonlyMap<string, JsonNode>);
+  const typeUrl = members.get("@type");
+  const typePath = joinPath(path, "@type");
+  if (typeof typeUrl !== "string" || !typeUrl.includes("/"))
+    throw new BadField(typePath, "must name a type, as type.googleapis.com/package.Type");
+  const desc = registry?.getMessage(typeUrl.slice(typeUrl.lastIndexOf("/") + 1));
+  if (desc === undefined) throw new BadField(typePath, "is not a type of the contracts");
+  members.delete("@type");
+  const context = { ...NO_CONTEXT, registry };
+  const message = hasCustomJsonRepresentation(desc)
+    ? readMessage(desc, onlyValue(members, path), joinPath(path, "value"), context)
+    : readFields(desc, members, path, context);
   try {
-    return fromJson(desc, value);
+    return Object.assign(any, { typeUrl, value: toBinary(desc, message) });
   } catch {
-    throw new BadField(path, description);
+    throw new BadField(path, "lacks a field that its type requires");
   }
+}
+
+/** The one member beside "@type" where the type has a JSON form of its own. */
+function onlyValue(members: ReadonlyMap<string, JsonNode>, path: string): JsonNode {
+  for (const name of members.keys())
+    if (name !== "value") throw new BadField(joinPath(path, name), "is not a field of the request");
+  const value = members.get("value");
+  if (value === undefined) throw new BadField(joinPath(path, "value"), "is missing");
+  return value;
 }
 
 function listReader(read: ReadValue): ReadValue {
-  return (node, path, taken) => {
+  return (node, path, context) => {
     if (!Array.isArray(node)) throw new BadField(path, "must be a list");
-    return node.map((item: JsonNode, index) => read(item, joinPath(path, index), taken));
+    return node.map((item: JsonNode, index) => read(item, joinPath(path, index), context));
   };
 }
 
 /** Keys of maps are texts in JSON, whatever their type in the contract. */
 function mapReader(key: ScalarType, read: ReadValue): ReadValue {
   const readKey = scalarReader(key, true);
-  return (node, path, taken) => {
+  return (node, path, context) => {
     if (!(node instanceof Map)) throw new BadField(path, "must be an object");
     const entries: [string, unknown][] = [];
     for (const [name, value] of node as ReadonlyMap<string, JsonNode>) {
       const entryPath = joinPath(path, name);
       const keyValue = readKey(nodeOfText({ scalar: key, enum: undefined }, name, entryPath), entryPath);
-      entries.push([String(keyValue), read(value, entryPath, taken)]);
+      entries.push([checkedName(String(keyValue), entryPath), read(value, entryPath, context)]);
     }
     return Object.fromEntries(entries);
   };
-}
-
-/** The same JSON in the form of JSON.parse, for types whose content is free. */
-function plainJson(node: JsonNode): JsonValue {
-  if (node instanceof JsonNumber) return Number(node.text);
-  if (node instanceof Map) return Object.fromEntries([...node].map(([name, value]) => [name, plainJson(value)]));
-  if (Array.isArray(node)) return node.map(plainJson);
-  return node as string | boolean | null;
 }

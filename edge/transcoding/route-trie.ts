@@ -53,7 +53,8 @@ export class RouteTrie<Route> {
   }
 
   /**
-   * Finds the route of a path, or the methods that the path has instead.
+   * Finds the route of a path, or the methods that the path has instead. HEAD is answered by GET's route where it
+   * has none of its own (RFC 9110, 9.3.2).
    *
    * @param path The path of the request target, without the query.
    * @returns undefined when no route has the path, with any method.
@@ -81,7 +82,7 @@ export class RouteTrie<Route> {
     const take = (ends: Ends<Route>): Route | undefined => {
       const methods = ends.get(verb);
       if (methods === undefined) return undefined;
-      const route = methods.get(httpMethod);
+      const route = methods.get(httpMethod) ?? (httpMethod === "HEAD" ? methods.get("GET") : undefined);
       if (route === undefined) for (const method of methods.keys()) allowed.add(method);
       return route;
     };

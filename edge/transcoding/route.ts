@@ -1,20 +1,18 @@
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type DescMethodServerStreaming,
-  type DescMethodUnary,
-  type Message,
-  ScalarType,
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  Message,
+  Registry,
 } from "@bufbuild/protobuf";
-import { BadField } from "./errors.ts";
-import { type FieldPath, findFieldPath, setFromTexts, textProblem } from "./field-path.ts";
+import { type AnswerForm, compileAnswer } from "./answer.ts";
 import type { Binding } from "./http-rule.ts";
-import { parseJson } from "./json-text.ts";
-import { type PathTemplate, parsePathTemplate, type Variable } from "./path-template.ts";
-import { parseQuery } from "./query.ts";
-import { planOf, readMessage, setField, type TakenPaths } from "./read-message.ts";
-import { decode, decodeSegments } from "./route-trie.ts";
+import { type PathTemplate, parsePathTemplate } from "./path-template.ts";
+import { compilePathFields, type PathField, readPath } from "./path-variables.ts";
+import { queryReader, type ReadQuery } from "./query.ts";
+import { type RenderedRequest, requestRenderer } from "./render-request.ts";
+import { type BodyForm, type BodyPlan, compileBody, type ReadBody, rawBody } from "./request-body.ts";
 
 /** The parts of an HTTP request that become a message. */
 export interface RequestParts {
@@ -24,18 +22,20 @@ export interface RequestParts {
   query: string;
   /** Undefined or empty: no body, which means the same as a body without fields. */
   body: Uint8Array | undefined;
+  /** The header Content-Type: only a google.api.HttpBody keeps it. Whether it is JSON is for the caller to check. */
+  contentType?: string | undefined;
 }
 
 /** One rpc at one path. */
-export interface Route {
+export interface Route extends AnswerForm {
   rpc: DescMethodUnary | DescMethodServerStreaming;
   template: PathTemplate;
   /** Whether a body may come: the rule names one. */
   takesBody: boolean;
   /** "*": all fields but those of the path; the name of a field; empty: no body. */
   body: string;
-  /** The field that is the answer; undefined: the whole message. */
-  responseField: string | undefined;
+  /** What the body is: "json", or "any", which is taken as it comes with its content type (google.api.HttpBody). */
+  bodyForm: BodyForm;
   /** @throws BadField that names the field. */
   readRequest(parts: RequestParts): Message;
   /**
@@ -43,38 +43,47 @@ export interface Route {
    * @throws Error when the rule has no body "*", or the field is none of bytes.
    */
   rawReader(fieldName: string): Route["readRequest"];
+  /**
+   * The other way around, for clients: the request that makes a message.
+   * @throws Error when the message has something that the rule cannot say, as a map in a query, or lacks what its path needs.
+   */
+  renderRequest(message: Message): RenderedRequest;
 }
 
 /**
  * Compiles one binding of an rpc.
  * @throws Error that says what in the rule cannot be served.
  */
-export function compileRoute(rpc: DescMethod, binding: Binding): Route {
+export function compileRoute(rpc: DescMethod, binding: Binding, registry: Registry | undefined): Route {
   if (!isServed(rpc)) throw new Error("an rpc that takes a stream has no REST form here");
-  for (const { typeName } of [rpc.input, rpc.output])
-    if (typeName === "google.api.HttpBody") throw new Error("google.api.HttpBody has no REST form here");
+  const { input, output } = rpc;
   const template = parsePathTemplate(binding.path);
-  const bound = template.variables.map((variable) => ({ variable, path: pathVariable(rpc.input, variable) }));
-  const taken = new Set(bound.map(({ path }) => path.jsonPath));
-  if (taken.size < bound.length) throw new Error(`path ${JSON.stringify(template.source)} names a field twice`);
-  const reader = (readBody: BodyReader, readQuery: ReturnType<typeof queryReader>): Route["readRequest"] =>
-    function readRequest({ segments, query, body }) {
-      const message = readBody(body);
-      for (const { variable, path } of bound) setFromTexts(message, path, [textOf(variable, segments)]);
+  const pathFields = compilePathFields(input, template);
+  const taken = new Set(pathFields.map(({ path }) => path.jsonPath));
+  const body = compileBody(input, binding.body, { taken, registry });
+  checkOverlap(input, body, pathFields);
+  const reader = (readBody: ReadBody, readQuery: ReadQuery): Route["readRequest"] =>
+    function readRequest({ segments, query, body: bytes, contentType }) {
+      const message = readBody(bytes, contentType);
+      readPath(message, pathFields, segments);
       if (query !== "") readQuery(message, query);
       return message;
     };
+  const inBody = binding.body === "*" ? "all" : body.field;
   return {
+    ...compileAnswer(output, binding.responseBody, registry),
     rpc,
     template,
-    takesBody: binding.body !== "",
+    takesBody: body.form !== "none",
     body: binding.body,
-    responseField: responseField(rpc.output, binding.responseBody),
-    readRequest: reader(bodyReader(rpc.input, binding.body, taken), queryReader(rpc.input, binding.body, taken)),
+    bodyForm: body.form,
+    readRequest: reader(body.read, queryReader(input, inBody, taken)),
     rawReader(fieldName) {
       if (binding.body !== "*") throw new Error('only a rule with body "*" can take bodies as they come');
-      return reader(rawBodyReader(rpc.input, fieldName), queryReader(rpc.input, fieldName, taken));
+      const field = input.fields.find(({ name }) => name === fieldName);
+      return reader(rawBody(input, fieldName), queryReader(input, field, taken));
     },
+    renderRequest: requestRenderer({ input, template, pathFields, inBody, form: body.form, registry }),
   };
 }
 
@@ -82,73 +91,17 @@ function isServed(rpc: DescMethod): rpc is Route["rpc"] {
   return rpc.methodKind === "unary" || rpc.methodKind === "server_streaming";
 }
 
-function pathVariable(input: DescMessage, { fieldPath }: Variable): FieldPath {
-  const path = findFieldPath(input, fieldPath);
-  if (path === undefined) throw new Error(`the path's {${fieldPath}} is no field of ${input.typeName}`);
-  const problem = path.field.fieldKind === "list" ? "is a list" : textProblem(path.field);
-  if (problem !== undefined) throw new Error(`the path's {${fieldPath}} ${problem}, which a path cannot say`);
-  return path;
-}
-
-function textOf({ from, to, multiple }: Variable, segments: readonly string[]): string {
-  if (!multiple) return decode(segments[from]!);
-  return decodeSegments(segments.slice(from, to));
-}
-
-type BodyReader = (bytes: Uint8Array | undefined) => Message;
-
-function bodyReader(input: DescMessage, body: string, taken: TakenPaths): BodyReader {
-  const isEmpty = (bytes: Uint8Array | undefined): bytes is undefined => bytes === undefined || bytes.length === 0;
-  if (body === "*")
-    return (bytes) => (isEmpty(bytes) ? create(input) : readMessage(input, parseJson(bytes), "", taken));
-  if (body === "")
-    return (bytes) => {
-      if (!isEmpty(bytes)) throw new BadField("", "this route takes no body");
-      return create(input);
-    };
-  const plan = planOf(input).fields.get(body);
-  if (plan === undefined) throw new Error(`body ${JSON.stringify(body)} is no field of ${input.typeName}`);
-  return (bytes) => {
-    const message = create(input);
-    const { field, read } = plan;
-    if (!isEmpty(bytes)) setField(message, field, read(parseJson(bytes), field.jsonName, taken), field.jsonName);
-    return message;
-  };
-}
-
-function rawBodyReader(input: DescMessage, fieldName: string): BodyReader {
-  const field = planOf(input).fields.get(fieldName)?.field;
-  if (field?.fieldKind !== "scalar" || field.scalar !== ScalarType.BYTES)
-    throw new Error(`raw body ${JSON.stringify(fieldName)} is no field of bytes of ${input.typeName}`);
-  return (bytes) => {
-    const message = create(input);
-    if (bytes !== undefined) setField(message, field, bytes, field.jsonName);
-    return message;
-  };
-}
-
-function queryReader(input: DescMessage, body: string, taken: TakenPaths) {
-  const bodyField = planOf(input).fields.get(body)?.field;
-  return (message: Message, query: string): void => {
-    const given = new Set<string>();
-    for (const [name, texts] of parseQuery(query)) {
-      const path = body === "*" ? undefined : findFieldPath(input, name);
-      if (path === undefined || path.steps[0] === bodyField)
-        throw new BadField(name, "is not a parameter of this route");
-      const { jsonPath } = path;
-      if (taken.has(jsonPath)) throw new BadField(jsonPath, "is given by the path and must not be in the query");
-      if (given.has(jsonPath)) throw new BadField(jsonPath, "is given twice");
-      given.add(jsonPath);
-      const problem = textProblem(path.field);
-      if (problem !== undefined) throw new BadField(jsonPath, `${problem}, which a query cannot say`);
-      setFromTexts(message, path, texts);
-    }
-  };
-}
-
-function responseField(output: DescMessage, name: string): string | undefined {
-  if (name === "") return undefined;
-  if (!planOf(output).fields.has(name))
-    throw new Error(`response_body ${JSON.stringify(name)} is no field of ${output.typeName}`);
-  return name;
+/** The path sets its fields in what the body made: the two must not be able to exclude each other. */
+function checkOverlap(input: DescMessage, body: BodyPlan, pathFields: readonly PathField[]): void {
+  if (body.form === "any" && body.field === undefined && pathFields.length > 0)
+    throw new Error(`all of ${input.typeName} is the body, so the path can give none of its fields`);
+  const { field } = body;
+  if (field === undefined) return;
+  for (const { variable, path } of pathFields) {
+    const first = path.steps[0]!;
+    const isInside = first === field && path.steps.length > 1 && body.form === "json";
+    if (first === field && !isInside) throw new Error(`the path's {${variable.fieldPath}} is in the body`);
+    if (first !== field && first.oneof !== undefined && first.oneof === field.oneof)
+      throw new Error(`the path's {${variable.fieldPath}} and the body ${field.name} exclude each other`);
+  }
 }

@@ -7,7 +7,6 @@ import { checkedText, type JsonNode, JsonNumber } from "./json-text.ts";
 export type ReadScalar = (node: JsonNode, path: string) => unknown;
 
 const INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
-const MAX_FLOAT = 3.4028234663852886e38;
 
 function wholeNumberReader(min: number, max: number): ReadScalar {
   return (node, path) => {
@@ -29,12 +28,13 @@ function bigIntegerReader(bits: { min: bigint; max: bigint }, asText: boolean): 
   };
 }
 
-function realNumberReader(limit: number): ReadScalar {
+/** @param round To the nearest value that the type can hold: what is beyond all of them becomes infinite. */
+function realNumberReader(round: (value: number) => number): ReadScalar {
   return (node, path) => {
     if (node === "NaN" || node === "Infinity" || node === "-Infinity") return Number(node);
     if (!(node instanceof JsonNumber)) throw new BadField(path, "must be a number");
-    const value = Number(node.text);
-    if (Math.abs(value) > limit) throw new BadField(path, "is out of range");
+    const value = round(Number(node.text));
+    if (!Number.isFinite(value)) throw new BadField(path, "is out of range");
     return value;
   };
 }
@@ -87,9 +87,9 @@ export function scalarReader(scalar: ScalarType, longAsString = false): ReadScal
     case ScalarType.FIXED64:
       return bigIntegerReader(UINT64, longAsString);
     case ScalarType.FLOAT:
-      return realNumberReader(MAX_FLOAT);
+      return realNumberReader(Math.fround);
     case ScalarType.DOUBLE:
-      return realNumberReader(Number.MAX_VALUE);
+      return realNumberReader((value) => value);
   }
 }
 
