@@ -1,4 +1,5 @@
-import { Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { FerryError } from "@ferry/platform/errors";
 import type { FastifyReply, FastifyRequest, preParsingHookHandler } from "fastify";
 import type { EdgePlan, EdgeRoutes } from "./routes.ts";
@@ -24,6 +25,19 @@ export function checkContentLength(request: FastifyRequest, reply: FastifyReply,
   throw bodyTooLarge();
 }
 
+/** Counts what comes through, and ends it with BODY_TOO_LARGE where the limit is. */
+function counting(limit: number, reply: FastifyReply): Transform {
+  let received = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      received += chunk.length;
+      if (received <= limit) return next(null, chunk);
+      reply.header("connection", "close");
+      next(bodyTooLarge());
+    },
+  });
+}
+
 /** Counts a body that does not say its length while it comes, and ends it where its route's limit is. */
 export function limitChunkedBodies(limitBytes: number): preParsingHookHandler {
   return (request, reply, payload, done) => {
@@ -32,17 +46,39 @@ export function limitChunkedBodies(limitBytes: number): preParsingHookHandler {
       done();
       return;
     }
-    const limit = bodyLimitOf(match.plan, limitBytes);
-    let received = 0;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        received += chunk.length;
-        if (received <= limit) return next(null, chunk);
-        reply.header("connection", "close");
-        next(bodyTooLarge());
-      },
-    });
+    const counted = counting(bodyLimitOf(match.plan, limitBytes), reply);
     payload.on("error", (error) => counted.destroy(error));
     done(null, payload.pipe(counted));
   };
+}
+
+/** As limitChunkedBodies, and unpacks a body that came as gzip: its limit is that of what it unpacks to. */
+export function readBodies(limitBytes: number): preParsingHookHandler {
+  const limitChunked = limitChunkedBodies(limitBytes);
+  return function (request, reply, payload, done) {
+    const { match } = request.facts;
+    if (match === undefined || !isGzip(request)) return limitChunked.call(this, request, reply, payload, done);
+    done(null, unpacked(payload, counting(bodyLimitOf(match.plan, limitBytes), reply)));
+  };
+}
+
+/** Whether the content coding of a body is one that is unpacked here. */
+export function isGzip({ headers }: Pick<FastifyRequest, "headers">): boolean {
+  return headers["content-encoding"]?.toLowerCase() === "gzip";
+}
+
+function unpacked(payload: Readable, counted: Transform): Transform {
+  const gunzip = createGunzip();
+  payload.on("error", (error) => gunzip.destroy(error));
+  gunzip.on("error", (error: NodeJS.ErrnoException) => {
+    const isOfGzip = error.code?.startsWith("Z_") === true;
+    counted.destroy(isOfGzip ? new FerryError("INVALID_REQUEST", "the body is not valid gzip") : error);
+  });
+  counted.on("close", () => {
+    payload.unpipe(gunzip);
+    gunzip.destroy();
+  });
+  // By its content-length the framework checks what was sent, not what it became.
+  Object.defineProperty(counted, "receivedEncodedLength", { get: () => gunzip.bytesWritten });
+  return payload.pipe(gunzip).pipe(counted);
 }

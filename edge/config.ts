@@ -74,6 +74,18 @@ export const edgeVariables = {
   rateRead: rate("FERRY_RATE_READ", 600, "reads"),
   rateWrite: rate("FERRY_RATE_WRITE", 120, "writes"),
   rateLogin: rate("FERRY_RATE_LOGIN", 10, "log-ins and sign-ups"),
+  rateAddress: {
+    ...rate("FERRY_RATE_ADDRESS", 6_000, "requests of any kind"),
+    help: "requests of any kind a minute, for each address, whoever is logged in there; 0: no limit (the default in local mode)",
+  },
+  rateStoreUrl: {
+    env: "FERRY_RATE_STORE_URL",
+    schema: z.union([z.literal(""), z.url({ protocol: /^postgres(?:ql)?$/ })], {
+      error: "must be an address like postgres://user@host:5432/name, or empty",
+    }),
+    fallback: "",
+    help: "a PostgreSQL database in which several edges share the rate limits; without one, each counts by itself",
+  },
   maxBodyBytes: limit("FERRY_MAX_BODY_BYTES", 65_536, 1_024, 4_194_304, "largest body of a request"),
   maxInFlight: limit(
     "FERRY_MAX_IN_FLIGHT",
@@ -91,7 +103,27 @@ export const edgeVariables = {
   ),
   maxStreamsEach: limit("FERRY_MAX_STREAMS_EACH", 16, 1, 10_000, "streams of events of one member open at once"),
   maxConnections: limit("FERRY_MAX_CONNECTIONS", 16_384, 1, 100_000, "connections at once; more are closed"),
+  maxConnectionsEach: {
+    env: "FERRY_MAX_CONNECTIONS_EACH",
+    schema: wholeNumber(0, 100_000),
+    fallback: (all) => (modeOf(all) === "production" && (all.FERRY_TRUSTED_PROXIES ?? "") === "" ? "2048" : "0"),
+    help: "connections of one address at once; 0: no limit (the default in local mode, and behind trusted proxies)",
+  },
   requestTimeoutMs: limit("FERRY_REQUEST_TIMEOUT_MS", 15_000, 100, 300_000, "time for a request to arrive"),
+  answerStallMs: limit(
+    "FERRY_ANSWER_STALL_MS",
+    30_000,
+    100,
+    600_000,
+    "time without progress after which a client that does not read its answer is cut",
+  ),
+  maxLoopLagMs: limit(
+    "FERRY_MAX_LOOP_LAG_MS",
+    500,
+    0,
+    60_000,
+    "lag of the event loop from which on requests are answered OVERLOADED (503); 0: no limit",
+  ),
   ...identityVariables,
   ...buildVariables,
 } satisfies Record<string, Variable<unknown>>;
@@ -101,12 +133,17 @@ export interface EdgeLimits {
   rateRead: number;
   rateWrite: number;
   rateLogin: number;
+  /** Requests of any kind, by address. */
+  rateAddress: number;
   maxBodyBytes: number;
   maxInFlight: number;
   maxStreams: number;
   maxStreamsEach: number;
   maxConnections: number;
+  maxConnectionsEach: number;
   requestTimeoutMs: number;
+  answerStallMs: number;
+  maxLoopLagMs: number;
 }
 
 export type EdgeConfig = ReturnType<typeof readEdgeConfig>;

@@ -19,7 +19,21 @@ const FRAMEWORK: Readonly<Record<string, () => FerryError>> = {
 /** @param others What the route takes beside JSON. */
 export function unsupportedMediaType(others: readonly string[] = []): FerryError {
   const types = ["application/json", ...others].join(" or ");
-  return new FerryError("MEDIA_TYPE_UNSUPPORTED", `the body must be ${types} in UTF-8, not compressed`);
+  return new FerryError("MEDIA_TYPE_UNSUPPORTED", `the body must be ${types} in UTF-8`);
+}
+
+/** Its message says what the answer's header Accept-Encoding says too. */
+export function unsupportedEncoding(): FerryError & { acceptEncoding?: string } {
+  const error = new FerryError("MEDIA_TYPE_UNSUPPORTED", "the body may be compressed by gzip alone, once");
+  return Object.assign(error, { acceptEncoding: "gzip, identity" });
+}
+
+/**
+ * A condition that is not looked at must not look as if it were kept. Changes are commands, decided under a lock in
+ * their service and named by their key: there is no version for a client to hold on to.
+ */
+export function conditionalChange(): FerryError {
+  return new FerryError("INVALID_REQUEST", "If-Match is not offered: changes are not conditional");
 }
 
 /** Makes whatever is thrown while a request is served one error of the catalogue. */
@@ -40,9 +54,14 @@ export function sendFailure(reply: FastifyReply, facts: RequestFacts, thrown: un
   logFailure(error, { requestId, traceId }, logger);
   return reply
     .code(error.entry.httpStatus)
-    .headers({ ...failureHeaders(error), "x-request-id": requestId })
+    .headers({ ...failureHeaders(error), ...encodingHeaders(error), "x-request-id": requestId })
     .type(JSON_TYPE)
     .send(failureText(error, { requestId, traceId }));
+}
+
+/** What a body may be packed by, where it was packed otherwise (RFC 9110, 15.5.16). */
+function encodingHeaders(error: FerryError): Record<string, string> {
+  return "acceptEncoding" in error ? { "accept-encoding": String(error.acceptEncoding) } : {};
 }
 
 /** Defects of ours are told in full; what is away in a word; what was shed not at all, since logging would add to the load. */

@@ -1,15 +1,18 @@
 import type { ServerResponse } from "node:http";
 import { FerryError } from "@ferry/platform/errors";
+import type { LoopLag } from "./loop-lag.ts";
 
 /** The requests that are being served: how many there may be, and who ends them when nobody waits any more. */
 export interface InFlight {
   /**
    * Counts a request until its answer is closed.
    * @returns Aborted when the client goes away before its answer, or when the edge stops.
-   * @throws FerryError OVERLOADED, always the same one, when there are as many as allowed.
+   * @throws FerryError OVERLOADED, always the same one, when there are as many as allowed or the process is behind.
    */
   enter(response: ServerResponse): AbortController;
   readonly size: number;
+  /** Requests that were refused, by why. */
+  readonly shed: Readonly<{ crowded: number; late: number }>;
   /** Aborts all that are left. */
   abortAll(): void;
 }
@@ -25,15 +28,22 @@ const OVERLOADED = new FerryError("OVERLOADED", "more requests at once than can 
  * its time to those that were let in.
  *
  * @param max Requests at once, those that wait for their end included.
+ * @param lag Whether the process keeps up with what it has taken on.
  */
-export function createInFlight(max: number): InFlight {
+export function createInFlight(max: number, lag: LoopLag): InFlight {
   const calls = new Set<AbortController>();
+  const shed = { crowded: 0, late: 0 };
   return {
+    shed,
     get size() {
       return calls.size;
     },
     enter(response) {
-      if (calls.size >= max) throw OVERLOADED;
+      const why = calls.size >= max ? "crowded" : lag.isLate() ? "late" : undefined;
+      if (why !== undefined) {
+        shed[why]++;
+        throw OVERLOADED;
+      }
       const call = new AbortController();
       calls.add(call);
       response.once("close", () => {

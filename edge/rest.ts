@@ -5,11 +5,11 @@ import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { addClient, authorize } from "./access.ts";
-import { checkContentLength } from "./body-limit.ts";
+import { checkContentLength, isGzip } from "./body-limit.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { etagOf, isKnown } from "./etag.ts";
 import { EVENT_STREAM_TYPE, eventTexts, within } from "./event-stream.ts";
-import { methodNotAllowed, unsupportedMediaType } from "./failures.ts";
+import { conditionalChange, methodNotAllowed, unsupportedEncoding, unsupportedMediaType } from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -55,23 +55,23 @@ export function createAdmission(options: RestOptions) {
     facts.abort = inFlight.enter(reply.raw);
     const match = findRoute(routes, request);
     if (match instanceof FerryError) {
-      await charge(request, "read");
+      await charge(request, reply, "read");
       if ("allow" in match) reply.header("allow", match.allow);
       throw match;
     }
     facts.match = match;
     const { plan } = match;
-    if (plan.policy.auth === "public") await charge(request, plan.rateClass);
+    if (plan.policy.auth === "public") await charge(request, reply, plan.rateClass);
     else {
       const reason = authority.unready();
       if (reason !== undefined) throw new FerryError("UNAVAILABLE", "tokens cannot be verified yet", { cause: reason });
       try {
         facts.principal = authenticator.authenticate(request.headers.authorization);
       } catch (error) {
-        await charge(request, "read");
+        await charge(request, reply, "read");
         throw error;
       }
-      const charged = charge(request, plan.rateClass);
+      const charged = charge(request, reply, plan.rateClass);
       if (charged !== undefined) await charged;
       authorize(plan.policy, facts.principal, authenticator);
     }
@@ -93,13 +93,15 @@ function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (Fe
 }
 
 /** What a body's headers say must fit before any of it is read. */
-function checkBodyHeaders({ headers }: FastifyRequest, plan: EdgePlan): void {
+function checkBodyHeaders(request: FastifyRequest, plan: EdgePlan): void {
+  const { headers } = request;
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
   if (hasBody && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
   if (hasBody && readerFor(plan, headers["content-type"]) === undefined)
     throw unsupportedMediaType([...plan.rawBodies.keys()]);
   const encoding = headers["content-encoding"] ?? "identity";
-  if (hasBody && encoding.toLowerCase() !== "identity") throw unsupportedMediaType();
+  if (hasBody && encoding.toLowerCase() !== "identity" && !isGzip(request)) throw unsupportedEncoding();
+  if (headers["if-match"] !== undefined && plan.route.httpMethod !== "GET") throw conditionalChange();
 }
 
 /** A header's values as they came: Node joins repeated ones with a comma, and nobody can tell them apart then. */

@@ -60,11 +60,15 @@ test("bodies of another kind are 415, too large ones 413, unwanted ones 400", as
     assert.equal(answer.statusCode, 415, `${type}: ${answer.body}`);
     assert.equal(answer.json().error.code, "MEDIA_TYPE_UNSUPPORTED");
   }
-  const zipped = await send({ "content-type": "application/json", "content-encoding": "gzip" }, gzipSync(text));
-  assert.equal(zipped.statusCode, 415);
+  const packed = await send({ "content-type": "application/json", "content-encoding": "br" }, gzipSync(text));
+  assert.equal(packed.statusCode, 415);
+  assert.equal(packed.headers["accept-encoding"], "gzip, identity");
   const large = await send({ "content-type": "application/json" }, `{"memo":"${"x".repeat(2_000)}"}`);
   assert.equal(large.statusCode, 413);
   assert.equal(large.json().error.code, "BODY_TOO_LARGE");
+  assert.equal(seen.length, 0);
+  const conditional = await send({ "content-type": "application/json", "if-match": "*" }, text);
+  assert.equal(conditional.statusCode, 400);
   assert.equal(seen.length, 0);
   const fine = await send(
     { "content-type": 'Application/JSON; charset="UTF-8"', "content-encoding": "identity" },
@@ -79,6 +83,38 @@ test("bodies of another kind are 415, too large ones 413, unwanted ones 400", as
   assert.equal(unwanted.statusCode, 400);
 });
 
+test("a body may come as gzip, and its limit is that of what it unpacks to", async () => {
+  const { app, seen, bearer } = await createHarness({ limits: { maxBodyBytes: 4_096 } });
+  const send = (payload: Buffer, headers: Record<string, string> = {}) =>
+    app.inject({
+      method: "POST",
+      url: "/v1/transfers",
+      headers: {
+        ...{ authorization: bearer(), "idempotency-key": "k", "content-type": "application/json" },
+        ...{ "content-encoding": "gzip", ...headers },
+      },
+      payload,
+    });
+  const zipped = gzipSync(JSON.stringify(TRANSFER));
+  const answer = await send(zipped);
+  assert.equal(answer.statusCode, 201, answer.body);
+  assert.equal((seen[0]!.request as { memo: string }).memo, "tea");
+  const bomb = await send(gzipSync(Buffer.alloc(4_000_000, " ")));
+  assert.equal(bomb.statusCode, 413, bomb.body);
+  assert.equal(bomb.json().error.code, "BODY_TOO_LARGE");
+  for (const [what, broken] of Object.entries({
+    text: Buffer.from(JSON.stringify(TRANSFER)),
+    short: zipped.subarray(0, -9),
+    empty: Buffer.alloc(0),
+  })) {
+    const refused = await send(broken);
+    assert.equal(refused.statusCode, 400, `${what}: ${refused.body}`);
+  }
+  assert.equal((await send(gzipSync(zipped))).statusCode, 400, "it is unpacked once");
+  assert.equal((await send(zipped, { "content-encoding": "gzip, gzip" })).statusCode, 415);
+  assert.equal(seen.length, 1);
+});
+
 test("the rate limit counts members and addresses apart, by class, and says when to come back", async () => {
   const { app, bearer } = await createHarness({ limits: { rateRead: 2, rateWrite: 1, rateLogin: 1 } });
   const read = (authorization?: string) =>
@@ -90,6 +126,8 @@ test("the rate limit counts members and addresses apart, by class, and says when
   assert.equal(limited.json().error.code, "RATE_LIMITED");
   assert.equal(limited.json().error.retryable, true);
   assert.match(String(limited.headers["retry-after"]), /^([1-9]|[1-5][0-9]|60)$/);
+  assert.equal(limited.headers["ratelimit-policy"], '"read";q=2;w=60');
+  assert.match(String(limited.headers.ratelimit), /^"read";r=0;t=([1-9]|[1-5][0-9]|60)$/);
 
   const other = bearer("member", "0190b2c4-0000-7000-8000-000000000002");
   assert.equal((await read(other)).statusCode, 200);
@@ -97,6 +135,40 @@ test("the rate limit counts members and addresses apart, by class, and says when
 
   const logIn = () => app.inject({ method: "POST", url: "/v1/sessions", payload: { email: "a@b.c", password: "x" } });
   assert.deepEqual([(await logIn()).statusCode, (await logIn()).statusCode], [201, 429]);
+});
+
+test("an address has a limit of its own, whoever is logged in there, which no probe is charged to", async () => {
+  const { app, bearer } = await createHarness({ limits: { rateAddress: 3 } });
+  const members = [1, 2, 3, 4].map((digit) => bearer("member", `0190b2c4-0000-7000-8000-00000000000${digit}`));
+  const from = (remoteAddress: string, authorization: string) =>
+    app.inject({ url: "/v1/transfers", headers: { authorization }, remoteAddress });
+  const statuses = [];
+  for (const member of members) statuses.push((await from("192.0.2.1", member)).statusCode);
+  assert.deepEqual(statuses, [200, 200, 200, 429]);
+  assert.equal((await app.inject({ url: "/readyz", remoteAddress: "192.0.2.1" })).statusCode, 200);
+  const other = await from("192.0.2.2", members[0]!);
+  assert.equal(other.headers.ratelimit, '"address";r=2;t=60');
+  for (const digit of [1, 2, 3]) assert.equal((await from(`2001:db8::${digit}`, members[0]!)).statusCode, 200);
+  assert.equal((await from("2001:db8:0:0:ffff::9", members[0]!)).statusCode, 429, "one network of a host");
+  assert.equal((await from("2001:db8:0:1::1", members[0]!)).statusCode, 200);
+});
+
+test("every read can be asked for by HEAD, and has a tag", async () => {
+  const { app, bearer } = await createHarness();
+  const headers = { authorization: bearer() };
+  const read = await app.inject({ url: "/v1/transfers", headers });
+  const head = await app.inject({ method: "HEAD", url: "/v1/transfers", headers });
+  assert.equal(head.statusCode, 200);
+  assert.equal(head.body, "");
+  assert.deepEqual(
+    [head.headers.etag, head.headers["content-type"]],
+    [read.headers.etag, read.headers["content-type"]],
+  );
+  for (const url of ["/livez", "/readyz", "/version", "/.well-known/jwks.json"]) {
+    assert.equal((await app.inject({ method: "HEAD", url })).statusCode, 200, url);
+    const options = await app.inject({ method: "OPTIONS", url });
+    assert.deepEqual([options.statusCode, options.headers.allow], [204, "GET, HEAD, OPTIONS"], url);
+  }
 });
 
 test("more requests at once than allowed are shed early, and room is there again afterwards", async () => {
@@ -146,7 +218,9 @@ test("only listed origins may read answers", async () => {
   assert.equal(allowed.statusCode, 204);
   assert.equal(allowed.headers["access-control-allow-origin"], "https://app.example");
   assert.match(String(allowed.headers["access-control-allow-headers"]), /idempotency-key/);
+  assert.equal(allowed.headers.allow, "GET, HEAD, OPTIONS, POST");
   assert.equal((await preflight("https://evil.example")).headers["access-control-allow-origin"], undefined);
+  assert.equal((await app.inject({ method: "OPTIONS", url: "/v1/nothing" })).statusCode, 404);
   const failure = await app.inject({ url: "/v1/transfers", headers: { origin: "https://app.example" } });
   assert.equal(failure.statusCode, 401);
   assert.equal(failure.headers["access-control-allow-origin"], "https://app.example");

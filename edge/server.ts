@@ -1,23 +1,26 @@
 import { METHODS } from "node:http";
 import type { AddressInfo } from "node:net";
-import cors from "@fastify/cors";
-import helmet from "@fastify/helmet";
 import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import type { Component } from "@ferry/platform/lifecycle";
 import { type Build, isSampled, type Logger } from "@ferry/platform/telemetry";
 import { type FastifyInstance, fastify } from "fastify";
 import type { Backend } from "./backends.ts";
-import { largestBody, limitChunkedBodies } from "./body-limit.ts";
+import { largestBody, readBodies } from "./body-limit.ts";
+import { addOptions, browserHeaders } from "./browsers.ts";
+import { createCompress } from "./compression.ts";
 import type { EdgeLimits } from "./config.ts";
 import { addDoors, DOOR_CORS, type Door } from "./doors/index.ts";
 import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
+import { createLoopLag } from "./loop-lag.ts";
+import { showProtection } from "./metrics.ts";
 import { addPlainRoutes } from "./plain-routes.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { factsOf } from "./request-facts.ts";
 import { allowHeader, createAdmission, createHandler, splitTarget } from "./rest.ts";
 import { compileEdgeRoutes, type EdgeRoutes } from "./routes.ts";
+import { watchSockets } from "./sockets.ts";
 import { createStreams } from "./streams.ts";
 
 const MAX_HEADER_BYTES = 16_384;
@@ -37,6 +40,8 @@ export interface EdgeOptions {
   trustedProxies: readonly string[];
   /** Protocols that are spoken beside REST. Default none. */
   doors?: readonly Door[];
+  /** A PostgreSQL database in which several edges share the rate limits. Default: each counts by itself. */
+  rateStoreUrl?: string;
   limits: EdgeLimits;
 }
 
@@ -67,11 +72,14 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   const { options, backends, authenticator, authority, build, logger } = parts;
   const { limits } = options;
   const routes = parts.routes ?? compileEdgeRoutes(new Map(backends.map((backend) => [backend.name, backend])));
-  const inFlight = createInFlight(limits.maxInFlight);
+  const inFlight = createInFlight(limits.maxInFlight, createLoopLag(limits.maxLoopLagMs));
+  const rates = createRateLimits(limits, options.rateStoreUrl ?? "");
   const streams = createStreams({ max: limits.maxStreams, maxEach: limits.maxStreamsEach });
   let stopping = false;
+  let hide = () => {};
 
   const app = createApp(options, routes, logger);
+  const sockets = watchSockets(app.server, { maxEach: limits.maxConnectionsEach, stallMs: limits.answerStallMs });
   app.decorateRequest("facts", null as never);
   const fixedHeaders = { ...(await browserHeaders()), "cache-control": "no-store" };
   // Hooks that wait for nothing take a callback: a promise for each would be the greater part of their cost.
@@ -85,6 +93,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     if (stopping) reply.header("connection", "close");
     done(null, payload);
   });
+  app.addHook("onSend", createCompress(routes));
   app.addHook("onResponse", ({ facts, raw }, { statusCode }, done) => {
     const { match, traceparent, startedAtMs, requestId } = facts;
     if (isSampled(traceparent)) {
@@ -99,25 +108,28 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     return sendFailure(reply, request.facts, error, logger);
   });
   const doors = options.doors ?? [];
-  await addCors(app, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
-  const charge = await createRateLimits(app, limits);
+  await addOptions(app, routes, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
+  if (rates.addressHook !== undefined) app.addHook("onRequest", rates.addressHook);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
   const { maxBodyBytes } = limits;
-  const stations = { routes, authenticator, authority, inFlight, charge, maxBodyBytes };
+  const stations = { routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
   const admit = createAdmission(stations);
   addDoors(app, { ...stations, doors, streams, logger });
-  addRestRoutes(app, routes, { onRequest: admit, handler: createHandler({ streams }) }, options);
+  addRestRoutes(app, { onRequest: admit, handler: createHandler({ streams }) }, options);
   await app.ready();
 
   const component: Component = {
     name: "edge",
     async start() {
+      hide = showProtection({ inFlight, sockets, rates });
       await app.listen({ port: options.port, host: options.host });
     },
     async stop() {
       stopping = true;
       streams.endAll();
       await drain(app, inFlight);
+      await rates.stop();
+      hide();
     },
     unready: () => (stopping ? "stopping" : undefined),
   };
@@ -152,84 +164,17 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
   return app;
 }
 
-/**
- * What browsers are told: nothing of an API's answers is to be framed, sniffed or run. Helmet says it in headers
- * that are the same for every answer, so it is asked once, not for each.
- */
-async function browserHeaders(): Promise<Record<string, string>> {
-  const probe = fastify();
-  await probe.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] },
-    },
-  });
-  probe.get("/", (_request, reply) => void reply.code(204).send());
-  const { headers } = await probe.inject("/");
-  await probe.close();
-  const ofTheAnswer = new Set(["connection", "date", "content-length", "content-type"]);
-  return Object.fromEntries(
-    Object.entries(headers)
-      .filter(([name]) => !ofTheAnswer.has(name))
-      .map(([name, value]) => [name, String(value)]),
-  );
-}
-
-/**
- * Only pages of listed origins may read answers.
- * @param more Headers of other doors than REST.
- */
-async function addCors(
-  app: FastifyInstance,
-  corsOrigins: readonly string[],
-  more: { allowed: readonly string[]; exposed: readonly string[] } = { allowed: [], exposed: [] },
-): Promise<void> {
-  if (corsOrigins.length === 0) return;
-  await app.register(cors, {
-    origin: [...corsOrigins],
-    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    allowedHeaders: [
-      "authorization",
-      "content-type",
-      "idempotency-key",
-      "if-none-match",
-      "last-event-id",
-      "prefer",
-      "traceparent",
-      "x-request-id",
-      ...more.allowed,
-    ],
-    exposedHeaders: [
-      "etag",
-      "idempotency-replayed",
-      "preference-applied",
-      "retry-after",
-      "x-request-id",
-      ...more.exposed,
-    ],
-    maxAge: 600,
-    strictPreflight: false,
-  });
-}
-
 /** One route takes all paths and methods: the contracts' templates are matched by our own trie. */
 function addRestRoutes(
   app: FastifyInstance,
-  routes: EdgeRoutes,
   hooks: { onRequest: ReturnType<typeof createAdmission>; handler: ReturnType<typeof createHandler> },
-  { corsOrigins, limits }: EdgeOptions,
+  { limits }: EdgeOptions,
 ): void {
   for (const method of METHODS)
     if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
   const method = app.supportedMethods.filter((name) => name !== "OPTIONS" && name !== "CONNECT");
-  const preParsing = limitChunkedBodies(limits.maxBodyBytes);
+  const preParsing = readBodies(limits.maxBodyBytes);
   app.route({ method, url: "/*", preParsing, ...hooks });
-  if (corsOrigins.length > 0) return; // The plugin answers OPTIONS then.
-  app.options("/*", async (request, reply) => {
-    const found = routes.find("OPTIONS", splitTarget(request.raw.url ?? "").path);
-    if (found === undefined || !("allowed" in found)) throw new FerryError("ROUTE_NOT_FOUND", "there is no such route");
-    return reply.code(204).header("allow", allowHeader(found.allowed).join(", ")).send();
-  });
 }
 
 /** Ends in order: no new connections, what is in flight ends well or is told to come back, then all is closed. */

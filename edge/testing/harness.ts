@@ -46,12 +46,16 @@ const NO_LIMITS: EdgeLimits = {
   rateRead: 0,
   rateWrite: 0,
   rateLogin: 0,
+  rateAddress: 0,
   maxBodyBytes: 65_536,
   maxInFlight: 1_000,
   maxStreams: 8,
   maxStreamsEach: 4,
   maxConnections: 1_000,
+  maxConnectionsEach: 0,
   requestTimeoutMs: 15_000,
+  answerStallMs: 30_000,
+  maxLoopLagMs: 0,
 };
 
 const ANSWERS: Record<string, unknown> = {
