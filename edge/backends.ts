@@ -3,6 +3,8 @@ import type { Transport } from "@connectrpc/connect";
 import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
 import { HomeService } from "@ferry/gen/ferry/home/v1/home_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { ApiClientService } from "@ferry/gen/ferry/member/v1/api_client_pb.ts";
+import { AuditLogService } from "@ferry/gen/ferry/member/v1/audit_log_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { WebhookService } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
 import { PaymentService } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
@@ -24,6 +26,8 @@ export interface ExposedService {
 /** The services that the edge exposes. Which of a service's rpcs have a route is said by the contract alone. */
 export const exposedServices: readonly ExposedService[] = [
   { service: MemberService, backend: "member" },
+  { service: ApiClientService, backend: "member" },
+  { service: AuditLogService, backend: "member" },
   { service: LedgerService, backend: "ledger" },
   { service: TransferService, backend: "transfer" },
   { service: TransferBatchService, backend: "transfer" },

@@ -2,6 +2,8 @@ import { type ConnectRouter, createRouterTransport, type HandlerContext } from "
 import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
 import { BuildService } from "@ferry/gen/ferry/build/v1/build_pb.ts";
 import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
+import { ApiClientService } from "@ferry/gen/ferry/member/v1/api_client_pb.ts";
+import { AuditLogService } from "@ferry/gen/ferry/member/v1/audit_log_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { WebhookService } from "@ferry/gen/ferry/notify/v1/notify_pb.ts";
 import { PaymentService, TopUpState } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
@@ -69,6 +71,8 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
   const seen: SeenCall[] = [];
   const services = [
     MemberService,
+    ApiClientService,
+    AuditLogService,
     LedgerService,
     TransferService,
     TransferBatchService,

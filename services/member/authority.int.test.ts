@@ -6,6 +6,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createMemberAuthority } from "./authority.ts";
+import { NOWHERE } from "./domain/audit.ts";
 import { createKeyring } from "./keyring.ts";
 import { keyStore } from "./store/key-store.ts";
 import { memberStore } from "./store/member-store.ts";
@@ -122,7 +123,8 @@ test("what happened without a notice is found in the next round, and told to who
   const sessionId = newUuid();
   const now = new Date();
   await database.transaction(async (tx) => {
-    await sessionStore.open(tx, { id: sessionId, memberId: before, now, expiresAt: new Date(now.getTime() + DAY_MS) });
+    const expiresAt = new Date(now.getTime() + DAY_MS);
+    await sessionStore.open(tx, { id: sessionId, memberId: before, now, expiresAt, origin: NOWHERE });
   });
   await suspend(before);
   const keyring = createKeyring({ database, secret, rotateAfterMs: DAY_MS });
@@ -171,7 +173,7 @@ test("old tokens and sessions are purged, live ones stay", async () => {
   const sessions = [-1, 1].map((days) => ({ id: newUuid(), expiresAt: new Date(now.getTime() + days * DAY_MS) }));
   await database.transaction(async (tx) => {
     for (const { id, expiresAt } of sessions) {
-      await sessionStore.open(tx, { id, memberId, now, expiresAt });
+      await sessionStore.open(tx, { id, memberId, now, expiresAt, origin: NOWHERE });
       await sessionStore.addToken(tx, { hash: randomBytes(32), sessionId: id, expiresAt });
     }
   });

@@ -26,7 +26,7 @@ export type MemberAuthority = AuthorityState &
     /** Call after the commit; resolves when the state is that of the database. It never rejects. */
     memberChanged(memberId: string): Promise<void>;
     /** Call after the commit. */
-    sessionRevoked(sessionId: string): void;
+    sessionsRevoked(sessionIds: readonly string[]): void;
   };
 
 interface Loaded {
@@ -128,8 +128,8 @@ export function createMemberAuthority(deps: {
     await nextRead;
   }
 
-  function sessionRevoked(sessionId: string): void {
-    if (!state.isRevoked(sessionId)) apply({ ...NOTHING, revokedSessionIds: [sessionId] });
+  function sessionsRevoked(sessionIds: readonly string[]): void {
+    apply({ ...NOTHING, revokedSessionIds: sessionIds.filter((id) => !state.isRevoked(id)) });
   }
 
   function heard(notice: Notice): void {
@@ -138,7 +138,7 @@ export function createMemberAuthority(deps: {
         void memberChanged(notice.memberId);
         return;
       case "session":
-        sessionRevoked(notice.sessionId);
+        sessionsRevoked([notice.sessionId]);
         return;
       case "keys":
       case "all":
@@ -154,7 +154,7 @@ export function createMemberAuthority(deps: {
     name: "authority",
     watch: watchers.watch,
     memberChanged,
-    sessionRevoked,
+    sessionsRevoked,
     async start() {
       listening = await listen(database, heard); // First, so that nothing falls between the reading and the hearing.
       await inOrder(readAll);

@@ -23,6 +23,8 @@ export interface KeyringOptions {
   secret: Buffer;
   /** Age at which a key gets a successor, in milliseconds. */
   rotateAfterMs: number;
+  /** How long a new key is published before it signs, in milliseconds. Default one minute. */
+  overlapMs?: number;
   now?: () => Date;
 }
 
@@ -46,7 +48,8 @@ export interface Keyring {
   signer(): TokenSigner;
 }
 
-export function createKeyring({ database, secret, rotateAfterMs, now = () => new Date() }: KeyringOptions): Keyring {
+export function createKeyring(options: KeyringOptions): Keyring {
+  const { database, secret, rotateAfterMs, overlapMs = OVERLAP_MS, now = () => new Date() } = options;
   let keys: StoredKey[] = [];
   let signers = new Map<string, TokenSigner>();
 
@@ -66,7 +69,7 @@ export function createKeyring({ database, secret, rotateAfterMs, now = () => new
         const time = now();
         const good = await keyStore.findGood(tx, time);
         if (!force && !isRotationDue(good, time, rotateAfterMs)) return false;
-        const plan = planRotation(good, time, { overlapMs: OVERLAP_MS, tokenLifeMs: TOKEN_LIFE_MS });
+        const plan = planRotation(good, time, { overlapMs, tokenLifeMs: TOKEN_LIFE_MS });
         await keyStore.succeed(tx, makeKey(time, plan.signsFrom), plan.retireOthersAt);
         await notify(tx, { kind: "keys" });
         return true;

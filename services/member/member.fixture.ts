@@ -12,6 +12,8 @@ import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { createMakeOperator } from "./app/make-operator.ts";
 import { createMemberService } from "./service.ts";
+import { apiClientStore } from "./store/api-client-store.ts";
+import { auditStore } from "./store/audit-store.ts";
 import { memberStore } from "./store/member-store.ts";
 import { notify } from "./store/notices.ts";
 import { createPasswordHasher } from "./store/password-hash.ts";
@@ -84,7 +86,9 @@ const operatorMaker = (database: Database) =>
     database,
     members: memberStore,
     sessions: sessionStore,
+    apiClients: apiClientStore,
     passwords: createPasswordHasher(),
+    audit: auditStore,
     notifyAll: (tx) => notify(tx, { kind: "all" }),
   });
 

@@ -5,6 +5,8 @@ import { openDatabase } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { createMakeOperator, type MadeOperator } from "./app/make-operator.ts";
 import { readDatabaseConfig } from "./config.ts";
+import { apiClientStore } from "./store/api-client-store.ts";
+import { auditStore } from "./store/audit-store.ts";
 import { memberStore } from "./store/member-store.ts";
 import { notify } from "./store/notices.ts";
 import { createPasswordHasher } from "./store/password-hash.ts";
@@ -13,7 +15,7 @@ import { sessionStore } from "./store/session-store.ts";
 const HELP = `npm run operator -- --email <email> [--name <display name>]
 
 Makes an operator, or makes one of a member who is there already, and prints a new password, once.
-Who is there already keeps their name; their old password and their open sessions end.
+Who is there already keeps their name; their old password, their open sessions and their API clients end.
 
 The database is member's: DATABASE_URL, or in local mode that of the platform which npm start brought up
 here (ferry_member on 127.0.0.1:5433; FERRY_DATA_DIR and FERRY_PORT_OFFSET as for npm start).
@@ -48,7 +50,9 @@ async function makeOperator(email: string, displayName: string): Promise<void> {
       database,
       members: memberStore,
       sessions: sessionStore,
+      apiClients: apiClientStore,
       passwords: createPasswordHasher(),
+      audit: auditStore,
       notifyAll: (tx) => notify(tx, { kind: "all" }),
     });
     const password = randomBytes(PASSWORD_BYTES).toString("base64url");

@@ -65,13 +65,13 @@ test("a suspension holds at once on every replica, is audited, told by event, an
   assert.deepEqual([event.memberId, event.reason, event.version], [person.id, "odd transfers", 2n]);
   assert.equal(fromBinary(MemberReinstatedSchema, second!.value!).version, 3n);
   const audit = await platform.database.query(
-    `SELECT a.state, a.reason, o.email FROM suspension_audit a JOIN member o ON o.id = a.operator_id
-     WHERE a.member_id = $1 ORDER BY a.version`,
+    `SELECT a.kind, a.reason, o.email FROM audit_log a JOIN member o ON o.id = a.actor_id
+     WHERE a.member_id = $1 AND a.kind LIKE 'MEMBER_%' ORDER BY a.id`,
     [person.id],
   );
   assert.deepEqual(audit, [
-    { state: "suspended", reason: "odd transfers", email: "boss@example.com" },
-    { state: "active", reason: "all clear", email: "boss@example.com" },
+    { kind: "MEMBER_SUSPENDED", reason: "odd transfers", email: "boss@example.com" },
+    { kind: "MEMBER_REINSTATED", reason: "all clear", email: "boss@example.com" },
   ]);
 });
 

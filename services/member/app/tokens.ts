@@ -2,7 +2,13 @@ import type { Role } from "../domain/member.ts";
 
 /** Signs access tokens under the key that signs now. @throws FerryError UNAVAILABLE when there is none. */
 export interface AccessTokens {
-  sign(claims: { memberId: string; sessionId: string; role: Role }): string;
+  sign(claims: {
+    memberId: string;
+    sessionId: string;
+    role: Role;
+    /** The API client that acts for the member, and what it may do. */
+    client?: { id: string; scopes: readonly string[] };
+  }): string;
 }
 
 /** Makes refresh tokens, of which only hashes are stored. */

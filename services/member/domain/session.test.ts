@@ -21,8 +21,10 @@ test("a fresh token of an active member is rotated", () => {
 });
 
 test("a used token ends its session, whatever else holds", () => {
-  for (const more of [{}, { expiresAt: before }, { member: suspended }])
-    assert.deepEqual(decideRefresh({ ...issued, usedAt: before, ...more }, now), { kind: "revoke", sessionId: "s1" });
+  for (const more of [{}, { expiresAt: before }, { member: suspended }]) {
+    const used = { ...issued, usedAt: before, ...more };
+    assert.deepEqual(decideRefresh(used, now), { kind: "revoke", sessionId: "s1", member: used.member });
+  }
 });
 
 test("refusals name their reason", () => {

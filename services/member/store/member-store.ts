@@ -32,14 +32,7 @@ export interface NewMember {
   role: Role;
 }
 
-export interface SuspensionEntry {
-  id: string;
-  operatorId: string;
-  reason: string;
-  time: Date;
-}
-
-/** People, and the audit of their suspensions. */
+/** People. */
 export const memberStore = {
   /** @throws FerryError EMAIL_TAKEN. */
   async insert(db: Queryable, member: NewMember): Promise<Member> {
@@ -89,13 +82,8 @@ export const memberStore = {
     return rows[0] && memberOf(rows[0]);
   },
 
-  async saveState(tx: Transaction, member: Member, entry: SuspensionEntry): Promise<void> {
-    await tx.query(
-      `WITH changed AS (UPDATE member SET state = $2, version = $3 WHERE id = $1 RETURNING id)
-       INSERT INTO suspension_audit (id, member_id, operator_id, state, reason, version, recorded_at)
-       SELECT $4, changed.id, $5, $2, $6, $3, $7 FROM changed`,
-      [member.id, member.state, member.version, entry.id, entry.operatorId, entry.reason, entry.time],
-    );
+  async saveState(tx: Transaction, { id, state, version }: Member): Promise<void> {
+    await tx.query("UPDATE member SET state = $2, version = $3 WHERE id = $1", [id, state, version]);
   },
 
   /** @param passwordHash Undefined leaves the password as it is. */

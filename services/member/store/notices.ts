@@ -41,6 +41,14 @@ export async function notify(tx: Transaction, notice: Notice): Promise<void> {
   await tx.query("SELECT pg_notify($1, $2)", [CHANNEL, format(notice)]);
 }
 
+/** More than this are not worth a notice each. */
+const MAX_NAMED = 100;
+
+export async function notifyRevoked(tx: Transaction, sessionIds: readonly string[]): Promise<void> {
+  if (sessionIds.length > MAX_NAMED) return notify(tx, { kind: "all" });
+  await tx.query("SELECT pg_notify($1, 'session ' || id) FROM unnest($2::text[]) AS id", [CHANNEL, sessionIds]);
+}
+
 /** Hears the notices of every replica, this one included. What a newer release says and this one does not know is let be. */
 export function listen(database: Database, heard: (notice: Notice) => void): Promise<Listening> {
   return database.listen(CHANNEL, (payload) => {

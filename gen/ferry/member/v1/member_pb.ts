@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/member/v1/member.proto.
  */
 export const file_ferry_member_v1_member: GenFile = /*@__PURE__*/
-  fileDesc("ChxmZXJyeS9tZW1iZXIvdjEvbWVtYmVyLnByb3RvEg9mZXJyeS5tZW1iZXIudjEilwEKBk1lbWJlchIKCgJpZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSKwoFc3RhdGUYBCABKA4yHC5mZXJyeS5tZW1iZXIudjEuTWVtYmVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInIKE0NyZWF0ZU1lbWJlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAgYgAESHwoMZGlzcGxheV9uYW1lGAMgASgJQgm6SAZyBBABGGQiPwoUQ3JlYXRlTWVtYmVyUmVzcG9uc2USJwoGbWVtYmVyGAEgASgLMhcuZmVycnkubWVtYmVyLnYxLk1lbWJlciIZChdHZXRDdXJyZW50TWVtYmVyUmVxdWVzdCJDChhHZXRDdXJyZW50TWVtYmVyUmVzcG9uc2USJwoGbWVtYmVyGAEgASgLMhcuZmVycnkubWVtYmVyLnYxLk1lbWJlciJSChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUQARj+ARIfCghwYXNzd29yZBgCIAEoCUINgAEBukgHcgUQARiAASJ2ChVDcmVhdGVTZXNzaW9uUmVzcG9uc2USGQoMYWNjZXNzX3Rva2VuGAEgASgJQgOAAQESGgoNcmVmcmVzaF90b2tlbhgCIAEoCUIDgAEBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoBSI9ChVSZWZyZXNoU2Vzc2lvblJlcXVlc3QSJAoNcmVmcmVzaF90b2tlbhgBIAEoCUINgAEBukgHcgUQARiAICJ3ChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEhkKDGFjY2Vzc190b2tlbhgBIAEoCUIDgAEBEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKAUiTwoUU3VzcGVuZE1lbWJlclJlcXVlc3QSGwoJbWVtYmVyX2lkGAEgASgJQgi6SAVyA7ABARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMiQAoVU3VzcGVuZE1lbWJlclJlc3BvbnNlEicKBm1lbWJlchgBIAEoCzIXLmZlcnJ5Lm1lbWJlci52MS5NZW1iZXIiUQoWUmVpbnN0YXRlTWVtYmVyUmVxdWVzdBIbCgltZW1iZXJfaWQYASABKAlCCLpIBXIDsAEBEhoKBnJlYXNvbhgCIAEoCUIKukgHcgUQARj0AyJCChdSZWluc3RhdGVNZW1iZXJSZXNwb25zZRInCgZtZW1iZXIYASABKAsyFy5mZXJyeS5tZW1iZXIudjEuTWVtYmVyIkMKG0JhdGNoR2V0TWVtYmVyU3RhdGVzUmVxdWVzdBIkCgptZW1iZXJfaWRzGAEgAygJQhC6SA2SAQoQ6AciBXIDsAEBIrYBChxCYXRjaEdldE1lbWJlclN0YXRlc1Jlc3BvbnNlEkkKBnN0YXRlcxgBIAMoCzI5LmZlcnJ5Lm1lbWJlci52MS5CYXRjaEdldE1lbWJlclN0YXRlc1Jlc3BvbnNlLlN0YXRlc0VudHJ5GksKC1N0YXRlc0VudHJ5EgsKA2tleRgBIAEoCRIrCgV2YWx1ZRgCIAEoDjIcLmZlcnJ5Lm1lbWJlci52MS5NZW1iZXJTdGF0ZToCOAEirQEKD01lbWJlclN1c3BlbmRlZBIRCgltZW1iZXJfaWQYASABKAkSEwoLb3BlcmF0b3JfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YBSABKAM6J4q1GCMKFmZlcnJ5Lm1lbWJlci5ldmVudHMudjESCW1lbWJlcl9pZCKuAQoQTWVtYmVyUmVpbnN0YXRlZBIRCgltZW1iZXJfaWQYASABKAkSEwoLb3BlcmF0b3JfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YBSABKAM6J4q1GCMKFmZlcnJ5Lm1lbWJlci5ldmVudHMudjESCW1lbWJlcl9pZCpgCgtNZW1iZXJTdGF0ZRIcChhNRU1CRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNNRU1CRVJfU1RBVEVfQUNUSVZFEAESGgoWTUVNQkVSX1NUQVRFX1NVU1BFTkRFRBACMs4ICg1NZW1iZXJTZXJ2aWNlEoQBCgxDcmVhdGVNZW1iZXISJC5mZXJyeS5tZW1iZXIudjEuQ3JlYXRlTWVtYmVyUmVxdWVzdBolLmZlcnJ5Lm1lbWJlci52MS5DcmVhdGVNZW1iZXJSZXNwb25zZSInirUYDQgBIIgnMAE4AUADSgCC0+STAhA6ASoiCy92MS9tZW1iZXJzEpwBChBHZXRDdXJyZW50TWVtYmVyEiguZmVycnkubWVtYmVyLnYxLkdldEN1cnJlbnRNZW1iZXJSZXF1ZXN0GikuZmVycnkubWVtYmVyLnYxLkdldEN1cnJlbnRNZW1iZXJSZXNwb25zZSIzirUYGQgCEgxtZW1iZXJzOnJlYWQg0A8wATgCQAGC0+STAhASDi92MS9tZW1iZXJzL21lEogBCg1DcmVhdGVTZXNzaW9uEiUuZmVycnkubWVtYmVyLnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GiYuZmVycnkubWVtYmVyLnYxLkNyZWF0ZVNlc3Npb25SZXNwb25zZSIoirUYDQgBIIgnMAE4AUADSgCC0+STAhE6ASoiDC92MS9zZXNzaW9ucxKTAQoOUmVmcmVzaFNlc3Npb24SJi5mZXJyeS5tZW1iZXIudjEuUmVmcmVzaFNlc3Npb25SZXF1ZXN0GicuZmVycnkubWVtYmVyLnYxLlJlZnJlc2hTZXNzaW9uUmVzcG9uc2UiMIq1GA0IASDQDzABOAFAA0oAgtPkkwIZOgEqIhQvdjEvc2Vzc2lvbnM6cmVmcmVzaBKoAQoNU3VzcGVuZE1lbWJlchIlLmZlcnJ5Lm1lbWJlci52MS5TdXNwZW5kTWVtYmVyUmVxdWVzdBomLmZlcnJ5Lm1lbWJlci52MS5TdXNwZW5kTWVtYmVyUmVzcG9uc2UiSIq1GBoIAxINbWVtYmVyczphZG1pbiDQDzABOAJAAoLT5JMCJDoBKiIfL3YxL21lbWJlcnMve21lbWJlcl9pZH06c3VzcGVuZBKwAQoPUmVpbnN0YXRlTWVtYmVyEicuZmVycnkubWVtYmVyLnYxLlJlaW5zdGF0ZU1lbWJlclJlcXVlc3QaKC5mZXJyeS5tZW1iZXIudjEuUmVpbnN0YXRlTWVtYmVyUmVzcG9uc2UiSoq1GBoIAxINbWVtYmVyczphZG1pbiDQDzABOAJAAoLT5JMCJjoBKiIhL3YxL21lbWJlcnMve21lbWJlcl9pZH06cmVpbnN0YXRlEpcBChRCYXRjaEdldE1lbWJlclN0YXRlcxIsLmZlcnJ5Lm1lbWJlci52MS5CYXRjaEdldE1lbWJlclN0YXRlc1JlcXVlc3QaLS5mZXJyeS5tZW1iZXIudjEuQmF0Y2hHZXRNZW1iZXJTdGF0ZXNSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCDoBzABOAJAAWIGcHJvdG8z", [file_buf_validate_validate, file_ferry_options_v1_options, file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("ChxmZXJyeS9tZW1iZXIvdjEvbWVtYmVyLnByb3RvEg9mZXJyeS5tZW1iZXIudjEilwEKBk1lbWJlchIKCgJpZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSKwoFc3RhdGUYBCABKA4yHC5mZXJyeS5tZW1iZXIudjEuTWVtYmVyU3RhdGUSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wInIKE0NyZWF0ZU1lbWJlclJlcXVlc3QSGQoFZW1haWwYASABKAlCCrpIB3IFGP4BYAESHwoIcGFzc3dvcmQYAiABKAlCDYABAbpIB3IFEAgYgAESHwoMZGlzcGxheV9uYW1lGAMgASgJQgm6SAZyBBABGGQiPwoUQ3JlYXRlTWVtYmVyUmVzcG9uc2USJwoGbWVtYmVyGAEgASgLMhcuZmVycnkubWVtYmVyLnYxLk1lbWJlciIZChdHZXRDdXJyZW50TWVtYmVyUmVxdWVzdCJDChhHZXRDdXJyZW50TWVtYmVyUmVzcG9uc2USJwoGbWVtYmVyGAEgASgLMhcuZmVycnkubWVtYmVyLnYxLk1lbWJlciJSChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIZCgVlbWFpbBgBIAEoCUIKukgHcgUQARj+ARIfCghwYXNzd29yZBgCIAEoCUINgAEBukgHcgUQARiAASJ2ChVDcmVhdGVTZXNzaW9uUmVzcG9uc2USGQoMYWNjZXNzX3Rva2VuGAEgASgJQgOAAQESGgoNcmVmcmVzaF90b2tlbhgCIAEoCUIDgAEBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoBSI9ChVSZWZyZXNoU2Vzc2lvblJlcXVlc3QSJAoNcmVmcmVzaF90b2tlbhgBIAEoCUINgAEBukgHcgUQARiAICJ3ChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEhkKDGFjY2Vzc190b2tlbhgBIAEoCUIDgAEBEhoKDXJlZnJlc2hfdG9rZW4YAiABKAlCA4ABARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKAUi4AEKB1Nlc3Npb24SCgoCaWQYASABKAkSLwoLY3JlYXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWxhc3RfdXNlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhZGRyZXNzGAUgASgJEhIKCnVzZXJfYWdlbnQYBiABKAkSDwoHY3VycmVudBgHIAEoCCJSChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiACCJbChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIqCghzZXNzaW9ucxgBIAMoCzIYLmZlcnJ5Lm1lbWJlci52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJxChREZWxldGVTZXNzaW9uUmVxdWVzdBJZCgpzZXNzaW9uX2lkGAEgASgJQkW6SEJyQDI+XihjdXJyZW50fFswLTlhLWZBLUZdezh9KC1bMC05YS1mQS1GXXs0fSl7M30tWzAtOWEtZkEtRl17MTJ9KSQiFwoVRGVsZXRlU2Vzc2lvblJlc3BvbnNlIhwKGlJldm9rZU90aGVyU2Vzc2lvbnNSZXF1ZXN0IjQKG1Jldm9rZU90aGVyU2Vzc2lvbnNSZXNwb25zZRIVCg1yZXZva2VkX2NvdW50GAEgASgFIk8KFFN1c3BlbmRNZW1iZXJSZXF1ZXN0EhsKCW1lbWJlcl9pZBgBIAEoCUIIukgFcgOwAQESGgoGcmVhc29uGAIgASgJQgq6SAdyBRABGPQDIkAKFVN1c3BlbmRNZW1iZXJSZXNwb25zZRInCgZtZW1iZXIYASABKAsyFy5mZXJyeS5tZW1iZXIudjEuTWVtYmVyIlEKFlJlaW5zdGF0ZU1lbWJlclJlcXVlc3QSGwoJbWVtYmVyX2lkGAEgASgJQgi6SAVyA7ABARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEY9AMiQgoXUmVpbnN0YXRlTWVtYmVyUmVzcG9uc2USJwoGbWVtYmVyGAEgASgLMhcuZmVycnkubWVtYmVyLnYxLk1lbWJlciJDChtCYXRjaEdldE1lbWJlclN0YXRlc1JlcXVlc3QSJAoKbWVtYmVyX2lkcxgBIAMoCUIQukgNkgEKEOgHIgVyA7ABASK2AQocQmF0Y2hHZXRNZW1iZXJTdGF0ZXNSZXNwb25zZRJJCgZzdGF0ZXMYASADKAsyOS5mZXJyeS5tZW1iZXIudjEuQmF0Y2hHZXRNZW1iZXJTdGF0ZXNSZXNwb25zZS5TdGF0ZXNFbnRyeRpLCgtTdGF0ZXNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKA4yHC5mZXJyeS5tZW1iZXIudjEuTWVtYmVyU3RhdGU6AjgBIq0BCg9NZW1iZXJTdXNwZW5kZWQSEQoJbWVtYmVyX2lkGAEgASgJEhMKC29wZXJhdG9yX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgDOieKtRgjChZmZXJyeS5tZW1iZXIuZXZlbnRzLnYxEgltZW1iZXJfaWQirgEKEE1lbWJlclJlaW5zdGF0ZWQSEQoJbWVtYmVyX2lkGAEgASgJEhMKC29wZXJhdG9yX2lkGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGAUgASgDOieKtRgjChZmZXJyeS5tZW1iZXIuZXZlbnRzLnYxEgltZW1iZXJfaWQqYAoLTWVtYmVyU3RhdGUSHAoYTUVNQkVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTTUVNQkVSX1NUQVRFX0FDVElWRRABEhoKFk1FTUJFUl9TVEFURV9TVVNQRU5ERUQQAjK8DAoNTWVtYmVyU2VydmljZRKEAQoMQ3JlYXRlTWVtYmVyEiQuZmVycnkubWVtYmVyLnYxLkNyZWF0ZU1lbWJlclJlcXVlc3QaJS5mZXJyeS5tZW1iZXIudjEuQ3JlYXRlTWVtYmVyUmVzcG9uc2UiJ4q1GA0IASCIJzABOAFAA0oAgtPkkwIQOgEqIgsvdjEvbWVtYmVycxKcAQoQR2V0Q3VycmVudE1lbWJlchIoLmZlcnJ5Lm1lbWJlci52MS5HZXRDdXJyZW50TWVtYmVyUmVxdWVzdBopLmZlcnJ5Lm1lbWJlci52MS5HZXRDdXJyZW50TWVtYmVyUmVzcG9uc2UiM4q1GBkIAhIMbWVtYmVyczpyZWFkINAPMAE4AkABgtPkkwIQEg4vdjEvbWVtYmVycy9tZRKIAQoNQ3JlYXRlU2Vzc2lvbhIlLmZlcnJ5Lm1lbWJlci52MS5DcmVhdGVTZXNzaW9uUmVxdWVzdBomLmZlcnJ5Lm1lbWJlci52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2UiKIq1GA0IASCIJzABOAFAA0oAgtPkkwIROgEqIgwvdjEvc2Vzc2lvbnMSkwEKDlJlZnJlc2hTZXNzaW9uEiYuZmVycnkubWVtYmVyLnYxLlJlZnJlc2hTZXNzaW9uUmVxdWVzdBonLmZlcnJ5Lm1lbWJlci52MS5SZWZyZXNoU2Vzc2lvblJlc3BvbnNlIjCKtRgNCAEg0A8wATgBQANKAILT5JMCGToBKiIUL3YxL3Nlc3Npb25zOnJlZnJlc2gSjwEKDExpc3RTZXNzaW9ucxIkLmZlcnJ5Lm1lbWJlci52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiUuZmVycnkubWVtYmVyLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIjKKtRgaCAISDXNlc3Npb25zOnJlYWQg0A8wATgCQAGC0+STAg4SDC92MS9zZXNzaW9ucxKgAQoNRGVsZXRlU2Vzc2lvbhIlLmZlcnJ5Lm1lbWJlci52MS5EZWxldGVTZXNzaW9uUmVxdWVzdBomLmZlcnJ5Lm1lbWJlci52MS5EZWxldGVTZXNzaW9uUmVzcG9uc2UiQIq1GBsIAhIOc2Vzc2lvbnM6d3JpdGUg0A8wATgBQAKC0+STAhsqGS92MS9zZXNzaW9ucy97c2Vzc2lvbl9pZH0StgEKE1Jldm9rZU90aGVyU2Vzc2lvbnMSKy5mZXJyeS5tZW1iZXIudjEuUmV2b2tlT3RoZXJTZXNzaW9uc1JlcXVlc3QaLC5mZXJyeS5tZW1iZXIudjEuUmV2b2tlT3RoZXJTZXNzaW9uc1Jlc3BvbnNlIkSKtRgbCAISDnNlc3Npb25zOndyaXRlINAPMAE4AkACgtPkkwIfOgEqIhovdjEvc2Vzc2lvbnM6cmV2b2tlLW90aGVycxKoAQoNU3VzcGVuZE1lbWJlchIlLmZlcnJ5Lm1lbWJlci52MS5TdXNwZW5kTWVtYmVyUmVxdWVzdBomLmZlcnJ5Lm1lbWJlci52MS5TdXNwZW5kTWVtYmVyUmVzcG9uc2UiSIq1GBoIAxINbWVtYmVyczphZG1pbiDQDzABOAJAAoLT5JMCJDoBKiIfL3YxL21lbWJlcnMve21lbWJlcl9pZH06c3VzcGVuZBKwAQoPUmVpbnN0YXRlTWVtYmVyEicuZmVycnkubWVtYmVyLnYxLlJlaW5zdGF0ZU1lbWJlclJlcXVlc3QaKC5mZXJyeS5tZW1iZXIudjEuUmVpbnN0YXRlTWVtYmVyUmVzcG9uc2UiSoq1GBoIAxINbWVtYmVyczphZG1pbiDQDzABOAJAAoLT5JMCJjoBKiIhL3YxL21lbWJlcnMve21lbWJlcl9pZH06cmVpbnN0YXRlEpcBChRCYXRjaEdldE1lbWJlclN0YXRlcxIsLmZlcnJ5Lm1lbWJlci52MS5CYXRjaEdldE1lbWJlclN0YXRlc1JlcXVlc3QaLS5mZXJyeS5tZW1iZXIudjEuQmF0Y2hHZXRNZW1iZXJTdGF0ZXNSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCDoBzABOAJAAWIGcHJvdG8z", [file_buf_validate_validate, file_ferry_options_v1_options, file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message ferry.member.v1.Member
@@ -250,6 +250,179 @@ export const RefreshSessionResponseSchema: GenMessage<RefreshSessionResponse> = 
   messageDesc(file_ferry_member_v1_member, 8);
 
 /**
+ * Somebody logged in.
+ *
+ * @generated from message ferry.member.v1.Session
+ */
+export type Session = Message<"ferry.member.v1.Session"> & {
+  /**
+   * UUID.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp create_time = 2;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * When it was refreshed last; of a new one when it was opened.
+   *
+   * @generated from field: google.protobuf.Timestamp last_use_time = 3;
+   */
+  lastUseTime?: Timestamp | undefined;
+
+  /**
+   * When it ends unless it is refreshed before.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 4;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * Address that it was used from last, as the edge saw it; empty when it is not known.
+   *
+   * @generated from field: string address = 5;
+   */
+  address: string;
+
+  /**
+   * What the client said it is (User-Agent), cut to 256 characters; empty when it said nothing.
+   *
+   * @generated from field: string user_agent = 6;
+   */
+  userAgent: string;
+
+  /**
+   * Whether it is the session that asks.
+   *
+   * @generated from field: bool current = 7;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message ferry.member.v1.Session.
+ * Use `create(SessionSchema)` to create a new message.
+ */
+export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 9);
+
+/**
+ * @generated from message ferry.member.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"ferry.member.v1.ListSessionsRequest"> & {
+  /**
+   * 1 to 200; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message ferry.member.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 10);
+
+/**
+ * @generated from message ferry.member.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"ferry.member.v1.ListSessionsResponse"> & {
+  /**
+   * @generated from field: repeated ferry.member.v1.Session sessions = 1;
+   */
+  sessions: Session[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message ferry.member.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 11);
+
+/**
+ * @generated from message ferry.member.v1.DeleteSessionRequest
+ */
+export type DeleteSessionRequest = Message<"ferry.member.v1.DeleteSessionRequest"> & {
+  /**
+   * UUID, or "current".
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+};
+
+/**
+ * Describes the message ferry.member.v1.DeleteSessionRequest.
+ * Use `create(DeleteSessionRequestSchema)` to create a new message.
+ */
+export const DeleteSessionRequestSchema: GenMessage<DeleteSessionRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 12);
+
+/**
+ * @generated from message ferry.member.v1.DeleteSessionResponse
+ */
+export type DeleteSessionResponse = Message<"ferry.member.v1.DeleteSessionResponse"> & {
+};
+
+/**
+ * Describes the message ferry.member.v1.DeleteSessionResponse.
+ * Use `create(DeleteSessionResponseSchema)` to create a new message.
+ */
+export const DeleteSessionResponseSchema: GenMessage<DeleteSessionResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 13);
+
+/**
+ * @generated from message ferry.member.v1.RevokeOtherSessionsRequest
+ */
+export type RevokeOtherSessionsRequest = Message<"ferry.member.v1.RevokeOtherSessionsRequest"> & {
+};
+
+/**
+ * Describes the message ferry.member.v1.RevokeOtherSessionsRequest.
+ * Use `create(RevokeOtherSessionsRequestSchema)` to create a new message.
+ */
+export const RevokeOtherSessionsRequestSchema: GenMessage<RevokeOtherSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 14);
+
+/**
+ * @generated from message ferry.member.v1.RevokeOtherSessionsResponse
+ */
+export type RevokeOtherSessionsResponse = Message<"ferry.member.v1.RevokeOtherSessionsResponse"> & {
+  /**
+   * How many sessions were ended.
+   *
+   * @generated from field: int32 revoked_count = 1;
+   */
+  revokedCount: number;
+};
+
+/**
+ * Describes the message ferry.member.v1.RevokeOtherSessionsResponse.
+ * Use `create(RevokeOtherSessionsResponseSchema)` to create a new message.
+ */
+export const RevokeOtherSessionsResponseSchema: GenMessage<RevokeOtherSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_member_v1_member, 15);
+
+/**
  * @generated from message ferry.member.v1.SuspendMemberRequest
  */
 export type SuspendMemberRequest = Message<"ferry.member.v1.SuspendMemberRequest"> & {
@@ -271,7 +444,7 @@ export type SuspendMemberRequest = Message<"ferry.member.v1.SuspendMemberRequest
  * Use `create(SuspendMemberRequestSchema)` to create a new message.
  */
 export const SuspendMemberRequestSchema: GenMessage<SuspendMemberRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 9);
+  messageDesc(file_ferry_member_v1_member, 16);
 
 /**
  * @generated from message ferry.member.v1.SuspendMemberResponse
@@ -288,7 +461,7 @@ export type SuspendMemberResponse = Message<"ferry.member.v1.SuspendMemberRespon
  * Use `create(SuspendMemberResponseSchema)` to create a new message.
  */
 export const SuspendMemberResponseSchema: GenMessage<SuspendMemberResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 10);
+  messageDesc(file_ferry_member_v1_member, 17);
 
 /**
  * @generated from message ferry.member.v1.ReinstateMemberRequest
@@ -312,7 +485,7 @@ export type ReinstateMemberRequest = Message<"ferry.member.v1.ReinstateMemberReq
  * Use `create(ReinstateMemberRequestSchema)` to create a new message.
  */
 export const ReinstateMemberRequestSchema: GenMessage<ReinstateMemberRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 11);
+  messageDesc(file_ferry_member_v1_member, 18);
 
 /**
  * @generated from message ferry.member.v1.ReinstateMemberResponse
@@ -329,7 +502,7 @@ export type ReinstateMemberResponse = Message<"ferry.member.v1.ReinstateMemberRe
  * Use `create(ReinstateMemberResponseSchema)` to create a new message.
  */
 export const ReinstateMemberResponseSchema: GenMessage<ReinstateMemberResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 12);
+  messageDesc(file_ferry_member_v1_member, 19);
 
 /**
  * @generated from message ferry.member.v1.BatchGetMemberStatesRequest
@@ -346,7 +519,7 @@ export type BatchGetMemberStatesRequest = Message<"ferry.member.v1.BatchGetMembe
  * Use `create(BatchGetMemberStatesRequestSchema)` to create a new message.
  */
 export const BatchGetMemberStatesRequestSchema: GenMessage<BatchGetMemberStatesRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 13);
+  messageDesc(file_ferry_member_v1_member, 20);
 
 /**
  * @generated from message ferry.member.v1.BatchGetMemberStatesResponse
@@ -365,7 +538,7 @@ export type BatchGetMemberStatesResponse = Message<"ferry.member.v1.BatchGetMemb
  * Use `create(BatchGetMemberStatesResponseSchema)` to create a new message.
  */
 export const BatchGetMemberStatesResponseSchema: GenMessage<BatchGetMemberStatesResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 14);
+  messageDesc(file_ferry_member_v1_member, 21);
 
 /**
  * A member was suspended.
@@ -408,7 +581,7 @@ export type MemberSuspended = Message<"ferry.member.v1.MemberSuspended"> & {
  * Use `create(MemberSuspendedSchema)` to create a new message.
  */
 export const MemberSuspendedSchema: GenMessage<MemberSuspended> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 15);
+  messageDesc(file_ferry_member_v1_member, 22);
 
 /**
  * A suspension was lifted.
@@ -451,7 +624,7 @@ export type MemberReinstated = Message<"ferry.member.v1.MemberReinstated"> & {
  * Use `create(MemberReinstatedSchema)` to create a new message.
  */
 export const MemberReinstatedSchema: GenMessage<MemberReinstated> = /*@__PURE__*/
-  messageDesc(file_ferry_member_v1_member, 16);
+  messageDesc(file_ferry_member_v1_member, 23);
 
 /**
  * @generated from enum ferry.member.v1.MemberState
@@ -510,7 +683,7 @@ export const MemberService: GenService<{
   },
   /**
    * Logs in and opens a session. Errors: CREDENTIALS_INVALID (unknown email and wrong password
-   * are told apart to nobody), MEMBER_SUSPENDED.
+   * are told apart to nobody), MEMBER_SUSPENDED, RATE_LIMITED (too many wrong passwords).
    *
    * @generated from rpc ferry.member.v1.MemberService.CreateSession
    */
@@ -529,6 +702,39 @@ export const MemberService: GenService<{
     methodKind: "unary";
     input: typeof RefreshSessionRequestSchema;
     output: typeof RefreshSessionResponseSchema;
+  },
+  /**
+   * Lists the caller's open sessions, newest first: where somebody is logged in. Sessions that ended
+   * or expired are not shown.
+   *
+   * @generated from rpc ferry.member.v1.MemberService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends a session of the caller's: its refresh token and its access tokens are refused from now on,
+   * by every service. "current" is the session that calls: log-out. Errors: NOT_FOUND, for another's
+   * session and one that has ended too.
+   *
+   * @generated from rpc ferry.member.v1.MemberService.DeleteSession
+   */
+  deleteSession: {
+    methodKind: "unary";
+    input: typeof DeleteSessionRequestSchema;
+    output: typeof DeleteSessionResponseSchema;
+  },
+  /**
+   * Ends every open session of the caller's but the one that calls.
+   *
+   * @generated from rpc ferry.member.v1.MemberService.RevokeOtherSessions
+   */
+  revokeOtherSessions: {
+    methodKind: "unary";
+    input: typeof RevokeOtherSessionsRequestSchema;
+    output: typeof RevokeOtherSessionsResponseSchema;
   },
   /**
    * Suspends a member: from now on every call with their tokens is refused. Suspending twice
