@@ -44,44 +44,64 @@ function integerField(desc: DescMessage, name: string): DescField | undefined {
   return field;
 }
 
-export interface EventsOptions {
-  plan: EventStreamPlan;
-  write: WriteMessage;
+/** How one of the forms of a stream writes what happens. An empty text is not sent. */
+export interface Framing {
+  /** Sent at once, so that the headers go out. */
+  opening: string;
+  /** Sent whenever nothing has happened for a while. */
+  heartbeat: string;
+  message(message: Message): string | Uint8Array;
+  /** The end of a stream that fails. @throws to cut the connection, where the form has no word for it. */
+  failure(error: FerryError): string;
+}
+
+export interface PartsOptions {
   /** What was read already, to know that there is something to tell; undefined when it is still awaited. */
   first: Promise<IteratorResult<Message>>;
   rest: AsyncIterator<Message>;
-  meta: Meta;
   heartbeatMs: number;
   /** Ends the call behind. */
   cancel(): void;
 }
 
-/** Reasons that end a stream without a word: the client comes back by itself, and goes on where it was. */
-const COMES_BACK = new Set<FerryError["reason"]>(["DEADLINE_EXCEEDED", "CANCELED", "UNAVAILABLE"]);
-
-/** The text of a stream of server-sent events (WHATWG HTML, 9.2): a comment at once and whenever nothing happens. */
-export async function* eventTexts(options: EventsOptions): AsyncGenerator<string> {
-  const { plan, write, first, rest, meta, heartbeatMs, cancel } = options;
+/** The parts of a stream's body, in one of its forms, until it ends, fails, or nobody reads it any more. */
+export async function* partsOf(framing: Framing, options: PartsOptions): AsyncGenerator<string | Uint8Array> {
+  const { first, rest, heartbeatMs, cancel } = options;
   try {
-    yield ":\n\n";
+    if (framing.opening !== "") yield framing.opening;
     for (let next = first; ; next = rest.next()) {
       for (let result = await within(next, heartbeatMs); ; result = await within(next, heartbeatMs)) {
         if (result === "late") {
-          yield ":\n\n";
+          if (framing.heartbeat !== "") yield framing.heartbeat;
           continue;
         }
         if (result.done === true) return;
-        const id = plan.idOf(result.value);
-        yield `${id === undefined ? "" : `id: ${id}\n`}data: ${write(result.value)}\n\n`;
+        yield framing.message(result.value);
         break;
       }
     }
   } catch (error) {
-    const failure = toFailure(error);
-    if (!COMES_BACK.has(failure.reason)) yield `event: error\ndata: ${failureText(failure, meta)}\n\n`;
+    const text = framing.failure(toFailure(error));
+    if (text !== "") yield text;
   } finally {
     cancel();
   }
+}
+
+/** Reasons that end a stream without a word: the client comes back by itself, and goes on where it was. */
+const COMES_BACK = new Set<FerryError["reason"]>(["DEADLINE_EXCEEDED", "CANCELED", "UNAVAILABLE"]);
+
+/** Server-sent events (WHATWG HTML, 9.2): each message one event; a comment whenever nothing happens. */
+export function eventFraming(plan: EventStreamPlan, write: WriteMessage, meta: Meta): Framing {
+  return {
+    opening: ":\n\n",
+    heartbeat: ":\n\n",
+    message(message) {
+      const id = plan.idOf(message);
+      return `${id === undefined ? "" : `id: ${id}\n`}data: ${write(message)}\n\n`;
+    },
+    failure: (error) => (COMES_BACK.has(error.reason) ? "" : `event: error\ndata: ${failureText(error, meta)}\n\n`),
+  };
 }
 
 /** What is read within a time, or "late". What is late is read on. */

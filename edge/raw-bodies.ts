@@ -17,12 +17,15 @@ export function compileRawBodies(route: OfferedRoute): RawBodies {
   return new Map(rawBodies.map(({ contentType, field }) => [contentType.toLowerCase(), route.rawReader(field)]));
 }
 
-/** Chooses the reader of a body by its content type; undefined when the route takes none of this type. */
+/**
+ * Chooses the reader of a body by its content type; undefined when the route takes none of this type. A body that is
+ * a google.api.HttpBody takes any.
+ */
 export function readerFor(
   { route, rawBodies }: { route: OfferedRoute; rawBodies: RawBodies },
   contentType: string | undefined,
 ): OfferedRoute["readRequest"] | undefined {
-  if (JSON_CONTENT.test(contentType ?? "")) return route.readRequest;
+  if (route.bodyForm === "any" || JSON_CONTENT.test(contentType ?? "")) return route.readRequest;
   if (rawBodies.size === 0) return undefined;
   return rawBodies.get(RAW_CONTENT.exec(contentType ?? "")?.[1]?.toLowerCase() ?? "");
 }

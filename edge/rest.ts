@@ -6,9 +6,10 @@ import { runInContext } from "@ferry/platform/telemetry";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { addClient, authorize } from "./access.ts";
 import { checkContentLength, isGzip } from "./body-limit.ts";
+import { sendContent } from "./content.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { etagOf, isKnown } from "./etag.ts";
-import { EVENT_STREAM_TYPE, eventTexts, within } from "./event-stream.ts";
+import { partsOf, within } from "./event-stream.ts";
 import { conditionalChange, methodNotAllowed, unsupportedEncoding, unsupportedMediaType } from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
@@ -18,6 +19,7 @@ import { waitSecondsOf } from "./prefer.ts";
 import type { ChargeRate } from "./rate-limits.ts";
 import { readerFor } from "./raw-bodies.ts";
 import type { EdgeMatch, EdgePlan, EdgeRoutes } from "./routes.ts";
+import { streamFormOf } from "./stream-form.ts";
 import type { Streams } from "./streams.ts";
 
 export interface RestOptions {
@@ -83,9 +85,8 @@ export function createAdmission(options: RestOptions) {
 }
 
 function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (FerryError & { allow?: string }) {
-  const method = raw.method === "HEAD" ? "GET" : (raw.method ?? "");
   const { path } = splitTarget(raw.url ?? "");
-  const found = routes.find(method, path);
+  const found = routes.find(raw.method ?? "", path);
   if (found !== undefined && "plan" in found) return found;
   const allow = allowHeader(found?.allowed ?? (PLAIN_PATHS.includes(path) ? ["GET"] : []));
   if (allow.length === 0) return new FerryError("ROUTE_NOT_FOUND", "there is no such route");
@@ -131,7 +132,7 @@ function messageOf(request: FastifyRequest, { plan, segments }: EdgeMatch): Mess
   const { query } = splitTarget(request.raw.url ?? "");
   const body = request.body as Buffer | undefined;
   const readRequest = readerFor(plan, request.headers["content-type"]) ?? plan.route.readRequest;
-  const message = readRequest({ segments, query, body });
+  const message = readRequest({ segments, query, body, contentType: request.headers["content-type"] });
   plan.events?.resume(message, joined(request.headers["last-event-id"]));
   plan.checkRules(message);
   return message;
@@ -160,6 +161,7 @@ async function answer(
   const told = status.statusOf(response);
   if (told.replayed) reply.header("idempotency-replayed", "true");
   if (waitSeconds > 0) reply.header("preference-applied", `wait=${waitSeconds}`);
+  if (route.answerForm === "any") return sendContent(reply.code(told.status), route, route.httpBodyOf(response));
   const { requestId, traceId } = facts;
   const data = write(response);
   if (route.httpMethod === "GET") {
@@ -171,12 +173,10 @@ async function answer(
   return reply.code(told.status).type(JSON_TYPE).send(successText(data, { requestId, traceId }));
 }
 
-/** So long a stream's headers wait for its first message, so that what goes wrong at once has a status of its own. */
-const FIRST_MESSAGE_MS = 1_000;
 /** Shorter than proxies let a connection be silent, mostly 60 s. */
 const HEARTBEAT_MS = 15_000;
 
-/** Answers an rpc that answers a stream: as server-sent events, until it ends, its time is over or the client leaves. */
+/** Answers an rpc that answers a stream, in the form asked for, until it ends, its time is over or the client leaves. */
 async function stream(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -185,9 +185,10 @@ async function stream(
   streams: Streams,
 ): Promise<FastifyReply> {
   const { facts } = request;
-  const { policy, backend, events: plan, write } = match.plan;
+  const { policy, backend } = match.plan;
   const message = messageOf(request, match);
-  if (request.raw.method === "HEAD") return reply.type(EVENT_STREAM_TYPE).send(); // Nobody would read the events.
+  const form = streamFormOf(match.plan, request.headers.accept);
+  if (request.raw.method === "HEAD") return reply.header("content-type", form.type).send(); // Nobody would read it.
   const abort = facts.abort ?? new AbortController();
   const { leave } = streams.enter(facts.principal?.id ?? request.ip, abort);
   reply.raw.once("close", leave);
@@ -195,22 +196,22 @@ async function stream(
   const call = backend.stream(rpc, message, { headers: forwarded, timeoutMs: policy.deadlineMs, signal: abort.signal });
   const rest = call[Symbol.asyncIterator]();
   const first = rest.next();
-  const soon = await within(first, FIRST_MESSAGE_MS).catch((error) => {
+  const beginning = await within(first, form.firstMessageMs).catch((error) => {
     throw abort.signal.aborted ? abort.signal.reason : withJsonNames(error, rpc.input);
   });
-  // Nothing more to tell: a client that would come back for ever is told to stop (WHATWG HTML, 9.2.3).
-  if (soon !== "late" && soon.done === true) return reply.code(204).send();
+  if (beginning !== "late" && beginning.done === true && form.emptyStatus === 204) return reply.code(204).send();
   const { requestId, traceId } = facts;
   const cancel = () => abort.abort(new FerryError("CANCELED", "nobody reads the stream any more"));
-  const texts = eventTexts({
-    plan: plan!,
-    ...{ write, first, rest, cancel },
-    meta: { requestId, traceId },
-    heartbeatMs: HEARTBEAT_MS,
-  });
+  const type = form.typeOf(beginning);
+  if (type === undefined) {
+    cancel();
+    throw new FerryError("DEADLINE_EXCEEDED", "the content did not begin in time");
+  }
+  const framing = form.framing(beginning, { requestId, traceId });
+  const parts = partsOf(framing, { first, rest, cancel, heartbeatMs: HEARTBEAT_MS });
   // Closed after it, so that a stop need not wait for a connection that was busy when it began.
   const headers = { "x-accel-buffering": "no", connection: "close" };
-  return reply.type(EVENT_STREAM_TYPE).headers(headers).send(Readable.from(texts));
+  return reply.headers({ ...headers, "content-type": type }).send(Readable.from(parts));
 }
 
 /** The whole of what goes on to a service: a client's other headers are nobody's business inside. */

@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import { getOption } from "@bufbuild/protobuf";
 import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { messageWriter, type WriteMessage } from "@ferry/platform/codec";
@@ -81,6 +82,8 @@ export function compileEdgeRoutes(backends: ReadonlyMap<string, Backend>, servic
 
 function compilePlan(route: OfferedRoute, backends: readonly (Backend | undefined)[]): EdgePlan {
   const { rpc } = route;
+  if (!METHODS.includes(route.httpMethod) || ["CONNECT", "OPTIONS", "TRACE"].includes(route.httpMethod))
+    throw new Error(`the method ${route.httpMethod} is none that the edge can offer`);
   const policy = getPolicy(rpc);
   if (policy.auth === "service") throw new Error("an rpc between services must not have a route");
   const option = getOption(rpc, policyOption);
