@@ -13,13 +13,12 @@ import type { EdgePlan } from "../routes.ts";
 import type { Streams } from "../streams.ts";
 import { LONGEST_MS } from "./deadline.ts";
 import type { DoorMethod } from "./handlers.ts";
-import { isJson, readStrictly } from "./strict-json.ts";
+import { isJson } from "./strict-json.ts";
 import { type Exchange, exchangeOf } from "./wire.ts";
 
 export interface ForwardOptions {
   streams: Streams;
   logger: Logger;
-  maxMessageBytes: number;
 }
 
 /** The longest that a call may take by its contract, waiting for its end included, in milliseconds. */
@@ -48,7 +47,7 @@ async function unary(
   const exchange = exchangeOf(context);
   const { request } = exchange;
   try {
-    const message = await checkedMessage(plan, given, exchange, options);
+    const message = checkedMessage(plan, given, exchange);
     const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(plan.policy.maxWaitMs / 1_000));
     const call = callOf(plan, exchange, context, waitSeconds);
     const response = await plan.backend.unary(rpc, message, call);
@@ -72,7 +71,7 @@ async function* stream(
   const { facts } = request;
   const abort = facts.abort ?? new AbortController();
   try {
-    const message = await checkedMessage(plan, given, exchange, options);
+    const message = checkedMessage(plan, given, exchange);
     const { leave } = options.streams.enter(facts.principal?.id ?? request.ip, abort);
     reply.raw.once("close", leave);
     yield* plan.backend.stream(rpc, message, callOf(plan, exchange, context, 0));
@@ -83,13 +82,9 @@ async function* stream(
   }
 }
 
-async function checkedMessage(
-  plan: EdgePlan,
-  given: Message,
-  { request }: Exchange,
-  { maxMessageBytes }: ForwardOptions,
-): Promise<Message> {
-  const message = isJson(request) ? await readStrictly(request, plan, maxMessageBytes) : given;
+/** The message, when it keeps the field rules. @throws FerryError INVALID_REQUEST. */
+function checkedMessage(plan: EdgePlan, given: Message, { request, message: read }: Exchange): Message {
+  const message = isJson(request) ? read : given;
   if (message === undefined) throw new FerryError("INVALID_REQUEST", "the body is not what its headers say");
   plan.checkRules(message);
   return message;

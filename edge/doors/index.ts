@@ -11,6 +11,7 @@ import { readMessage } from "../transcoding/read-message.ts";
 import { forwardTo, longestMs } from "./forward.ts";
 import { contentTypes, createHandler, type Door } from "./handlers.ts";
 import { addDoorRoute } from "./route.ts";
+import { readStrictly } from "./strict-json.ts";
 import { speaks } from "./wire.ts";
 
 export { DOORS, type Door } from "./handlers.ts";
@@ -44,7 +45,7 @@ export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
   const preParsing = limitChunkedBodies(maxBodyBytes);
   for (const plan of offered.plans) {
     const maxMessageBytes = bodyLimitOf(plan, maxBodyBytes);
-    const method = forwardTo(plan, { streams, logger, maxMessageBytes });
+    const method = forwardTo(plan, { streams, logger });
     const handler = createHandler(doors, method, { maxMessageBytes });
     const types = contentTypes(doors, plan.route.rpc).join(", ");
     const checkBody = (request: FastifyRequest) => {
@@ -52,7 +53,8 @@ export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
       throw new FerryError("MEDIA_TYPE_UNSUPPORTED", `the body must be one of ${types}`);
     };
     const admit = createAdmission({ ...options, routes: offered, checkBody });
-    addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, logger });
+    const readJson = (request: FastifyRequest) => readStrictly(request, plan, maxMessageBytes);
+    addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, readJson, logger });
   }
 }
 

@@ -1,6 +1,7 @@
+import type { Message } from "@bufbuild/protobuf";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { type Logger, runInContext } from "@ferry/platform/telemetry";
-import type { FastifyInstance, onRequestAsyncHookHandler, preParsingHookHandler } from "fastify";
+import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, preParsingHookHandler } from "fastify";
 import { sendFailure } from "../failures.ts";
 import { refusal } from "./forward.ts";
 import { answer, refuse, speaks } from "./wire.ts";
@@ -12,20 +13,23 @@ export interface DoorRoute {
   /** All that happens before the body is read. */
   admit: onRequestAsyncHookHandler;
   preParsing?: preParsingHookHandler;
+  /** Reads messages that are JSON; undefined where the library may say what is wrong. @throws BadField. */
+  readJson?: (request: FastifyRequest) => Promise<Message | undefined>;
   logger: Logger;
 }
 
 /** Puts an rpc at its path. What is refused is answered in the request's own protocol, or in the envelope where it has none. */
 export function addDoorRoute(app: FastifyInstance, route: DoorRoute): void {
-  const { handler, capMs, admit, preParsing, logger } = route;
+  const { handler, capMs, admit, preParsing, readJson, logger } = route;
   app.route({
     method: app.supportedMethods.filter((name) => name !== "CONNECT" && name !== "OPTIONS"),
     url: handler.requestPath,
     onRequest: admit,
     ...(preParsing === undefined ? {} : { preParsing }),
-    handler: (request, reply) => {
+    handler: async (request, reply) => {
       const { requestId, traceparent } = request.facts;
-      return runInContext({ requestId, traceparent }, () => answer(handler, { request, reply }, capMs));
+      const message = await readJson?.(request);
+      return runInContext({ requestId, traceparent }, () => answer(handler, { request, reply, message }, capMs));
     },
     errorHandler: (error, request, reply) => {
       if (request.method !== "POST" || !speaks(handler, request))

@@ -18,7 +18,8 @@ export function isJson({ headers }: FastifyRequest): boolean {
  * Reads a JSON message by the edge's own rules: the protocols' library reads it too, but rounds integers above
  * 2^53, lets the last of two equal names win, and passes over names that the contract does not know.
  *
- * @returns Undefined when the body is not framed or packed as its headers say, which the library says in its words.
+ * @returns Undefined when there is no JSON, or the body is not framed or packed as its headers say, which the library
+ *   says in its words.
  * @throws BadField that names the field.
  */
 export async function readStrictly(
@@ -26,6 +27,7 @@ export async function readStrictly(
   { route }: Pick<EdgePlan, "route">,
   maxMessageBytes: number,
 ): Promise<Message | undefined> {
+  if (!isJson(request)) return undefined;
   const packed = (request.body as Buffer | undefined) ?? new Uint8Array(0);
   let body: Uint8Array | undefined;
   try {
@@ -41,10 +43,13 @@ async function unpacked(
   body: Uint8Array,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
-  if (/^application\/json/i.test(headers["content-type"] ?? ""))
-    return headers["content-encoding"] === "gzip" ? gzipCompression.decompress(body, maxBytes) : body;
-  const encoding = headers["connect-content-encoding"] ?? headers["grpc-encoding"];
+  const isBare = /^application\/json/i.test(headers["content-type"] ?? "");
+  const encoding = isBare
+    ? headers["content-encoding"]
+    : (headers["connect-content-encoding"] ?? headers["grpc-encoding"]);
+  if (encoding !== undefined && encoding !== "identity" && encoding !== "gzip") return undefined;
   const compression = encoding === "gzip" ? gzipCompression : null;
+  if (isBare) return compression === null ? body : compression.decompress(body, maxBytes);
   const messages = pipe(
     createAsyncIterable([body]),
     transformSplitEnvelope(maxBytes),

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import type { Message } from "@bufbuild/protobuf";
 import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -9,6 +10,8 @@ import { capTimeout } from "./deadline.ts";
 export interface Exchange {
   request: FastifyRequest;
   reply: FastifyReply;
+  /** The request's message where it is JSON, read by the edge's own rules. */
+  message?: Message | undefined;
 }
 
 const EXCHANGE = createContextKey<Exchange | undefined>(undefined);
@@ -71,6 +74,8 @@ async function respond(
   response.header?.forEach((value, name) => {
     if (name !== "content-length") reply.header(name, value);
   });
+  // Closed after it, so that a stop need not wait for a connection that was busy when it began.
+  if (handler.method.methodKind !== "unary") reply.header("connection", "close");
   return reply.send(await payloadOf(handler, response));
 }
 

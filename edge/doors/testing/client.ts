@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { ConnectError, createClient } from "@connectrpc/connect";
-import { createFetchClient } from "@connectrpc/connect/protocol";
+import { readAllBytes, type UniversalClientFn, universalClientResponseFromFetch } from "@connectrpc/connect/protocol";
 import { createTransport as createConnectTransport } from "@connectrpc/connect/protocol-connect";
 import { createTransport as createGrpcWebTransport } from "@connectrpc/connect/protocol-grpc-web";
 import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
@@ -22,6 +22,13 @@ export const TRANSFER = {
   memo: "tea",
 };
 
+/** As browsers send requests: their fetch takes no stream as a body. */
+const fetchWhole: UniversalClientFn = async ({ url, method, header, body, signal }) => {
+  const whole = body === undefined ? null : await readAllBytes(body, 1e6);
+  const answer = await fetch(url, { method, headers: header, body: whole, signal: signal ?? null });
+  return universalClientResponseFromFetch(answer);
+};
+
 /** An edge that listens with both doors open, and Connect's own client in one of the protocols over fetch. */
 export async function listening(t: TestContext, door: Door, options: HarnessOptions = {}, useBinaryFormat = true) {
   const harness = await createHarness({
@@ -34,7 +41,7 @@ export async function listening(t: TestContext, door: Door, options: HarnessOpti
   const transport = TRANSPORTS[door]({
     ...{ baseUrl: base, useBinaryFormat, interceptors: [], acceptCompression: [], sendCompression: null },
     ...{ compressMinBytes: 1_024, readMaxBytes: 1e6, writeMaxBytes: 1e6 },
-    httpClient: createFetchClient(fetch),
+    httpClient: fetchWhole,
   });
   const headers = { authorization: harness.bearer(), "idempotency-key": "key 1" };
   return { ...harness, base, headers, transfers: createClient(TransferService, transport), transport };
