@@ -5,13 +5,14 @@ import type { Build, Logger } from "@ferry/platform/telemetry";
 import type { FastifyInstance } from "fastify";
 import type { Backend } from "./backends.ts";
 import { toFailure } from "./failures.ts";
+import { OPENAPI_PATH } from "./openapi/index.ts";
 
 const VERSION_TIMEOUT_MS = 1_000;
 /** How long a client may keep the keys, in seconds: shorter than a new key is announced before it signs. */
 const JWKS_MAX_AGE_SECONDS = 60;
 
 /** The paths that are served without the envelope, each by GET. */
-export const PLAIN_PATHS = ["/livez", "/readyz", "/version", "/.well-known/jwks.json"];
+export const PLAIN_PATHS = ["/livez", "/readyz", "/version", "/.well-known/jwks.json", OPENAPI_PATH];
 
 export interface PlainRouteOptions {
   build: Build;

@@ -63,6 +63,7 @@ export function createAdmission(options: RestOptions) {
     }
     facts.match = match;
     const { plan } = match;
+    if (plan.deprecation !== undefined) reply.headers(plan.deprecation.headers);
     if (plan.policy.auth === "public") await charge(request, reply, plan.rateClass);
     else {
       const reason = authority.unready();

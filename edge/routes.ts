@@ -6,6 +6,7 @@ import { getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "./backends.ts";
 import { exposedServices } from "./backends.ts";
 import { withComposition } from "./composition/index.ts";
+import { compileDeprecation, type Deprecated } from "./deprecation.ts";
 import { compileEventStream, type EventStreamPlan } from "./event-stream.ts";
 import { compileRawBodies, type RawBodies } from "./raw-bodies.ts";
 import { compileStatus, type StatusPlan } from "./response-status.ts";
@@ -28,6 +29,8 @@ export interface EdgePlan {
   status: StatusPlan;
   /** Of rpcs that answer a stream. */
   events: EventStreamPlan | undefined;
+  /** What callers of a deprecated rpc are told. */
+  deprecation: Deprecated | undefined;
   /** @throws FerryError INVALID_REQUEST. */
   checkRules: ReturnType<typeof compileRules>;
   write: WriteMessage;
@@ -92,10 +95,11 @@ function compilePlan(route: OfferedRoute, backends: readonly (Backend | undefine
   if (rateClass === undefined) throw new Error("it has no rate_class");
   const status = compileStatus(rpc.output, option.responseStatus);
   const only = rpc.output.fields.find(({ name }) => name === route.responseField);
-  const write = messageWriter(rpc.output, status.replayedField, only);
+  const write = messageWriter(rpc.output, status.replayedField, only, route.registry);
   const { maxBodyBytes } = option;
   const rawBodies = compileRawBodies(route);
   const events = compileEventStream(rpc);
   const checkRules = compileRules(rpc.input);
-  return { route, backend, policy, rateClass, rawBodies, maxBodyBytes, status, events, checkRules, write };
+  const deprecation = compileDeprecation(rpc);
+  return { route, backend, policy, rateClass, rawBodies, maxBodyBytes, status, events, deprecation, checkRules, write };
 }

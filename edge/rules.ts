@@ -4,7 +4,8 @@ import { createValidator } from "@bufbuild/protovalidate";
 import { FerryError, type FieldViolation, invalidRequest } from "@ferry/platform/errors";
 import { compileProof } from "@ferry/platform/rpc";
 
-const validator = createValidator();
+/** One for all: it compiles the rules of a type once. */
+export const validator = createValidator();
 
 /**
  * Compiles the field rules (buf.validate) of a message type.

@@ -15,6 +15,7 @@ import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 import { createLoopLag } from "./loop-lag.ts";
 import { showProtection } from "./metrics.ts";
+import { addOpenApi } from "./openapi/index.ts";
 import { addPlainRoutes } from "./plain-routes.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { factsOf } from "./request-facts.ts";
@@ -111,6 +112,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   await addOptions(app, routes, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
   if (rates.addressHook !== undefined) app.addHook("onRequest", rates.addressHook);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
+  addOpenApi(app, routes.plans, build.version);
   const { maxBodyBytes } = limits;
   const stations = { routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
   const admit = createAdmission(stations);
