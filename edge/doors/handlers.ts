@@ -21,11 +21,14 @@ export type DoorMethod =
 export interface HandlerOptions {
   /** The largest message that is read, unpacked, in bytes. */
   maxMessageBytes: number;
+  /** Whether large answers are packed for who takes it: never those in which a secret could be guessed by their length. */
+  packs: boolean;
+  /** Default: fields that are not set are shown. */
   jsonOptions?: Partial<JsonReadOptions & JsonWriteOptions>;
 }
 
 /** Smaller answers gain nothing from being packed. */
-const PACK_FROM_BYTES = 1_024;
+const PACK_FROM_BYTES = 2_048;
 
 /** An rpc as Connect's own handlers serve it: they know the protocols, and nothing of HTTP servers. */
 export function createHandler(doors: readonly Door[], method: DoorMethod, options: HandlerOptions): UniversalHandler {
@@ -34,7 +37,7 @@ export function createHandler(doors: readonly Door[], method: DoorMethod, option
     connect: doors.includes("connect"),
     grpcWeb: doors.includes("grpc-web"),
     acceptCompression: [gzipCompression],
-    compressMinBytes: PACK_FROM_BYTES,
+    compressMinBytes: options.packs ? PACK_FROM_BYTES : Number.MAX_SAFE_INTEGER,
     readMaxBytes: options.maxMessageBytes,
     jsonOptions: options.jsonOptions ?? { alwaysEmitImplicit: true },
   });

@@ -1,8 +1,9 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { cors } from "@connectrpc/connect";
-import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { bodyLimitOf, limitChunkedBodies } from "../body-limit.ts";
+import { hasSecret } from "../compression.ts";
 import { createAdmission, type RestOptions } from "../rest.ts";
 import type { EdgePlan, EdgeRoutes } from "../routes.ts";
 import type { Streams } from "../streams.ts";
@@ -12,7 +13,7 @@ import { forwardTo, longestMs } from "./forward.ts";
 import { contentTypes, createHandler, type Door } from "./handlers.ts";
 import { addDoorRoute } from "./route.ts";
 import { readStrictly } from "./strict-json.ts";
-import { speaks } from "./wire.ts";
+import { typeCheck } from "./wire.ts";
 
 export { DOORS, type Door } from "./handlers.ts";
 
@@ -44,18 +45,23 @@ export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
   };
   const preParsing = limitChunkedBodies(maxBodyBytes);
   for (const plan of offered.plans) {
+    const { rpc } = plan.route;
     const maxMessageBytes = bodyLimitOf(plan, maxBodyBytes);
     const method = forwardTo(plan, { streams, logger });
-    const handler = createHandler(doors, method, { maxMessageBytes });
-    const types = contentTypes(doors, plan.route.rpc).join(", ");
-    const checkBody = (request: FastifyRequest) => {
-      if (speaks(handler, request)) return;
-      throw new FerryError("MEDIA_TYPE_UNSUPPORTED", `the body must be one of ${types}`);
-    };
+    const handler = createHandler(doors, method, {
+      maxMessageBytes,
+      packs: isRead(rpc, routes) && !hasSecret(rpc.output),
+    });
+    const checkBody = typeCheck(handler, contentTypes(doors, rpc));
     const admit = createAdmission({ ...options, routes: offered, checkBody });
     const readJson = (request: FastifyRequest) => readStrictly(request, plan, maxMessageBytes);
     addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, readJson, logger });
   }
+}
+
+/** Whether an rpc changes nothing, which REST says by its method. */
+function isRead(rpc: DescMethod, { plans }: EdgeRoutes): boolean {
+  return plans.some(({ route }) => route.rpc === rpc && route.httpMethod === "GET");
 }
 
 /** One plan for each rpc, however many paths it has in REST: its message is the body, and the body is JSON or protobuf. */

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { Message } from "@bufbuild/protobuf";
 import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { FerryError } from "@ferry/platform/errors";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { unsupportedMediaType } from "../failures.ts";
 import { capTimeout } from "./deadline.ts";
@@ -28,6 +29,14 @@ export function speaks(handler: UniversalHandler, { headers }: FastifyRequest): 
   const type = headers["content-type"] ?? "";
   // The library names the base64 form of gRPC-Web as its own, and refuses it.
   return handler.supportedContentType(type) && !/^application\/grpc-web-text/i.test(type);
+}
+
+/** Makes the check that a request is in a protocol of the handler. It throws FerryError MEDIA_TYPE_UNSUPPORTED. */
+export function typeCheck(handler: UniversalHandler, types: readonly string[]): (request: FastifyRequest) => void {
+  const message = `the body must be one of ${types.join(", ")}`;
+  return (request) => {
+    if (!speaks(handler, request)) throw new FerryError("MEDIA_TYPE_UNSUPPORTED", message);
+  };
 }
 
 /**

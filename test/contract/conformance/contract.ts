@@ -81,7 +81,8 @@ export const GZIP = 2;
 export const CLIENT_STREAM = 2;
 export const FULL_DUPLEX = 5;
 
-const registry = load(process.argv[2] ?? "");
+/** All messages of the suite: JSON needs them for what is packed in Any. */
+export const registry = load(process.argv[2] ?? "");
 
 /** Descriptors, with a policy for each rpc: the platform serves none without. */
 function load(path: string) {

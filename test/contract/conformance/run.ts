@@ -3,11 +3,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const HELP = `node test/contract/conformance/run.ts [server|client] [-- options of connectconformance]
+const HELP = `node test/contract/conformance/run.ts [server|client|doors] [-- options of connectconformance]
 
-Holds platform/rpc against the conformance suite of the Connect project: gRPC over HTTP/2. Both sides without
-an argument. CONNECTCONFORMANCE names the program where it is not on the path.
+Holds platform/rpc against the conformance suite of the Connect project, as server and as client of gRPC over HTTP/2,
+and the edge's doors: the Connect protocol and gRPC-Web over HTTP/1.1. All three without an argument.
+CONNECTCONFORMANCE names the program where it is not on the path.
 `;
+/** What is tested: the suite's mode for it, and what it says to support. */
+const SYSTEMS = {
+  server: { mode: "server", config: "config.yaml" },
+  client: { mode: "client", config: "config.yaml" },
+  doors: { mode: "server", config: "config-doors.yaml" },
+};
+type System = keyof typeof SYSTEMS;
 const MODULE = "connectrpc.com/conformance";
 const INSTALL = `go install ${MODULE}/cmd/connectconformance@v1.0.6`;
 
@@ -32,11 +40,11 @@ function describeContract(version: string, path: string): void {
   output(buf, "build", join(modules, `${MODULE}@${version}`, "proto"), "-o", path);
 }
 
-function runSuite(mode: string, descriptors: string, options: readonly string[]): Promise<boolean> {
-  const config = join(here, "config.yaml");
-  const tested = [process.execPath, join(here, `${mode}.ts`), descriptors];
-  const args = ["--mode", mode, "--conf", config, ...options, "--", ...tested];
-  process.stdout.write(`${mode}\n`);
+function runSuite(system: System, descriptors: string, options: readonly string[]): Promise<boolean> {
+  const { mode, config } = SYSTEMS[system];
+  const tested = [process.execPath, join(here, `${system}.ts`), descriptors];
+  const args = ["--mode", mode, "--conf", join(here, config), ...options, "--", ...tested];
+  process.stdout.write(`${system}\n`);
   const child = spawn(program, args, { stdio: "inherit" });
   return new Promise((resolve) => child.once("close", (code) => resolve(code === 0)));
 }
@@ -47,7 +55,7 @@ async function main(): Promise<boolean> {
     process.stdout.write(HELP);
     return true;
   }
-  const isMode = first === "server" || first === "client";
+  const named = (Object.keys(SYSTEMS) as System[]).filter((system) => system === first);
   const version = /v\d+\.\d+\.\d+/.exec(output(program, "--version") ?? "")?.[0];
   if (version === undefined) {
     process.stderr.write(`There is no ${program}. Nothing was checked. To have it: ${INSTALL}\n`);
@@ -57,10 +65,10 @@ async function main(): Promise<boolean> {
   try {
     const descriptors = join(directory, "contract.binpb");
     describeContract(version, descriptors);
-    const options = (isMode ? rest : process.argv.slice(2)).filter((each) => each !== "--");
+    const options = (named.length > 0 ? rest : process.argv.slice(2)).filter((each) => each !== "--");
     let allPassed = true;
-    for (const mode of isMode ? [first] : ["server", "client"])
-      allPassed = (await runSuite(mode, descriptors, options)) && allPassed;
+    for (const system of named.length > 0 ? named : (Object.keys(SYSTEMS) as System[]))
+      allPassed = (await runSuite(system, descriptors, options)) && allPassed;
     return allPassed;
   } finally {
     rmSync(directory, { recursive: true });

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
-import { createServiceImplSpec, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { createServiceImplSpec, type HandlerContext } from "@connectrpc/connect";
 import { StatusSchema } from "@ferry/gen/google/rpc/status_pb.ts";
 import { FerryError } from "@ferry/platform/errors";
 import { silentLogger } from "@ferry/platform/telemetry";
@@ -10,20 +9,17 @@ import { IncomingCall } from "../../../platform/rpc/server/incoming-call.ts";
 import { DEFAULT_LIMITS } from "../../../platform/rpc/server/limits.ts";
 import { serveMethod } from "../../../platform/rpc/server/method.ts";
 import {
-  addHeaders,
   ConformanceService,
   type Failure,
-  headersToProto,
   type RequestInfo,
   RequestInfoSchema,
   readMessages,
   type ServerCompatRequest,
   ServerCompatRequestSchema,
   ServerCompatResponseSchema,
-  type StreamDefinition,
-  type UnaryDefinition,
   writeMessage,
 } from "./contract.ts";
+import { implementationOf } from "./implementation.ts";
 
 // The server under test: one process for each combination of properties that the suite asks for.
 
@@ -46,84 +42,6 @@ function failed({ code, message, details }: Failure, context: HandlerContext, in
   return new FerryError("INTERNAL", "as the suite asks");
 }
 
-function infoOf(context: HandlerContext, requests: Any[]): RequestInfo {
-  const remainingMs = context.timeoutMs();
-  const timeoutMs = remainingMs === undefined ? undefined : BigInt(Math.floor(remainingMs));
-  return create(RequestInfoSchema, { requestHeaders: headersToProto(context.requestHeader), timeoutMs, requests });
-}
-
-function begin(definition: UnaryDefinition | StreamDefinition, context: HandlerContext): void {
-  addHeaders(definition.responseHeaders, context.responseHeader);
-  addHeaders(definition.responseTrailers, context.responseTrailer);
-}
-
-async function answerOne(definition: UnaryDefinition | undefined, requests: Any[], context: HandlerContext) {
-  const requestInfo = infoOf(context, requests);
-  if (definition === undefined) return { payload: { requestInfo } };
-  begin(definition, context);
-  await sleep(definition.responseDelayMs);
-  const { response } = definition;
-  if (response.case === "error") throw failed(response.value, context, requestInfo);
-  return { payload: { requestInfo, data: response.case === "responseData" ? response.value : undefined } };
-}
-
-const { unary, idempotentUnary, clientStream, serverStream, bidiStream } = ConformanceService.method;
-
-const implementation: ServiceImpl<typeof ConformanceService> = {
-  unary: (request, context) => answerOne(request.responseDefinition, [anyPack(unary.input, request)], context),
-  idempotentUnary: (request, context) =>
-    answerOne(request.responseDefinition, [anyPack(idempotentUnary.input, request)], context),
-  async clientStream(requests, context) {
-    let definition: UnaryDefinition | undefined;
-    const received: Any[] = [];
-    for await (const request of requests) {
-      if (received.length === 0) definition = request.responseDefinition;
-      received.push(anyPack(clientStream.input, request));
-    }
-    return answerOne(definition, received, context);
-  },
-  async *serverStream(request, context) {
-    const definition = request.responseDefinition;
-    let requestInfo: RequestInfo | undefined = infoOf(context, [anyPack(serverStream.input, request)]);
-    if (definition === undefined) return;
-    begin(definition, context);
-    for (const data of definition.responseData) {
-      await sleep(definition.responseDelayMs);
-      yield { payload: { data, requestInfo } };
-      requestInfo = undefined;
-    }
-    if (definition.error !== undefined) throw failed(definition.error, context, requestInfo);
-  },
-  async *bidiStream(requests, context) {
-    let definition: StreamDefinition | undefined;
-    let fullDuplex = false;
-    let received: Any[] = [];
-    let sent = 0;
-    let isFirst = true;
-    for await (const request of requests) {
-      received.push(anyPack(bidiStream.input, request));
-      if (isFirst) {
-        ({ responseDefinition: definition, fullDuplex } = request);
-        if (definition !== undefined) begin(definition, context);
-        isFirst = false;
-      }
-      if (!fullDuplex) continue;
-      const data = definition?.responseData[sent];
-      if (definition === undefined || data === undefined) break;
-      await sleep(definition.responseDelayMs);
-      const info = sent++ === 0 ? infoOf(context, received) : create(RequestInfoSchema, { requests: received });
-      yield { payload: { data, requestInfo: info } };
-      received = [];
-    }
-    for (const data of definition?.responseData.slice(sent) ?? []) {
-      await sleep(definition?.responseDelayMs);
-      yield { payload: { data, requestInfo: sent++ === 0 ? infoOf(context, received) : undefined } };
-    }
-    if (definition?.error !== undefined)
-      throw failed(definition.error, context, sent === 0 ? infoOf(context, received) : undefined);
-  },
-};
-
 /** The limit is for requests alone: answers repeat them, and are larger. */
 const LARGEST_ANSWER_BYTES = 64 * 1_024 * 1_024;
 
@@ -131,7 +49,7 @@ async function serve({ useTls, serverCreds, clientTlsCert, messageReceiveLimit }
   const authenticator = { authenticate: () => refuse(), isSuspended: () => false };
   const maxMessageBytes = messageReceiveLimit || DEFAULT_LIMITS.maxMessageBytes;
   const limits = { ...DEFAULT_LIMITS, maxMessageBytes };
-  const { methods } = createServiceImplSpec<typeof ConformanceService>(ConformanceService, implementation);
+  const { methods } = createServiceImplSpec<typeof ConformanceService>(ConformanceService, implementationOf(failed));
   const served = Object.values(methods)
     .map((spec) => serveMethod(spec, [], LARGEST_ANSWER_BYTES))
     // The suite wants to see no deadline but the caller's.
