@@ -12,8 +12,11 @@ import { openKey, sealKey } from "./store/key-seal.ts";
 import { keyStore, type StoredKey } from "./store/key-store.ts";
 import { notify } from "./store/notices.ts";
 
-/** How long a new key is published before it signs: longer than a verifier takes to hear of it after a lost stream. */
-const OVERLAP_MS = 60_000;
+/**
+ * How long a new key is published before it signs: longer than a verifier takes to hear of it after a lost stream, and
+ * than one outside may keep /.well-known/jwks.json (a minute), on clocks that are apart.
+ */
+const OVERLAP_MS = 120_000;
 /** What a key signed is good for so long after it signed last, on clocks that are apart on both sides. */
 const TOKEN_LIFE_MS = (ACCESS_TOKEN.lifeSeconds + 2 * CLOCK_SKEW_SECONDS) * 1_000;
 
@@ -23,7 +26,7 @@ export interface KeyringOptions {
   secret: Buffer;
   /** Age at which a key gets a successor, in milliseconds. */
   rotateAfterMs: number;
-  /** How long a new key is published before it signs, in milliseconds. Default one minute. */
+  /** How long a new key is published before it signs, in milliseconds. Default two minutes. */
   overlapMs?: number;
   now?: () => Date;
 }

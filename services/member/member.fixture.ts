@@ -11,7 +11,8 @@ import { createOutbox } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { createMakeOperator } from "./app/make-operator.ts";
-import { createMemberService } from "./service.ts";
+import { createKeyring } from "./keyring.ts";
+import { createMemberService, type MemberDeps } from "./service.ts";
 import { apiClientStore } from "./store/api-client-store.ts";
 import { auditStore } from "./store/audit-store.ts";
 import { memberStore } from "./store/member-store.ts";
@@ -23,7 +24,8 @@ export const PASSWORD = "correct horse";
 
 const transferKeys = generateKeyPair();
 const identity = createServiceIdentity({ name: "transfer", privateKeyPem: transferKeys.privateKeyPem });
-const config = { keySecret: randomBytes(32), rotateAfterMs: 86_400_000 };
+const keySecret = randomBytes(32);
+const rotateAfterMs = 86_400_000;
 
 /** The one service that may call: transfer. */
 export const trustedServices = trustedServicesJson(new Map([["transfer", transferKeys.privateKeyPem]]));
@@ -31,10 +33,12 @@ export const trustedServices = trustedServicesJson(new Map([["transfer", transfe
 /** Two replicas of member on one migrated database, behind their real rpc servers, with an operator. */
 export type MemberPlatform = Awaited<ReturnType<typeof startMembers>>;
 
-export async function startMembers(url: string) {
+/** @param keyOverlapMs How long a new signing key is published before it signs. Default as everywhere. */
+export async function startMembers(url: string, keyOverlapMs?: number) {
+  const config = { keySecret, rotateAfterMs, keyOverlapMs };
   const bus = createMemoryBus();
   const parts: Component[] = [];
-  const replicas = await Promise.all([startReplica(url, bus, parts), startReplica(url, bus, parts)]);
+  const replicas = await Promise.all([startReplica(url, bus, parts, config), startReplica(url, bus, parts, config)]);
   const [{ address, database }, second] = replicas;
   const channelTo = (to: string, caller?: typeof identity) =>
     openChannel({ url: to, audience: "member", identity: caller, logger });
@@ -52,6 +56,9 @@ export async function startMembers(url: string) {
   return {
     ...people,
     ...{ database, member, anonymous, transfer, otherReplica, events, makeOperator, operatorAuthorization },
+    /** What the command on the server does: gives the signing key a successor. */
+    rotateKeys: () =>
+      createKeyring({ database, secret: keySecret, rotateAfterMs, overlapMs: keyOverlapMs }).rotate(true),
     async stop() {
       for (const channel of [anonymous, transfer, otherReplica] satisfies RpcChannel[]) channel.close();
       for (const part of parts.reverse()) await part.stop?.();
@@ -60,7 +67,12 @@ export async function startMembers(url: string) {
   };
 }
 
-async function startReplica(url: string, bus: ReturnType<typeof createMemoryBus>, parts: Component[]) {
+async function startReplica(
+  url: string,
+  bus: ReturnType<typeof createMemoryBus>,
+  parts: Component[],
+  config: MemberDeps["config"],
+) {
   const database = openDatabase({ url });
   const outbox = createOutbox({ database, bus, source: "ferry/member", logger });
   const service = createMemberService({ database, outbox, logger, config });

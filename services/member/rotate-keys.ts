@@ -11,7 +11,10 @@ const database = openDatabase({ url: databaseUrl, maxConnections: 1, name: "rota
 try {
   const keyring = createKeyring({ database, secret: keySecret, rotateAfterMs });
   await keyring.rotate(true);
-  logger.info({ keys: (await keyring.reload()).map(({ kid }) => kid) }, "a new key is published and signs in a minute");
+  logger.info(
+    { keys: (await keyring.reload()).map(({ kid }) => kid) },
+    "a new key is published and signs in two minutes",
+  );
 } finally {
   await database.close();
 }

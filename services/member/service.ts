@@ -42,7 +42,7 @@ export interface MemberDeps {
   config: {
     keySecret: Buffer;
     rotateAfterMs: number;
-    /** How long a new signing key is published before it signs, in milliseconds. Default one minute. */
+    /** How long a new signing key is published before it signs, in milliseconds. Default two minutes. */
     keyOverlapMs?: number;
   };
 }
