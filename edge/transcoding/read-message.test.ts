@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, type DescMessage, equals, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  createRegistry,
+  type DescMessage,
+  equals,
+  fromJson,
+  type JsonObject,
+  type Message,
+  toJson,
+} from "@bufbuild/protobuf";
+import { AnySchema, Int64ValueSchema, StructSchema, TimestampSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { CreateTransferRequestSchema, ListTransfersResponseSchema } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
+import { file_google_api_http } from "@ferry/gen/google/api/http_pb.ts";
 import { messageWriter } from "@ferry/platform/codec";
 import fc from "fast-check";
 import { BadField } from "./errors.ts";
@@ -10,20 +21,75 @@ import { NO_CONTEXT, readMessage } from "./read-message.ts";
 import { arbitraryMessage } from "./testing/arbitrary-message.ts";
 import { contractOf } from "./testing/contracts.ts";
 
-const { everything } = contractOf();
-const read = (desc: DescMessage, text: string) => readMessage(desc, parseJson(Buffer.from(text)));
+const { everything, registry: ours } = contractOf();
+const registry = createRegistry(ours, file_google_api_http);
+const read = (desc: DescMessage, text: string) =>
+  readMessage(desc, parseJson(Buffer.from(text)), "", { ...NO_CONTEXT, registry });
 
 test("what protobuf-es prints is read as the same message, and so is what is printed here", () => {
   for (const desc of [everything, CreateTransferRequestSchema, ListTransfersResponseSchema]) {
-    const write = messageWriter(desc);
+    const write = messageWriter(desc, undefined, undefined, registry);
     fc.assert(
       fc.property(arbitraryMessage(desc), (message) => {
-        assert.ok(equals(desc, read(desc, JSON.stringify(toJson(desc, message))), message));
+        assert.ok(equals(desc, read(desc, JSON.stringify(toJson(desc, message, { registry }))), message));
         assert.ok(equals(desc, read(desc, write(message)), message));
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   }
+});
+
+test("what is read of any JSON, protobuf-es reads as the same message", () => {
+  const anyJson = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom("1", "", "1s", "AA==", "COLOR_RED", {}, []));
+  const options = { registry };
+  fc.assert(
+    fc.property(arbitraryMessage(everything), fc.infiniteStream(anyJson), fc.nat(), (message, values, at) => {
+      const json = toJson(everything, message, options) as JsonObject;
+      const names = Object.keys(json);
+      const name = names[at % Math.max(1, names.length)] ?? "aString";
+      const text = JSON.stringify({ ...json, [name]: values.next().value });
+      let ours: Message;
+      try {
+        ours = read(everything, text);
+      } catch (error) {
+        assert.ok(error instanceof BadField, String(error));
+        return;
+      }
+      assert.ok(equals(everything, ours, fromJson(everything, JSON.parse(text), options)), text);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("messages that are themselves of a type with a form of its own are read in it", () => {
+  const cases: [schema: DescMessage, text: string][] = [
+    [StructSchema, '{"a":[1,null,{"b":"c"}]}'],
+    [ValueSchema, "null"],
+    [TimestampSchema, '"2024-02-29T23:59:59.5+01:00"'],
+    [Int64ValueSchema, '"-7"'],
+    [AnySchema, '{"@type":"type.googleapis.com/google.protobuf.Duration","value":"-0.5s"}'],
+    [AnySchema, '{"@type":"type.googleapis.com/test.Inner","count":"9007199254740993"}'],
+    [AnySchema, "{}"],
+  ];
+  for (const [schema, text] of cases)
+    assert.ok(equals(schema, read(schema, text), fromJson(schema, JSON.parse(text), { registry })), text);
+});
+
+test("what an Any holds is read as strictly as the rest", () => {
+  const any = (rest: string) => `{"wAny":{"@type":"type.googleapis.com/test.Inner"${rest}}}`;
+  const cases: [text: string, field: string][] = [
+    [any(',"count":1'), "wAny.count"],
+    [any(',"nothing":1'), "wAny.nothing"],
+    ['{"wAny":{"id":"a"}}', "wAny.@type"],
+    ['{"wAny":{"@type":"test.Inner"}}', "wAny.@type"],
+    ['{"wAny":{"@type":"type.googleapis.com/test.Unknown"}}', "wAny.@type"],
+    ['{"wAny":{"@type":"type.googleapis.com/google.protobuf.Duration"}}', "wAny.value"],
+    ['{"wAny":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s","x":1}}', "wAny.x"],
+    ['{"wAny":{"@type":"type.googleapis.com/google.protobuf.Duration","value":1}}', "wAny.value"],
+    ['{"wAny":1}', "wAny"],
+  ];
+  for (const [text, field] of cases) assert.throws(() => read(everything, text), { name: "BadField", field }, text);
+  assert.throws(() => readMessage(everything, parseJson(Buffer.from(any("")))), { field: "wAny.@type" });
 });
 
 test("both names of a field are taken, and neither twice", () => {
@@ -88,8 +154,36 @@ const BAD: readonly [fields: string[], values: string[]][] = [
   [["byId"], ['{"a":{}}', '{"1.5":{}}', '{"2147483648":{}}', '{"1":null}']],
   [["flags"], ['{"yes":"a"}', '{"1":"a"}', '{"true":1}']],
   [["wTimestamp"], ["1", '"yesterday"', '"2026-13-01T00:00:00Z"', '"2026-01-01"', "null", "{}"]],
-  [["wDuration"], ["1", '"1"', '"1m"', "null"]],
-  [["wFieldmask"], ["1", '["a"]', "null"]],
+  [
+    ["wTimestamp"],
+    ["2026-02-30T00:00:00Z", "2025-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-00T00:00:00Z"]
+      .concat(["2026-01-01T24:00:00Z", "2026-01-01T00:00:60Z", "2026-01-01T00:00:00", "2026-01-01 00:00:00Z"])
+      .concat(["2026-01-01T00:00:00.1234567890Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00"])
+      .map((text) => JSON.stringify(text)),
+  ],
+  [["wDuration"], ["1", '"1"', '"1m"', "null", '"1s "', '"1sx"', '"1.s"', '"1e3s"', '"315576000001s"', '"+1s"']],
+  [["wFieldmask"], ["1", '["a"]', "null", '"a_b"', '"a,,b"', '"a,"', '"a b"', '"."']],
+  [
+    ["wStruct", "wValue", "wListvalue"],
+    ['{"a":1e999}', '{"__proto__":1}', '{"a":{"b":{"__proto__":{}}}}'],
+  ],
+  [
+    ["counts", "times"],
+    ['{"__proto__":"1"}', '{"__proto__":"2026-01-01T00:00:00Z"}'],
+  ],
+  [["lTimestamp"], ['["2026-02-30T00:00:00Z"]', "[null]"]],
+  [["lBytesvalue"], ['["*"]', "[null]", "[1]"]],
+  [["wFloatvalue"], ["3.5e38", '"1"', "null"]],
+  [
+    ["longText", "wUint64value"],
+    ["1", '"01"', '"1.0"', "null"],
+  ],
+  [["nothingAtAll"], ["0", '"null"', "false"]],
+  [["wEmpty"], ["null", '{"a":1}', "1"]],
+  [
+    ["colorByLong", "freeByUlong"],
+    ['{"-9223372036854775809":"COLOR_RED"}', '{"18446744073709551616":{}}', '{"1":1}', '{"01":{}}'],
+  ],
   [["wStringvalue"], ["1", "null", "{}"]],
   [["wStruct"], ["1", "[]", "null", '"a"']],
   [["wListvalue"], ["1", "{}", '"a"']],

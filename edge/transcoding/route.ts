@@ -36,6 +36,8 @@ export interface Route extends AnswerForm {
   body: string;
   /** What the body is: "json", or "any", which is taken as it comes with its content type (google.api.HttpBody). */
   bodyForm: BodyForm;
+  /** The types that a google.protobuf.Any may hold. */
+  registry: Registry;
   /** @throws BadField that names the field. */
   readRequest(parts: RequestParts): Message;
   /**
@@ -54,7 +56,7 @@ export interface Route extends AnswerForm {
  * Compiles one binding of an rpc.
  * @throws Error that says what in the rule cannot be served.
  */
-export function compileRoute(rpc: DescMethod, binding: Binding, registry: Registry | undefined): Route {
+export function compileRoute(rpc: DescMethod, binding: Binding, registry: Registry): Route {
   if (!isServed(rpc)) throw new Error("an rpc that takes a stream has no REST form here");
   const { input, output } = rpc;
   const template = parsePathTemplate(binding.path);
@@ -74,6 +76,7 @@ export function compileRoute(rpc: DescMethod, binding: Binding, registry: Regist
     ...compileAnswer(output, binding.responseBody, registry),
     rpc,
     template,
+    registry,
     takesBody: body.form !== "none",
     body: binding.body,
     bodyForm: body.form,

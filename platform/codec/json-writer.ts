@@ -1,4 +1,12 @@
-import { type DescEnum, type DescField, type DescMessage, type Message, ScalarType, toJson } from "@bufbuild/protobuf";
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  type Message,
+  type Registry,
+  ScalarType,
+  toJson,
+} from "@bufbuild/protobuf";
 import { hasCustomJsonRepresentation, type Timestamp } from "@bufbuild/protobuf/wkt";
 
 /** Makes the JSON text of a message. */
@@ -22,20 +30,32 @@ class NotCompiled extends Error {}
  *
  * @param omit A field of the message itself that is not shown.
  * @param only The field that alone is the answer (response_body); default the whole message.
+ * @param registry The types that a google.protobuf.Any may hold; default none, so that one cannot be written.
  */
-export function messageWriter(desc: DescMessage, omit?: DescField, only?: DescField): WriteMessage {
+export function messageWriter(
+  desc: DescMessage,
+  omit?: DescField,
+  only?: DescField,
+  registry?: Registry,
+): WriteMessage {
   try {
     return compile(desc, omit, only);
   } catch (error) {
     if (!(error instanceof NotCompiled)) throw error;
-    return reflectingWriter(desc, omit, only);
+    return reflectingWriter(desc, omit, only, registry);
   }
 }
 
 /** The same by protobuf-es itself, for every type. */
-export function reflectingWriter(desc: DescMessage, omit?: DescField, only?: DescField): WriteMessage {
+export function reflectingWriter(
+  desc: DescMessage,
+  omit?: DescField,
+  only?: DescField,
+  registry?: Registry,
+): WriteMessage {
+  const options = { alwaysEmitImplicit: true, ...(registry === undefined ? {} : { registry }) };
   return (message) => {
-    const json = toJson(desc, message, { alwaysEmitImplicit: true }) as Record<string, unknown>;
+    const json = toJson(desc, message, options) as Record<string, unknown>;
     if (omit !== undefined) delete json[omit.jsonName];
     return JSON.stringify(only === undefined ? json : (json[only.jsonName] ?? null));
   };

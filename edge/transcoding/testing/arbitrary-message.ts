@@ -1,5 +1,24 @@
-import { create, type DescField, type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
-import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
+import {
+  AnySchema,
+  anyPack,
+  DurationSchema,
+  EmptySchema,
+  Int64ValueSchema,
+  isWrapperDesc,
+  StructSchema,
+  ValueSchema,
+} from "@bufbuild/protobuf/wkt";
+import { HttpRuleSchema } from "@ferry/gen/google/api/http_pb.ts";
 import fc from "fast-check";
 
 type Values = Record<string, unknown>;
@@ -39,22 +58,27 @@ function singleOf(field: DescField, depth: number): fc.Arbitrary<unknown> {
   if (field.message !== undefined) {
     const isBare = field.fieldKind === "message" && field.oneof === undefined && isWrapperDesc(field.message);
     if (isBare) return scalarOf(field.message.fields[0]!.scalar!);
-    if (field.message.typeName === "google.protobuf.Struct") return fc.dictionary(text, plainJson, { maxKeys: 3 });
+    if (field.message.typeName === "google.protobuf.Struct") return plainObject;
     return arbitraryMessage(field.message, depth - 1);
   }
   if (field.enum !== undefined) return fc.constantFrom(...field.enum.values.map(({ number }) => number));
   return scalarOf(field.scalar);
 }
 
-const plainJson = fc.jsonValue({ maxDepth: 2 }).filter((value) => !JSON.stringify(value).includes("\\u0000"));
+const isPlain = (value: unknown) => !/\\u0000|"__proto__"/.test(JSON.stringify(value));
+const plainJson = fc.jsonValue({ maxDepth: 2 }).filter(isPlain) as fc.Arbitrary<JsonValue>;
+const plainObject = fc.dictionary(text, plainJson, { maxKeys: 3 }).filter(isPlain) as fc.Arbitrary<JsonObject>;
 
 function fieldOf(field: DescField, depth: number): fc.Arbitrary<unknown> {
   const one = singleOf(field, depth);
   if (field.fieldKind === "list") return fc.array(one, { maxLength: 3 });
   if (field.fieldKind === "map") {
-    const key =
-      field.mapKey === ScalarType.STRING ? text : field.mapKey === ScalarType.BOOL ? fc.boolean() : fc.integer();
-    return fc.dictionary(key.map(String), one, { maxKeys: 3 });
+    const key = scalarOf(field.mapKey).map(String);
+    return fc.dictionary(
+      key.filter((name) => name !== "__proto__"),
+      one,
+      { maxKeys: 3 },
+    );
   }
   return one;
 }
@@ -65,20 +89,43 @@ const KNOWN: Readonly<Record<string, fc.Arbitrary<Values>>> = {
     seconds: fc.bigInt({ min: -62_135_596_800n, max: 253_402_300_799n }),
     nanos: fc.integer({ min: 0, max: 999_999_999 }),
   }),
-  "google.protobuf.Duration": fc.record({
-    seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }),
-    nanos: fc.integer({ min: 0, max: 999_999_999 }),
-  }),
+  "google.protobuf.Duration": fc
+    .record({
+      seconds: fc.bigInt({ min: 0n, max: 315_576_000_000n }),
+      nanos: fc.integer({ min: 0, max: 999_999_999 }),
+      sign: fc.constantFrom(1, -1),
+    })
+    .map(({ seconds, nanos, sign }) => ({ seconds: seconds * BigInt(sign), nanos: nanos * sign })),
   "google.protobuf.FieldMask": fc.record({ paths: fc.array(fc.constantFrom("a_b", "inner.count", "x")) }),
-  "google.protobuf.Value": fc.constantFrom<Values>(
-    { kind: { case: "stringValue", value: "x" } },
-    { kind: { case: "nullValue", value: 0 } },
-  ),
-  "google.protobuf.ListValue": fc.constant({ values: [] }),
 };
+
+/** Types that hold others, or any JSON. */
+function holder(desc: DescMessage, depth: number): fc.Arbitrary<Message> | undefined {
+  switch (desc.typeName) {
+    case "google.protobuf.Struct":
+      return plainObject.map((json) => fromJson(desc, json));
+    case "google.protobuf.Value":
+      return plainJson.map((json) => fromJson(desc, json));
+    case "google.protobuf.ListValue":
+      return fc.array(plainJson, { maxLength: 3 }).map((json) => fromJson(desc, json));
+    case "google.protobuf.Any": {
+      const held = [DurationSchema, StructSchema, ValueSchema, Int64ValueSchema, EmptySchema, HttpRuleSchema];
+      return fc.oneof(
+        fc.constant(create(AnySchema)),
+        ...held.map((schema) =>
+          arbitraryMessage(schema, depth - 1).map((message) => anyPack(schema as DescMessage, message)),
+        ),
+      );
+    }
+    default:
+      return undefined;
+  }
+}
 
 /** Messages of a type, with any of its fields set; messages within each other as deep as told. */
 export function arbitraryMessage(desc: DescMessage, depth = 2): fc.Arbitrary<Message> {
+  const held = holder(desc, depth);
+  if (held !== undefined) return held;
   const known = KNOWN[desc.typeName];
   if (known !== undefined) return known.map((values) => create(desc, values as never));
   const free: Record<string, fc.Arbitrary<unknown>> = {};

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clone, create, type DescField, equals, type JsonObject, type Message } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { hasCustomJsonRepresentation } from "@bufbuild/protobuf/wkt";
+import fc from "fast-check";
+import { ContractError, compileRoutes, findFieldPath, type OfferedRoute, setFromTexts } from "./index.ts";
+import { arbitraryMessage } from "./testing/arbitrary-message.ts";
+import { arbitraryTemplate, arbitraryValues } from "./testing/arbitrary-template.ts";
+import { contractOf } from "./testing/contracts.ts";
+
+const { everything } = contractOf();
+const FIELDS = ["a_string", "maybe", "inner.id", "inner.child.id", "w_stringvalue"];
+
+const tableOf = (rule: JsonObject) => compileRoutes([contractOf([{ name: "Do", rule }]).service]);
+
+/** What a server makes of the request that a client makes of a message. */
+function roundTrip(table: ReturnType<typeof tableOf>, httpMethod: string, message: Message): Message {
+  const [route] = table.routes;
+  const { path, query, body, contentType } = route!.renderRequest(message);
+  const found = table.find(httpMethod, path);
+  assert.ok(found !== undefined && "route" in found, `${path} has no route`);
+  return found.route.readRequest({ segments: found.segments, query, body, contentType });
+}
+
+test("a template gives back the values that it was rendered with", () => {
+  const drawn = arbitraryTemplate(FIELDS).chain(({ text, parts }) =>
+    arbitraryValues(parts).map((values) => ({ text, values })),
+  );
+  fc.assert(
+    fc.property(drawn, ({ text, values }) => {
+      const message = create(everything);
+      for (const [field, value] of Object.entries(values))
+        setFromTexts(message, findFieldPath(everything, field)!, [value]);
+      assert.ok(equals(everything, roundTrip(tableOf({ get: text }), "GET", message), message));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+/** Takes out what no query can say: maps, lists of messages, free JSON, and messages without a field that is set. */
+function sayable(message: ReflectMessage): void {
+  const free = (field: DescField) =>
+    ["Any", "Struct", "Value", "ListValue"].includes(field.message?.typeName.replace("google.protobuf.", "") ?? "");
+  for (const field of message.desc.fields) {
+    const isPlain = field.message !== undefined && !hasCustomJsonRepresentation(field.message);
+    if (field.fieldKind === "map" || free(field) || (field.fieldKind === "list" && isPlain)) message.clear(field);
+    else if (field.fieldKind === "message" && isPlain && message.isSet(field)) {
+      const inner = message.get(field) as ReflectMessage;
+      sayable(inner);
+      if (!inner.desc.fields.some((step) => inner.isSet(step))) message.clear(field);
+    }
+  }
+}
+
+test("a query says a message as it is", () => {
+  const table = tableOf({ get: "/v1/list" });
+  fc.assert(
+    fc.property(arbitraryMessage(everything, 3), (message) => {
+      const said = clone(everything, message);
+      sayable(reflect(everything, said));
+      assert.ok(equals(everything, roundTrip(table, "GET", said), said));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("what no query can say is refused rather than left out", () => {
+  const [route] = tableOf({ get: "/v1/list" }).routes;
+  const render = (init: object) => route!.renderRequest(create(everything, init as never));
+  assert.throws(() => render({ counts: { a: 1n } }), /counts is a map/);
+  assert.throws(() => render({ inners: [{}] }), /inners is a message/);
+  assert.throws(() => render({ wStruct: { a: 1 } }), /wStruct is a message/);
+});
+
+test("path and body together say a message as it is", () => {
+  const whole = tableOf({ post: "/v1/{inner.id}/x/{a_int64}", body: "*" });
+  const field = tableOf({ put: "/v1/{inner.id}", body: "inner" });
+  fc.assert(
+    fc.property(arbitraryMessage(everything, 3), fc.string({ minLength: 1 }), (message, id) => {
+      fc.pre(!id.includes("\0"));
+      const named = clone(everything, message);
+      setFromTexts(named, findFieldPath(everything, "inner.id")!, [id]);
+      assert.ok(equals(everything, roundTrip(whole, "POST", named), named));
+      const said = clone(everything, named);
+      sayable(reflect(everything, said));
+      assert.ok(equals(everything, roundTrip(field, "PUT", said), said));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+/** Whether a template has a path, by the definition and nothing else. */
+function matches({ template }: OfferedRoute, path: string): boolean {
+  const walk = (at: number, parts: readonly string[]): boolean => {
+    const segment = template.segments[at];
+    if (segment === undefined) return parts.length === 0;
+    if (segment.kind === "rest") return true;
+    const [first, ...others] = parts;
+    if (first === undefined) return false;
+    return (segment.kind === "literal" ? first === segment.text : first !== "") && walk(at + 1, others);
+  };
+  return template.verb === "" && walk(0, path.slice(1).split("/"));
+}
+
+test("of all templates that have a path the most exact is found, in whatever order they were declared", () => {
+  const segment = fc.constantFrom("a", "b", "*");
+  const template = fc
+    .tuple(fc.array(segment, { minLength: 1, maxLength: 3 }), fc.constantFrom("", "/**"))
+    .map(([segments, rest]) => `/${segments.join("/")}${rest}`);
+  const templates = fc.uniqueArray(template, { minLength: 1, maxLength: 6 });
+  const path = fc.array(fc.constantFrom("a", "a", "b", "b", "c", ""), { minLength: 1, maxLength: 4 });
+  let served = 0;
+  fc.assert(
+    fc.property(templates, path, (texts, parts) => {
+      const rpcs = texts.map((get, at) => ({ name: `Rpc${at}`, rule: { get } }));
+      const compile = (list: typeof rpcs) => compileRoutes([contractOf(list).service]);
+      let tables: ReturnType<typeof compile>[];
+      try {
+        tables = [compile(rpcs), compile(rpcs.toReversed())];
+      } catch (error) {
+        assert.ok(error instanceof ContractError);
+        return;
+      }
+      const target = `/${parts.join("/")}`;
+      const [found, reversed] = tables.map((table) => table.find("GET", target));
+      const candidates = tables[0]!.routes.filter((route) => matches(route, target));
+      assert.equal(found === undefined, candidates.length === 0);
+      if (found === undefined || !("route" in found) || reversed === undefined || !("route" in reversed)) return;
+      assert.equal(found.route.template.source, reversed.route.template.source);
+      served++;
+      // None of the others is more exact: as they are not ambiguous, it is so exactly when one of its paths is not theirs.
+      const sample = found.route.template.segments.map((part) => (part.kind === "literal" ? part.text : "c")).join("/");
+      for (const other of candidates) assert.ok(matches(other, `/${sample}`), `${other.template.source} is more exact`);
+    }),
+    { numRuns: 300 },
+  );
+  assert.ok(served > 20, `${served} paths were served`);
+});
