@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { hasOption } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, createClient } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
+import { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { TransferState } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { http } from "@ferry/gen/google/api/annotations_pb.ts";
 import { BadRequestSchema, RetryInfoSchema } from "@ferry/gen/google/rpc/error_details_pb.ts";
@@ -68,7 +69,7 @@ for (const door of ["connect", "grpc-web"] as const) {
   });
 
   test(`${door}: rpcs without a route do not exist`, async (t) => {
-    const { headers, seen, base } = await listening(t, door);
+    const { headers, seen, base, transport } = await listening(t, door);
     const hidden = exposedServices
       .flatMap(({ service }) => service.methods)
       .filter((rpc) => !hasOption(rpc, http))
@@ -79,6 +80,8 @@ for (const door of ["connect", "grpc-web"] as const) {
       const answer = await fetch(base + path, { method: "POST", headers: { ...headers, "content-type": type } });
       assert.equal(answer.status, 404, path);
     }
+    const facts = createClient(LedgerService, transport).batchGetAccountFacts({ accountIds: [MEMBER_ID] }, { headers });
+    assert.equal((await failureOf(facts)).code, Code.Unimplemented);
     assert.deepEqual(seen, []);
   });
 
