@@ -4,6 +4,7 @@ import { ConfigError } from "@ferry/platform/config";
 import { readEdgeConfig } from "./config.ts";
 
 const KEYS = { FERRY_SERVICE_KEY_FILE: "edge.pem", FERRY_SERVICE_TRUST_FILE: "services.json" };
+const TLS = { FERRY_TLS_CERT_FILE: "c.pem", FERRY_TLS_KEY_FILE: "k.pem", FERRY_TLS_CA_FILE: "ca.pem" };
 
 test("local mode knows where everything is and limits nobody; production limits by default and wants addresses", () => {
   const local = readEdgeConfig({ ...KEYS, FERRY_PORT_OFFSET: "100" });
@@ -15,7 +16,7 @@ test("local mode knows where everything is and limits nobody; production limits 
       `https://${name}.example`,
     ]),
   );
-  const production = readEdgeConfig({ ...KEYS, ...urls, FERRY_ENV: "production", FERRY_RATE_READ: "0" });
+  const production = readEdgeConfig({ ...KEYS, ...TLS, ...urls, FERRY_ENV: "production", FERRY_RATE_READ: "0" });
   assert.deepEqual([production.rateRead, production.rateWrite, production.rateLogin], [0, 120, 10]);
 });
 

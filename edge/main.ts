@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { AuthorityService } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
 import { createAuthenticator, createServiceIdentity, watchAuthority } from "@ferry/platform/auth";
-import { type Component, readTls, runProcess } from "@ferry/platform/lifecycle";
+import { type Component, demandPrivateUrl, readTls, runProcess } from "@ferry/platform/lifecycle";
 import { createRpcClient, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { buildOf, createLogger } from "@ferry/platform/telemetry";
 import { transportBackend } from "./backends.ts";
@@ -22,6 +22,7 @@ const SHARE_OF_ONE_BACKEND = 0.75;
 const channels: RpcChannel[] = [];
 /** Channels for members' calls have no identity: a request without a token must never travel under the edge's own. */
 const channelTo = (audience: string, url: string, withIdentity = false): RpcChannel => {
+  demandPrivateUrl(audience, url, tls);
   const channel = openChannel({
     ...{ url, audience, logger, tls, ...(withIdentity ? { identity } : {}) },
     maxInFlight: Math.ceil(config.maxInFlight * SHARE_OF_ONE_BACKEND),

@@ -1,7 +1,7 @@
+export { demandPrivateHost, demandPrivateUrl, isLoopback, type MutualTls, readTls } from "./private-links.ts";
 export { type ProbeOptions, startProbes } from "./probes.ts";
 export { type Component, type ProcessOptions, runProcess } from "./process.ts";
 export {
-  readTls,
   runService,
   type Service,
   type ServiceAudit,

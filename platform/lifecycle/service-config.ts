@@ -19,17 +19,18 @@ const file = z.string().min(1);
 export const identityVariables = {
   serviceKeyFile: { env: "FERRY_SERVICE_KEY_FILE", schema: file, help: "this service's private key, ES256, PEM file" },
   serviceTrustFile: { env: "FERRY_SERVICE_TRUST_FILE", schema: file, help: "public keys of all services, JWKS file" },
+  // In local mode plaintext may go over loopback; in production there is none.
   tlsCertFile: {
     env: "FERRY_TLS_CERT_FILE",
     schema: z.string(),
-    fallback: "",
+    localFallback: "",
     help: "certificate for internal TLS, PEM file",
   },
-  tlsKeyFile: { env: "FERRY_TLS_KEY_FILE", schema: z.string(), fallback: "", help: "its private key, PEM file" },
+  tlsKeyFile: { env: "FERRY_TLS_KEY_FILE", schema: z.string(), localFallback: "", help: "its private key, PEM file" },
   tlsCaFile: {
     env: "FERRY_TLS_CA_FILE",
     schema: z.string(),
-    fallback: "",
+    localFallback: "",
     help: "authority of the others' certificates, PEM file",
   },
 } satisfies Record<string, Variable<string>>;

@@ -15,6 +15,7 @@ import { type Bus, createKafkaBus } from "@ferry/platform/events";
 import { createOutbox, type Outbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { buildOf, createLogger, type Logger } from "@ferry/platform/telemetry";
+import { demandPrivateHost, demandPrivateUrl, readTls } from "./private-links.ts";
 import { type Component, runProcess } from "./process.ts";
 import type { ServiceConfig } from "./service-config.ts";
 
@@ -63,15 +64,6 @@ export interface ServiceOptions<Config extends ServiceConfig> {
   create(parts: ServiceParts<NoInfer<Config>>): Service | Promise<Service>;
 }
 
-/** Reads the TLS files that the configuration names; undefined when it names none. */
-export async function readTls(config: Pick<ServiceConfig, "tlsCertFile" | "tlsKeyFile" | "tlsCaFile">) {
-  if (config.tlsCertFile === "") return undefined;
-  const [certPem, keyPem, caPem] = await Promise.all(
-    [config.tlsCertFile, config.tlsKeyFile, config.tlsCaFile].map((file) => readFile(file, "utf8")),
-  );
-  return { certPem: certPem!, keyPem: keyPem!, caPem: caPem! };
-}
-
 /** Runs until it succeeds, as long as what fails is a dependency that is away. */
 export async function whenAvailable(logger: Logger, what: string, run: () => Promise<void>): Promise<void> {
   for (;;) {
@@ -96,11 +88,13 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
   const logger = createLogger({ service: name, level: config.logLevel });
   const build = buildOf(name, config);
   const tls = await readTls(config);
+  demandPrivateHost(config.host, tls);
   const identity = createServiceIdentity({ name, privateKeyPem: await readFile(config.serviceKeyFile, "utf8") });
   const trustedServices = parseTrustedServices(await readFile(config.serviceTrustFile, "utf8"));
 
   const channels: RpcChannel[] = [];
   const channelTo = (audience: string, url: string): RpcChannel => {
+    demandPrivateUrl(audience, url, tls);
     const channel = openChannel({ url, audience, identity, logger, tls });
     channels.push(channel);
     return channel;
