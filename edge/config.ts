@@ -86,6 +86,13 @@ export const edgeVariables = {
     fallback: "",
     help: "a PostgreSQL database in which several edges share the rate limits; without one, each counts by itself",
   },
+  rateStoreTimeoutMs: limit(
+    "FERRY_RATE_STORE_TIMEOUT_MS",
+    250,
+    10,
+    10_000,
+    "time that a request waits for the database of FERRY_RATE_STORE_URL; then its edge counts by itself",
+  ),
   maxBodyBytes: limit("FERRY_MAX_BODY_BYTES", 65_536, 1_024, 4_194_304, "largest body of a request"),
   maxInFlight: limit(
     "FERRY_MAX_IN_FLIGHT",
@@ -135,6 +142,7 @@ export interface EdgeLimits {
   rateLogin: number;
   /** Requests of any kind, by address. */
   rateAddress: number;
+  rateStoreTimeoutMs: number;
   maxBodyBytes: number;
   maxInFlight: number;
   maxStreams: number;

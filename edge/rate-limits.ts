@@ -31,6 +31,7 @@ export interface RateLimits {
   /** Requests that were refused, by budget; and what became of leases, where budgets are shared. */
   readonly refused: Readonly<Record<string, number>>;
   readonly leases: SharedLeases["counts"] | undefined;
+  start(): Promise<void>;
   /** Gives back what was leased. */
   stop(): Promise<void>;
 }
@@ -40,7 +41,8 @@ const WINDOW_SECONDS = WINDOW_MS / 1_000;
 /** @param storeUrl Where several edges share their budgets; empty: each counts by itself. */
 export function createRateLimits(limits: EdgeLimits, storeUrl: string): RateLimits {
   const database = storeUrl === "" ? undefined : openStore(storeUrl);
-  const leases = database === undefined ? undefined : createLeases(createLeaseStore(database, storeUrl));
+  const leases =
+    database === undefined ? undefined : createLeases(createLeaseStore(database, storeUrl), limits.rateStoreTimeoutMs);
   const all: Budget[] = [];
   const refused: Record<string, number> = {};
 
@@ -84,6 +86,7 @@ export function createRateLimits(limits: EdgeLimits, storeUrl: string): RateLimi
     addressHook: chargeAddress === undefined ? undefined : hookOf(chargeAddress),
     refused,
     leases: leases?.counts,
+    start: async () => leases?.start(),
     async stop() {
       await leases?.stop();
       await database?.close();

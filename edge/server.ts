@@ -124,6 +124,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     name: "edge",
     async start() {
       hide = showProtection({ inFlight, sockets, rates });
+      await rates.start();
       await app.listen({ port: options.port, host: options.host });
     },
     async stop() {

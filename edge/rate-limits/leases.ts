@@ -48,10 +48,10 @@ export interface LeaseCounts {
   failed: number;
 }
 
-/** A request never waits longer for the store; it is counted by its edge alone then. */
-const WAIT_MS = 250;
 /** After a failure, requests are counted here for so long before the store is asked again. */
 const AWAY_MS = 1_000;
+/** The time that a start waits for the store. */
+const START_MS = 5_000;
 const PURGE_EVERY_MS = 10_000;
 const IDLE_MS = 5_000;
 /** Bounds the rows in the store by what each edge may ask for; beyond it, callers are counted here alone. */
@@ -61,6 +61,8 @@ export interface SharedLeases extends Leases {
   readonly counts: LeaseCounts;
   /** Gives back what lies idle, from now on and until it is stopped. */
   watch(takeIdle: (all: boolean) => Idle): void;
+  /** Makes the store ready, where it can be reached soon. Without it the edge starts all the same. */
+  start(): Promise<void>;
   /** Gives back all. */
   stop(): Promise<void>;
 }
@@ -68,8 +70,10 @@ export interface SharedLeases extends Leases {
 /**
  * Takes shares of budgets from a store. Requests for leases are gathered, so that many callers cost one statement,
  * and a caller's requests cost one for each lease.
+ *
+ * @param waitMs A request waits no longer for the store; it is counted by its edge alone then.
  */
-export function createLeases(store: LeaseStore): SharedLeases {
+export function createLeases(store: LeaseStore, waitMs: number): SharedLeases {
   const counts: LeaseCounts = { taken: 0, failed: 0 };
   let awayUntilMs = 0;
   let purgedAtMs = Date.now();
@@ -116,7 +120,7 @@ export function createLeases(store: LeaseStore): SharedLeases {
     async take(request) {
       if (isCrowded(Date.now())) return undefined;
       const late = Promise.withResolvers<undefined>();
-      const timer = setTimeout(() => late.resolve(undefined), WAIT_MS);
+      const timer = setTimeout(() => late.resolve(undefined), waitMs);
       try {
         const grant = await Promise.race([batcher.add(request), late.promise]);
         if (grant === undefined) failed();
@@ -132,6 +136,12 @@ export function createLeases(store: LeaseStore): SharedLeases {
     },
     watch(idleOf) {
       takeIdle = idleOf;
+    },
+    async start() {
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, START_MS);
+      await Promise.race([store.ready().catch(failed), late.promise]);
+      clearTimeout(timer);
     },
     async stop() {
       clearTimeout(idleTimer);

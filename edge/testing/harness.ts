@@ -49,6 +49,7 @@ const NO_LIMITS: EdgeLimits = {
   rateWrite: 0,
   rateLogin: 0,
   rateAddress: 0,
+  rateStoreTimeoutMs: 5_000,
   maxBodyBytes: 65_536,
   maxInFlight: 1_000,
   maxStreams: 8,

@@ -3,6 +3,8 @@ import { type Database, type Migrations, migrate } from "@ferry/platform/db";
 import type { Lease, LeaseGrant, LeaseRequest } from "../leases.ts";
 
 export interface LeaseStore {
+  /** Makes the table where there is none. */
+  ready(): Promise<void>;
   /** @param requests Of different callers. */
   take(requests: readonly LeaseRequest[], windowMs: number): Promise<LeaseGrant[]>;
   giveBack(leases: readonly Lease[]): Promise<void>;
@@ -16,8 +18,8 @@ export const rateMigrations: Migrations = {
 };
 
 /**
- * Keeps budgets in PostgreSQL. Its table is made at the first use that finds the database, so that an edge starts
- * and serves without it.
+ * Keeps budgets in PostgreSQL. Its table is made at the start, or at the first use that finds the database: an edge
+ * starts and serves without it.
  */
 export function createLeaseStore(database: Pick<Database, "query">, url: string): LeaseStore {
   let migrated: Promise<void> | undefined;
@@ -29,6 +31,7 @@ export function createLeaseStore(database: Pick<Database, "query">, url: string)
     return migrated;
   };
   return {
+    ready,
     async take(requests, windowMs) {
       await ready();
       const rows = await database.query<TakenRow>(TAKE, [
