@@ -1,6 +1,7 @@
 // `npm run generate`: makes gen/ anew from proto/ and third_party/: types and descriptors of each file,
-// and in gen/comments.json the contracts' comments, which descriptors in code do not have. With --check
-// it writes to a folder of its own instead, and fails when gen/ is not what the contracts give.
+// and in gen/comments.json the contracts' comments, which descriptors in code do not have; and
+// client/gen/, the typed REST client. With --check it writes to a folder of its own instead, and fails
+// when these are not what the contracts give.
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
@@ -15,6 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { clientFiles } from "./client/index.ts";
 import { commentsText } from "./comments.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -28,8 +30,9 @@ function buf(...args: string[]): void {
 }
 
 function filesOf(folder: string): string[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith("_pb.ts") || name === "comments.json")
+    .filter((name) => name.endsWith("_pb.ts") || name === "comments.json" || folder.endsWith("client/gen"))
     .sort();
 }
 
@@ -46,18 +49,22 @@ function differences(left: string, right: string): string[] {
   return [...names].filter((name) => read(left, name) !== read(right, name));
 }
 
-const gen = join(root, "gen");
+const MADE = ["gen", "client/gen"];
 const scratch = mkdtempSync(join(tmpdir(), "ferry-gen-"));
-const fresh = join(scratch, "gen");
 try {
   const contracts = join(scratch, "contracts.binpb");
   buf("generate", "--output", scratch);
   buf("build", "proto", "--as-file-descriptor-set", "--output", contracts);
-  writeFileSync(join(fresh, "comments.json"), commentsText(readFileSync(contracts)));
-  const drift = differences(gen, fresh);
+  const image = readFileSync(contracts);
+  writeFileSync(join(scratch, "gen", "comments.json"), commentsText(image));
+  mkdirSync(join(scratch, "client", "gen"), { recursive: true });
+  for (const [name, text] of clientFiles(image)) writeFileSync(join(scratch, "client", "gen", name), text);
+  const drift = MADE.flatMap((folder) =>
+    differences(join(root, folder), join(scratch, folder)).map((name) => join(folder, name)),
+  );
   if (!process.argv.includes("--check")) for (const name of drift) write(name);
   else if (drift.length > 0) {
-    console.error(`gen/ is not what the contracts give; run "npm run generate":\n  ${drift.join("\n  ")}`);
+    console.error(`not what the contracts give; run "npm run generate":\n  ${drift.join("\n  ")}`);
     process.exitCode = 1;
   }
 } finally {
@@ -66,7 +73,7 @@ try {
 
 /** Only what has changed is touched: whoever runs from this tree meanwhile finds every file. */
 function write(name: string): void {
-  const [from, to] = [join(fresh, name), join(gen, name)];
+  const [from, to] = [join(scratch, name), join(root, name)];
   if (existsSync(from)) {
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(from, `${to}.new`);

@@ -15,7 +15,7 @@ npm run test:one -- <files>         the named test files alone, without the stat
 A PostgreSQL is started for the run, and thrown away; FERRY_TEST_DATABASE_URL names another to use.
 `;
 const ROOT = resolve(import.meta.dirname, "..");
-const ROOMS = ["platform", "edge", "services", "local", "test", "bench", "scripts"];
+const ROOMS = ["platform", "edge", "client", "services", "local", "test", "bench", "scripts"];
 const AT_ONCE = 2;
 /** One test file that hangs must not eat the whole run's ten minutes. */
 const TEST_TIMEOUT_MS = 180_000;

@@ -38,6 +38,7 @@ export function mayImport(room: Room, target: Room): boolean {
   if (room === "gen") return target === "npm:@bufbuild/protobuf";
   if (owner === "platform")
     return target === "gen" || target.startsWith("platform/") || target.startsWith("npm:") || target === "node";
+  if (room === "client") return false; // It stands alone, with nothing to install beside it.
   if (room === "edge") return !isServiceRoom(target) && !["local", "test", "bench"].includes(target);
   if (room === "local")
     return (
