@@ -1,5 +1,6 @@
 import { clone, type DescField, type DescMessage, type Message, type Registry, toJson } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { base64Encode } from "@bufbuild/protobuf/wire";
 import { hasCustomJsonRepresentation } from "@bufbuild/protobuf/wkt";
 import type { HttpBody } from "@ferry/gen/google/api/httpbody_pb.ts";
 import { joinPath } from "./errors.ts";
@@ -115,7 +116,7 @@ function addParameters(parameters: string[], message: ReflectMessage, path: stri
 function textOf(field: DescField, value: unknown): string {
   if (field.enum !== undefined) return field.enum.value[value as number]?.name ?? String(value);
   if (field.message !== undefined) return String(toJson(field.message, (value as ReflectMessage).message));
-  return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : String(value);
+  return value instanceof Uint8Array ? base64Encode(value) : String(value);
 }
 
 function renderBody(plan: RenderPlan, message: Message): Pick<RenderedRequest, "body" | "contentType"> {
