@@ -5,7 +5,8 @@ import { FerryError, type Reason } from "@ferry/platform/errors";
 import { createAuthenticator } from "./authenticator.ts";
 import { type AuthorityChange, createAuthorityState } from "./authority.ts";
 import { generateKeyPair, parseTrustedServices, trustedServicesJson } from "./keys.ts";
-import { createServiceIdentity, createTokenSigner } from "./tokens.ts";
+import { createServiceIdentity, createTokenSigner, machineScopesOf, scopesOf } from "./tokens.ts";
+import { CLOCK_SKEW_SECONDS } from "./verify.ts";
 
 const NOW_MS = 1_800_000_000_000;
 const NOW = NOW_MS / 1000;
@@ -102,6 +103,16 @@ test("headers that choose their own algorithm or key are refused", () => {
     [{ ...HEADER, typ: undefined }, /typ/],
     [{ ...HEADER, typ: "JWT" }, /typ/],
     [{ ...HEADER, typ: "rt+jwt" }, /typ/],
+    [{ ...HEADER, typ: "AT+JWT" }, /typ/],
+    [{ ...HEADER, typ: ["at+jwt"] }, /typ/],
+    [{ ...HEADER, kid: "/dev/null" }, /not known/],
+    [{ ...HEADER, kid: "k1\u0000" }, /not known/],
+    [{ ...HEADER, kid: "http://127.0.0.1:1/k1.pem" }, /not known/],
+    [{ ...HEADER, kid: ["k1"] }, /kid/],
+    [{ ...HEADER, zip: "DEF" }, /zip/],
+    [{ ...HEADER, b64: false }, /b64/],
+    [{ ...HEADER, alg: ["ES256"] }, /alg/],
+    [{ ...HEADER, alg: null }, /alg/],
     [[], /object/],
   ];
   for (const [header, message] of bad) {
@@ -115,6 +126,15 @@ test("headers that choose their own algorithm or key are refused", () => {
   }
   assert.equal(authenticator.authenticate(`Bearer ${forge(keys.privateKeyPem, HEADER, CLAIMS)}`).id, "m1");
 });
+
+/** A public key in every form in which somebody could take it for a secret. */
+function publicKeyTexts(pem: string): (string | Buffer)[] {
+  const key = createPublicKey(pem);
+  const der = key.export({ format: "der", type: "spki" });
+  const jwk = key.export({ format: "jwk" });
+  const point = Buffer.concat([Buffer.of(4), ...[jwk.x, jwk.y].map((part) => Buffer.from(part!, "base64url"))]);
+  return [pem, pem.trim(), pem.replaceAll("\n", "\r\n"), der, der.toString("base64"), JSON.stringify(jwk), point, ""];
+}
 
 test("signatures that are empty, tampered with, of another key, or made with our public key as secret are refused", () => {
   const { keys, authenticator } = setUp();
@@ -132,8 +152,16 @@ test("signatures that are empty, tampered with, of another key, or made with our
     `${header}.${claims}.${"A".repeat(86)}`,
     `${header}.${encode({ ...CLAIMS, sub: "m2" })}.${signature}`,
     `${header}.${claims}.${signature}=`,
+    // The same signature as other libraries write it, in ASN.1; and the one of zeros.
+    `${header}.${claims}.${signBytes("sha256", Buffer.from(`${header}.${claims}`), keys.privateKeyPem).toString("base64url")}`,
+    `${header}.${claims}.${Buffer.alloc(64).toString("base64url")}`,
+    `${header}.${claims}.${signature}.${signature}`,
+    `${header}.${claims}.${signature}.${claims}.${signature}`,
+    `${header}..${signature}`,
+    `.${claims}.${signature}`,
+    `${encode({ ...HEADER, typ: "service+jwt" })}.${claims}.${signature}`,
     forge(generateKeyPair().privateKeyPem, HEADER, CLAIMS),
-    ...[keys.publicKeyPem, keys.publicKeyPem.trim()].map(
+    ...publicKeyTexts(keys.publicKeyPem).map(
       (secret) => `${hs}.${createHmac("sha256", secret).update(hs).digest("base64url")}`,
     ),
   ];
@@ -147,30 +175,102 @@ test("claims must all be there, of their type, and meant for us", () => {
     [{ exp: undefined }, /exp/],
     [{ exp: String(NOW + 600) }, /exp/],
     [{ exp: null }, /exp/],
+    [{ exp: true }, /exp/],
+    [{ exp: [NOW + 600] }, /exp/],
+    [{ exp: {} }, /exp/],
+    [{ exp: "never" }, /exp/],
     [{ exp: NOW + 3_600 }, /exp/],
     [{ exp: 1e308 }, /exp/],
     [{ nbf: NOW + 60 }, /not active/],
+    [{ nbf: NOW + 31 }, /not active/],
     [{ nbf: "soon" }, /nbf/],
     [{ iat: NOW + 60 }, /iat/],
     [{ iss: undefined }, /issuer/],
     [{ iss: "someone" }, /issuer/],
     [{ iss: "transfer" }, /issuer/],
+    [{ iss: ["ferry-member"] }, /issuer/],
+    [{ iss: "" }, /issuer/],
     [{ aud: undefined }, /aud/],
     [{ aud: "other" }, /aud/],
     [{ aud: ["ferry", "other"] }, /aud/],
+    [{ aud: ["ferry"] }, /aud/],
+    [{ aud: "ledger" }, /aud/],
+    [{ aud: null }, /aud/],
     [{ sub: undefined }, /sub/],
     [{ sub: "" }, /sub/],
     [{ sub: 7 }, /sub/],
     [{ sid: undefined }, /sid/],
     [{ role: "root" }, /role/],
     [{ scope: undefined }, /scope/],
+    [{ scope: ["accounts:read"] }, /scope/],
+    [{ role: ["operator"] }, /role/],
+    [{ sid: { $ne: "" } }, /sid/],
+    [{ sub: "m".repeat(129) }, /sub/],
+    [{ client_id: "" }, /client_id/],
+    [{ client_id: 7 }, /client_id/],
+    [{ client_id: null }, /client_id/],
   ];
   for (const [claims, message] of bad) {
     const token = forge(keys.privateKeyPem, HEADER, { ...CLAIMS, ...claims });
     refuses(() => authenticator.authenticate(`Bearer ${token}`), "TOKEN_INVALID", message);
   }
+  for (const claims of ["text", 7, null, [CLAIMS], [], true])
+    refuses(
+      () => authenticator.authenticate(`Bearer ${forge(keys.privateKeyPem, HEADER, claims as object)}`),
+      "TOKEN_INVALID",
+    );
   const expired = forge(keys.privateKeyPem, HEADER, { ...CLAIMS, iat: NOW - 631, exp: NOW - 31 });
   refuses(() => authenticator.authenticate(`Bearer ${expired}`), "TOKEN_EXPIRED");
+});
+
+test("clocks may be ten seconds apart, and no more than thirty in any case", () => {
+  assert.ok(CLOCK_SKEW_SECONDS <= 30);
+  const { keys, authenticator } = setUp();
+  const tokenOf = (claims: object) => `Bearer ${forge(keys.privateKeyPem, HEADER, { ...CLAIMS, ...claims })}`;
+  for (const good of [{ nbf: NOW + 10 }, { iat: NOW + 10 }, { exp: NOW - 9 }, { exp: NOW + 610 }])
+    assert.equal(authenticator.authenticate(tokenOf(good)).id, "m1", JSON.stringify(good));
+  for (const bad of [{ nbf: NOW + 11 }, { iat: NOW + 11 }, { exp: NOW + 611 }])
+    refuses(() => authenticator.authenticate(tokenOf(bad)), "TOKEN_INVALID");
+  refuses(() => authenticator.authenticate(tokenOf({ exp: NOW - 10 })), "TOKEN_EXPIRED");
+});
+
+test("a thousand tokens of unknown keys ask nobody for keys and push no good token out", () => {
+  const { keys, authority, authenticator } = setUp({ maxKept: 10 });
+  const good = `Bearer ${forge(keys.privateKeyPem, HEADER, CLAIMS)}`;
+  const kept = authenticator.authenticate(good);
+  const before = authority.snapshot();
+  const forger = generateKeyPair();
+  for (let index = 0; index < 1_000; index++) {
+    const token = forge(forger.privateKeyPem, { ...HEADER, kid: `unknown-${index}` }, CLAIMS);
+    refuses(() => authenticator.authenticate(`Bearer ${token}`), "TOKEN_INVALID", /not known/);
+  }
+  assert.deepEqual(authority.snapshot(), before);
+  assert.equal(authenticator.authenticate(good), kept);
+});
+
+test("the token of an API client tells the client and its scopes, and ends with what stands for its session", () => {
+  const { keys, authority, authenticator } = setUp();
+  const signer = createTokenSigner({ kid: "k1", privateKeyPem: keys.privateKeyPem });
+  const client = { id: "c1", scopes: ["accounts:read"] };
+  const token = `Bearer ${signer.sign({ memberId: "m1", sessionId: "s9", role: "operator", client }, NOW_MS)}`;
+  const principal = authenticator.authenticate(token);
+  assert.deepEqual(
+    [principal.kind, principal.id, principal.clientId, [...principal.scopes]],
+    ["operator", "m1", "c1", ["accounts:read"]],
+  );
+  authority.apply(change({ revokedSessionIds: ["s9"] }));
+  refuses(() => authenticator.authenticate(token), "SESSION_REVOKED");
+});
+
+test("machines get no scope by which they could get others", () => {
+  for (const role of ["member", "operator"] as const) {
+    const given = machineScopesOf(role);
+    assert.ok(given.length > 0 && given.every((scope) => scopesOf(role).includes(scope)));
+    assert.deepEqual(
+      given.filter((scope) => /^(?:sessions|clients):/.test(scope)),
+      [],
+    );
+  }
 });
 
 test("a token that is kept expires all the same", () => {
