@@ -20,8 +20,9 @@ import {
   type Role,
 } from "@ferry/platform/auth";
 import { silentLogger } from "@ferry/platform/telemetry";
-import { type Backend, transportBackend } from "../backends.ts";
+import { type Backend, type exposedServices, transportBackend } from "../backends.ts";
 import type { EdgeLimits } from "../config.ts";
+import { compileEdgeRoutes } from "../routes.ts";
 import { buildEdge, type EdgeOptions } from "../server.ts";
 
 /** A call as a backend got it. */
@@ -38,12 +39,15 @@ export interface HarnessOptions {
   options?: Partial<EdgeOptions>;
   /** Backends instead of those in memory. */
   backendsOf?: (authority: AuthorityState) => Promise<readonly Backend[]>;
+  /** Services instead of Ferry's own, to be served by those backends. */
+  services?: typeof exposedServices;
   /** Answers instead of the usual ones, by rpc: "CreateTransfer". */
   answers?: Record<string, (request: never, context: HandlerContext) => unknown>;
 }
 
 export const MEMBER_ID = "0190b2c4-0000-7000-8000-000000000001";
 export const ACCOUNT_ID = "0190b2c4-0000-7000-8000-00000000000a";
+const CLIENT_ID = "0190b2c4-0000-7000-8000-0000000000cc";
 const NO_LIMITS: EdgeLimits = {
   rateRead: 0,
   rateWrite: 0,
@@ -68,7 +72,13 @@ const ANSWERS: Record<string, unknown> = {
 };
 
 /** An edge in memory, before backends that answer over Connect's own in-memory transport, with tokens that are real. */
-export async function createHarness({ limits, options, backendsOf, answers = {} }: HarnessOptions = {}) {
+export async function createHarness({
+  limits,
+  options,
+  backendsOf,
+  services: offered,
+  answers = {},
+}: HarnessOptions = {}) {
   const seen: SeenCall[] = [];
   const services = [
     MemberService,
@@ -120,6 +130,9 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
       limits: { ...NO_LIMITS, ...limits },
     },
     backends,
+    ...(offered === undefined
+      ? {}
+      : { routes: compileEdgeRoutes(new Map(backends.map((one) => [one.name, one])), offered) }),
     authenticator,
     authority,
     build: { service: "edge", version: "0.0.1", commit: "c", buildTime: "t" },
@@ -134,6 +147,9 @@ export async function createHarness({ limits, options, backendsOf, answers = {} 
       authority.apply({ ...change, snapshot: false, keys: [], suspendedMemberIds: [memberId] }),
     bearer: (role: Role = "member", memberId = MEMBER_ID, nowMs = Date.now()) =>
       `Bearer ${signer.sign({ memberId, sessionId: "0190b2c4-0000-7000-8000-0000000000ff", role }, nowMs)}`,
+    /** The token of a member's API client. */
+    machine: (scopes: readonly string[], role: Role = "member") =>
+      `Bearer ${signer.sign({ memberId: MEMBER_ID, sessionId: CLIENT_ID, role, client: { id: CLIENT_ID, scopes } })}`,
   };
 }
 

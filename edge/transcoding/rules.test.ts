@@ -51,7 +51,7 @@ test("a rule that leaves the method open gives way to one that names it, and HEA
   ]);
   assert.deepEqual(names("/v1/x", "HEAD", "GET"), ["Head", "Head"]);
   assert.deepEqual(names("/v1/y", "HEAD", "GET"), ["Head", "HEAD"]);
-  assert.deepEqual(names("/v1/change", "GET", "PUT"), ["DELETE PATCH POST PUT", "Change"]);
+  assert.deepEqual(names("/v1/change", "GET", "PUT"), ["DELETE HEAD PATCH POST PUT", "Change"]);
   const twice = [{ name: "A" }, { name: "B" }].map(({ name }) => ({
     name,
     rule: { custom: { kind: "*", path: "/v1/a" } },
