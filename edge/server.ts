@@ -10,7 +10,7 @@ import { largestBody, readBodies } from "./body-limit.ts";
 import { addOptions, browserHeaders } from "./browsers.ts";
 import { createCompress } from "./compression.ts";
 import type { EdgeLimits } from "./config.ts";
-import { addDoors, DOOR_CORS, type Door } from "./doors/index.ts";
+import { addDoors, DOOR_CORS, type Door, withDoors } from "./doors/index.ts";
 import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 import { createLoopLag } from "./loop-lag.ts";
@@ -109,7 +109,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     return sendFailure(reply, request.facts, error, logger);
   });
   const doors = options.doors ?? [];
-  await addOptions(app, routes, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
+  await addOptions(app, withDoors(routes, doors), options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
   if (rates.addressHook !== undefined) app.addHook("onRequest", rates.addressHook);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
   addOpenApi(app, routes.plans, build.version);

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hasOption } from "@bufbuild/protobuf";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
+import { http as httpOption } from "@ferry/gen/google/api/annotations_pb.ts";
+import { getPolicy } from "@ferry/platform/rpc";
+import { exposedServices } from "../backends.ts";
 import { createHarness, MEMBER_ID, TRANSFER } from "../testing/harness.ts";
 import { ORIGIN } from "./testing/client.ts";
 
@@ -10,7 +15,7 @@ const LIST = "/ferry.transfer.v1.TransferService/ListTransfers";
 async function edge() {
   const harness = await createHarness({ options: { doors: ["connect", "grpc-web"], corsOrigins: [ORIGIN] } });
   const headers = { authorization: harness.bearer(), "idempotency-key": "k", "content-type": "application/json" };
-  const post = (payload: string, more: Record<string, string> = {}, url = CREATE) =>
+  const post = (payload: string | Buffer, more: Record<string, string> = {}, url = CREATE) =>
     harness.app.inject({ method: "POST", url, headers: { ...headers, ...more }, payload });
   return { ...harness, headers, post };
 }
@@ -41,6 +46,42 @@ test("JSON is read by the edge's rules: exact, each name once, no name that is n
   const exact = await post(amounting('"9007199254740993"'));
   assert.equal(exact.statusCode, 200);
   assert.equal((seen[0]!.request as { amount: { minorUnits: bigint } }).amount.minorUnits, 9_007_199_254_740_993n);
+});
+
+test("JSON in frames is read by the same rules", async () => {
+  const { post, seen } = await edge();
+  const type = { "content-type": "application/grpc-web+json" };
+  const framed = (text: string, flags = 0) => Buffer.from(encodeEnvelope(flags, Buffer.from(text)));
+  for (const payload of [
+    framed(amounting("9007199254740993")),
+    framed(JSON.stringify({ ...TRANSFER, memberId: MEMBER_ID })),
+    framed(amounting('"1"')).subarray(0, -1),
+    Buffer.alloc(3),
+  ]) {
+    const answer = await post(payload, type);
+    assert.equal(answer.statusCode, 200);
+    assert.match(answer.body, /grpc-status: 3\r/);
+  }
+  assert.equal(seen.length, 0);
+  assert.match((await post(framed(amounting('"1"')), type)).body, /grpc-status: 0/);
+});
+
+test("no rpc answers without a token but the public ones", async () => {
+  const { app } = await edge();
+  const rpcs = exposedServices.flatMap(({ service }) => service.methods).filter((rpc) => hasOption(rpc, httpOption));
+  assert.ok(rpcs.length > 40);
+  for (const rpc of rpcs) {
+    const url = `/${rpc.parent.typeName}/${rpc.name}`;
+    const type = rpc.methodKind === "unary" ? "application/json" : "application/connect+json";
+    const { statusCode, body } = await app.inject({
+      method: "POST",
+      url,
+      headers: { "content-type": type },
+      payload: "",
+    });
+    const refused = statusCode === 401 || /"unauthenticated"/.test(body);
+    assert.equal(refused, getPolicy(rpc).auth !== "public", url);
+  }
 });
 
 test("JSON answers show defaults, and no envelope of the edge's own", async () => {
@@ -74,6 +115,8 @@ test("other methods and content types are told what there is, in the envelope", 
     assert.equal(answer.statusCode, 415, type);
     assert.match(answer.json().error.message, /application\/proto, application\/json, application\/grpc-web\+proto/);
   }
+  const options = await app.inject({ method: "OPTIONS", url: CREATE });
+  assert.deepEqual([options.statusCode, options.headers.allow], [204, "OPTIONS, POST"]);
   const none = await app.inject({ method: "POST", url: CREATE, headers: { ...headers, "content-type": "" } });
   assert.equal(none.statusCode, 415);
   const packed = await post("x", { "content-encoding": "br" });

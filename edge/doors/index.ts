@@ -34,15 +34,7 @@ export interface DoorsOptions extends Omit<RestOptions, "checkBody"> {
 export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
   const { doors, routes, streams, logger, maxBodyBytes } = options;
   if (doors.length === 0) return;
-  const plans = plansByPath(routes);
-  const offered: EdgeRoutes = {
-    plans: [...plans.values()],
-    find(httpMethod, path) {
-      const plan = plans.get(path);
-      if (plan === undefined) return undefined;
-      return httpMethod === "POST" ? { plan, segments: [] } : { allowed: ["POST"] };
-    },
-  };
+  const offered = doorRoutes(routes);
   const preParsing = limitChunkedBodies(maxBodyBytes);
   for (const plan of offered.plans) {
     const { rpc } = plan.route;
@@ -57,6 +49,25 @@ export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
     const readJson = (request: FastifyRequest) => readStrictly(request, plan, maxMessageBytes);
     addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, readJson, logger });
   }
+}
+
+/** The paths of the doors beside those of REST, for who only asks which methods a path has. */
+export function withDoors(routes: EdgeRoutes, doors: readonly Door[]): EdgeRoutes {
+  if (doors.length === 0) return routes;
+  const offered = doorRoutes(routes);
+  return { plans: routes.plans, find: (method, path) => routes.find(method, path) ?? offered.find(method, path) };
+}
+
+function doorRoutes(routes: EdgeRoutes): EdgeRoutes {
+  const plans = plansByPath(routes);
+  return {
+    plans: [...plans.values()],
+    find(httpMethod, path) {
+      const plan = plans.get(path);
+      if (plan === undefined) return undefined;
+      return httpMethod === "POST" ? { plan, segments: [] } : { allowed: ["POST"] };
+    },
+  };
 }
 
 /** Whether an rpc changes nothing, which REST says by its method. */

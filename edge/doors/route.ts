@@ -1,7 +1,7 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { type Logger, runInContext } from "@ferry/platform/telemetry";
-import type { FastifyInstance, FastifyRequest, onRequestAsyncHookHandler, preParsingHookHandler } from "fastify";
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, preParsingHookHandler } from "fastify";
 import { sendFailure } from "../failures.ts";
 import { refusal } from "./forward.ts";
 import { answer, refuse, speaks } from "./wire.ts";
@@ -11,7 +11,7 @@ export interface DoorRoute {
   /** The longest that a caller may ask for, in milliseconds. */
   capMs: number;
   /** All that happens before the body is read. */
-  admit: onRequestAsyncHookHandler;
+  admit: onRequestHookHandler;
   preParsing?: preParsingHookHandler;
   /** Reads messages that are JSON; undefined where the library may say what is wrong. @throws BadField. */
   readJson?: (request: FastifyRequest) => Promise<Message | undefined>;
@@ -37,5 +37,4 @@ export function addDoorRoute(app: FastifyInstance, route: DoorRoute): void {
       return refuse(handler, { request, reply }, refusal(error, request, logger));
     },
   });
-  app.options(handler.requestPath, (_request, reply) => reply.code(204).header("allow", "OPTIONS, POST").send());
 }
