@@ -55,6 +55,8 @@ interface Caller {
 export function createBudget(name: string, limit: number, leases?: Leases): Budget {
   const callers = new Map<string, Caller>();
   const step = Math.ceil(limit / LEASES_IN_BUDGET);
+  /** With less than this left of a lease the next one is asked for, so that nobody waits but the first; never of small ones. */
+  const early = Math.floor(step / 4);
 
   function begin(key: string, nowMs: number): Caller {
     callers.delete(key); // Set anew, so that the map is in the order of windows.
@@ -121,8 +123,7 @@ export function createBudget(name: string, limit: number, leases?: Leases): Budg
       if (caller === undefined || caller.windowEndsMs <= nowMs) caller = begin(key, nowMs);
       if (caller.spent < caller.granted) {
         caller.spent++;
-        // Asked for before it is needed, so that nobody waits but the first.
-        if (leases !== undefined && caller.granted - caller.spent < step / 4 && wants(caller, nowMs))
+        if (leases !== undefined && caller.granted - caller.spent < early && wants(caller, nowMs))
           void ask(key, caller, leases);
         return told(caller, true, nowMs);
       }
