@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
+import { scopesOf } from "@ferry/platform/auth";
 import { compileEdgeRoutes, type EdgePlan } from "./routes.ts";
 import { createHarness, type Harness, MEMBER_ID } from "./testing/harness.ts";
 
@@ -94,4 +95,57 @@ test("a suspended member is refused on every route but those that decide themsel
     if (!plan.policy.handlesSuspension) assert.equal(answer.json().error.code, "MEMBER_SUSPENDED");
   }
   assert.deepEqual(harness.seen, []);
+});
+
+test("every route but the public ones asks for scopes, each of which its callers can have", async () => {
+  const plans = plansOf(await createHarness()).filter(({ policy }) => policy.auth !== "public");
+  for (const { policy, route } of plans) {
+    const { scopes, auth } = policy;
+    const what = `${route.httpMethod} ${route.template.source}: ${scopes.join(" ")}`;
+    assert.ok(scopes.length > 0, what);
+    const known = scopesOf(auth === "operator" ? "operator" : "member");
+    assert.deepEqual(
+      scopes.filter((scope) => !known.includes(scope)),
+      [],
+      what,
+    );
+  }
+});
+
+test("a machine gets as far as its scopes reach: no further with one too few, and never to what is for people", async () => {
+  const harness = await createHarness();
+  const plans = plansOf(harness).filter(({ policy }) => policy.auth !== "public");
+  for (const plan of plans) {
+    const { scopes, auth } = plan.policy;
+    const role = auth === "operator" ? "operator" : "member";
+    const what = `${plan.route.httpMethod} ${plan.route.template.source}`;
+    const enough = await harness.app.inject(requestOf(plan, harness.machine(scopes, role)));
+    assert.equal(enough.statusCode, 400, `${what}: ${enough.body}`);
+    for (const missing of scopes) {
+      const others = scopesOf(role).filter((scope) => scope !== missing);
+      const refused = await harness.app.inject(requestOf(plan, harness.machine(others, role)));
+      assert.deepEqual([refused.statusCode, refused.json().error.code], [403, "SCOPE_MISSING"], what);
+    }
+  }
+  assert.deepEqual(harness.seen, []);
+});
+
+test("a public rpc hears where the caller is from the edge alone, any other rpc not at all", async () => {
+  const harness = await createHarness();
+  const claimed = {
+    ...{ "x-ferry-client-address": "6.6.6.6", "x-ferry-client-agent": "forged", "x-forwarded-for": "6.6.6.6" },
+    "user-agent": `curl/8 \u00e9 ${"x".repeat(300)}`,
+  };
+  const payload = { email: "a@example.com", password: "x" };
+  await harness.app.inject({ method: "POST", url: "/v1/sessions", headers: claimed, payload });
+  await harness.app.inject({
+    url: "/v1/members/me",
+    headers: { ...claimed, authorization: harness.bearer() },
+  });
+  const [logIn, me] = harness.seen;
+  assert.equal(logIn?.headers.get("x-ferry-client-address"), "127.0.0.1");
+  assert.equal(logIn?.headers.get("x-ferry-client-agent"), `curl/8 ? ${"x".repeat(247)}`);
+  assert.equal(logIn?.headers.get("x-forwarded-for"), null);
+  for (const name of ["x-ferry-client-address", "x-ferry-client-agent", "x-forwarded-for"])
+    assert.equal(me?.headers.get(name), null, name);
 });
