@@ -6,10 +6,17 @@ import { headersOf } from "./headers.ts";
 import { successSchema } from "./responses.ts";
 import type { JsonObject, Schema } from "./schema.ts";
 
+/** Told where there are limits. */
+const BUDGET = ["RateLimit", "RateLimitPolicy"];
+
 /** The answers of an operation that are no failures, by status. */
 export function successResponses(plan: EdgePlan, components: Components): Record<string, JsonObject> {
   const { route, policy } = plan;
-  const always = ["XRequestId", ...(plan.deprecation === undefined ? [] : ["Deprecation", "Sunset", "Link"])];
+  const always = [
+    "XRequestId",
+    ...BUDGET,
+    ...(plan.deprecation === undefined ? [] : ["Deprecation", "Sunset", "Link"]),
+  ];
   if (route.rpc.methodKind !== "unary") return streamResponses(plan, components, always);
   const waits = policy.maxWaitMs > 0 ? ["PreferenceApplied"] : [];
   if (route.httpMethod === "GET")
@@ -54,18 +61,27 @@ function streamResponses(
   components: Components,
   headers: readonly string[],
 ): Record<string, JsonObject> {
+  if (route.answerForm === "any")
+    return {
+      200: { description: "The content, as it comes.", headers: headersOf(...headers), content: { "*/*": {} } },
+    };
   const message = dataSchema(route, components);
+  const asText = (contentMediaType: string, contentSchema: Schema) => ({
+    schema: { type: "string", contentMediaType, contentSchema },
+  });
   return {
     200: {
       description:
-        "A stream of server-sent events: the `data:` of each is a message, without the envelope; an event `error` has the envelope of a failure. Comments come while nothing happens.",
+        "A stream: server-sent events, of which each `data:` is a message without the envelope, and an event `error` has the envelope of a failure; or, where `Accept` asks for application/x-ndjson, a line of JSON for each message.",
       headers: headersOf(...headers),
       content: {
-        "text/event-stream": {
-          schema: { type: "string", contentMediaType: "text/event-stream", contentSchema: message },
-        },
+        "text/event-stream": asText("text/event-stream", message),
+        "application/x-ndjson": asText("application/x-ndjson", dataEnvelope(message)),
       },
     },
     204: { description: "Nothing more to tell: do not come back.", headers: headersOf(...headers) },
   };
 }
+
+/** A line of a stream. */
+const dataEnvelope = (data: Schema): Schema => ({ type: "object", properties: { data }, required: ["data"] });

@@ -3,7 +3,15 @@ import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import type { FieldRules } from "@ferry/gen/buf/validate/validate_pb.ts";
 import { validator } from "../rules.ts";
 import { commentOf, exampleIn } from "./comments.ts";
-import { exclusionsOf, isRequiredOneof, keywordsOf, rulesInWords, rulesOf, takesZero } from "./field-rules.ts";
+import {
+  comparisonsOf,
+  exclusionsOf,
+  isRequiredOneof,
+  keywordsOf,
+  rulesInWords,
+  rulesOf,
+  takesZero,
+} from "./field-rules.ts";
 import { namesOf } from "./names.ts";
 import { type Direction, type Schema, sorted } from "./schema.ts";
 import { orZero, refTo, scalarSchema, sharedSchemas, wellKnownSchema } from "./value-schemas.ts";
@@ -104,6 +112,7 @@ export function createComponents({ requests, answers, omitted }: ComponentsOptio
     const example = exampleIn(field);
     return {
       ...schema,
+      ...(direction === "request" ? comparisonsOf(field) : {}),
       ...(description === undefined ? {} : { description }),
       ...(example === undefined || schema.type !== "string" || schema.enum !== undefined
         ? {}

@@ -1,4 +1,4 @@
-import { type DescField, type DescMessage, type DescOneof, getOption, hasOption } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, type DescOneof, getOption, hasOption, ScalarType } from "@bufbuild/protobuf";
 import {
   type FieldRules,
   field as fieldOption,
@@ -42,6 +42,27 @@ export function rulesInWords(desc: DescField | DescMessage): string[] {
         ? getOption(desc, messageOption).cel
         : [];
   return rules.map(({ message, expression }) => message || expression || "");
+}
+
+const COMPARISON = /^this\.([a-z_]+) (>|>=|<|<=) (-?[0-9]{1,18})$/;
+
+/** A rule of a message that compares one of its 64-bit integers with a number, which a pattern can say after all. */
+export function comparisonsOf(field: DescField): Schema {
+  const found = (rulesOf(field)?.cel ?? []).flatMap(({ expression }) => {
+    const [, name, operator, text = "0"] = COMPARISON.exec(expression) ?? [];
+    const part = field.message?.fields.find((candidate) => candidate.name === name);
+    if (part?.scalar !== ScalarType.INT64 || operator === undefined) return [];
+    const bound = BigInt(text);
+    const min = operator.startsWith(">") ? bound + (operator === ">" ? 1n : 0n) : -(2n ** 63n);
+    const max = operator.startsWith("<") ? bound - (operator === "<" ? 1n : 0n) : 2n ** 63n - 1n;
+    return [{ name: part.jsonName, pattern: decimalPattern(min, max), isNeeded: min > 0n || max < 0n }];
+  });
+  if (found.length === 0) return {};
+  const required = found.filter(({ isNeeded }) => isNeeded).map(({ name }) => name);
+  return {
+    properties: Object.fromEntries(found.map(({ name, pattern }) => [name, { pattern }])),
+    required: required.length > 0 ? required : undefined,
+  };
 }
 
 /** What was set of rules; the rest has defaults of proto2, which look like rules. */

@@ -59,6 +59,8 @@ export const answerHeaders: Readonly<Record<string, JsonObject>> = {
   },
   Link: { description: 'With `rel="deprecation"`: where to read what to use instead.', schema: text },
   PreferenceApplied: { description: "The wait that was granted, as `wait=5`.", schema: text },
+  RateLimit: { description: 'What is left of a budget, and for how many seconds: `"read";r=599;t=60`.', schema: text },
+  RateLimitPolicy: { description: 'The budget that the request was charged to: `"read";q=600;w=60`.', schema: text },
   RetryAfter: {
     description: "Seconds after which the same request may succeed.",
     schema: { type: "string", pattern: "^[1-9][0-9]*$" },
@@ -71,6 +73,8 @@ export const answerHeaders: Readonly<Record<string, JsonObject>> = {
 const NAMES: Readonly<Record<string, string>> = {
   IdempotencyReplayed: "Idempotency-Replayed",
   PreferenceApplied: "Preference-Applied",
+  RateLimit: "RateLimit",
+  RateLimitPolicy: "RateLimit-Policy",
   RetryAfter: "Retry-After",
   WwwAuthenticate: "WWW-Authenticate",
   XRequestId: "X-Request-Id",

@@ -1,5 +1,7 @@
 import { STATUS_CODES } from "node:http";
+import { getOption } from "@bufbuild/protobuf";
 import { ReasonSchema } from "@ferry/gen/ferry/errors/v1/errors_pb.ts";
+import { method as policyOption } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { catalogue, type Reason } from "@ferry/platform/errors";
 import type { EdgePlan } from "../routes.ts";
 import { commentOf, reasonsOf } from "./comments.ts";
@@ -85,6 +87,7 @@ export function allReasons({ route, policy }: EdgePlan): Reason[] {
       ...(policy.keyRequired ? (["IDEMPOTENCY_KEY_INVALID"] as const) : []),
       ...(route.takesBody ? WITH_BODY : []),
       ...(route.template.variables.length > 0 ? (["ROUTE_NOT_FOUND"] as const) : []),
+      ...(getOption(route.rpc, policyOption).serviceField === "" ? [] : (["NOT_FOUND"] as const)),
     ]),
   ];
 }
@@ -108,6 +111,7 @@ export function failureResponses(plan: EdgePlan, made: Map<string, JsonObject>):
 function failureResponse(status: number, reasons: readonly Reason[]): JsonObject {
   const headers = [
     "XRequestId",
+    ...(status === 429 ? ["RateLimit", "RateLimitPolicy"] : []),
     ...(status === 401 ? ["WwwAuthenticate"] : []),
     ...(status === 405 ? ["Allow"] : []),
     ...(status === 429 || status === 503 ? ["RetryAfter"] : []),
