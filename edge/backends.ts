@@ -12,7 +12,7 @@ import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { TransferBatchService } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
 import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { InDoubtTransactionService } from "@ferry/gen/ferry/two_phase/v1/two_phase_pb.ts";
-import { toFerryError } from "@ferry/platform/rpc";
+import { type CallSignal, toFerryError } from "@ferry/platform/rpc";
 
 /** The backend of services that no process answers: the edge composes their answers, as their contracts say. */
 export const COMPOSED = "composition";
@@ -43,7 +43,7 @@ export const exposedServices: readonly ExposedService[] = [
 export interface BackendCall {
   headers: Record<string, string>;
   timeoutMs: number;
-  signal?: AbortSignal;
+  signal?: CallSignal | undefined;
 }
 
 /** What the edge needs of a service behind it. */
@@ -57,7 +57,15 @@ export interface Backend {
   unready(): string | undefined;
 }
 
-/** A backend behind a Connect transport: a channel of the platform, or a router in memory. */
+const messageOf = ({ message }: { message: Message }): Message => message;
+const rethrow = (error: unknown): never => {
+  throw toFerryError(error);
+};
+
+/**
+ * A backend behind a Connect transport: a channel of the platform, or a router in memory. Both ask no more of a signal
+ * than a call needs (`CallSignal`).
+ */
 export function transportBackend(
   name: string,
   transport: Pick<Transport, "unary" | "stream">,
@@ -66,19 +74,15 @@ export function transportBackend(
   return {
     name,
     unready,
-    async unary(rpc, request, { headers, timeoutMs, signal }) {
-      try {
-        return (await transport.unary(rpc, signal, timeoutMs, headers, request)).message;
-      } catch (error) {
-        throw toFerryError(error);
-      }
+    unary(rpc, request, { headers, timeoutMs, signal }) {
+      return transport.unary(rpc, signal as AbortSignal, timeoutMs, headers, request).then(messageOf, rethrow);
     },
     async *stream(rpc, request, { headers, timeoutMs, signal }) {
       try {
         const requests = (async function* () {
           yield request;
         })();
-        yield* (await transport.stream(rpc, signal, timeoutMs, headers, requests)).message;
+        yield* (await transport.stream(rpc, signal as AbortSignal, timeoutMs, headers, requests)).message;
       } catch (error) {
         throw toFerryError(error);
       }

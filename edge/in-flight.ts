@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { FerryError } from "@ferry/platform/errors";
+import { Abort } from "./abort.ts";
 import type { LoopLag } from "./loop-lag.ts";
 
 /** The requests that are being served: how many there may be, and who ends them when nobody waits any more. */
@@ -9,7 +10,7 @@ export interface InFlight {
    * @returns Aborted when the client goes away before its answer, or when the edge stops.
    * @throws FerryError OVERLOADED, always the same one, when there are as many as allowed or the process is behind.
    */
-  enter(response: ServerResponse): AbortController;
+  enter(response: ServerResponse): Abort;
   readonly size: number;
   /** Requests that were refused, by why. */
   readonly shed: Readonly<{ crowded: number; late: number }>;
@@ -31,7 +32,7 @@ const OVERLOADED = new FerryError("OVERLOADED", "more requests at once than can 
  * @param lag Whether the process keeps up with what it has taken on.
  */
 export function createInFlight(max: number, lag: LoopLag): InFlight {
-  const calls = new Set<AbortController>();
+  const calls = new Set<Abort>();
   const shed = { crowded: 0, late: 0 };
   return {
     shed,
@@ -44,7 +45,7 @@ export function createInFlight(max: number, lag: LoopLag): InFlight {
         shed[why]++;
         throw OVERLOADED;
       }
-      const call = new AbortController();
+      const call = new Abort();
       calls.add(call);
       response.once("close", () => {
         calls.delete(call);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Principal } from "@ferry/platform/auth";
 import { isTraceparent, newTraceparent, traceIdOf } from "@ferry/platform/telemetry";
+import type { Abort } from "./abort.ts";
 import type { EdgeMatch } from "./routes.ts";
 
 /** What the edge knows of one request, from its first hook on. */
@@ -17,7 +18,7 @@ export interface RequestFacts {
   /** Set when the contract requires one. */
   idempotencyKey?: string;
   /** Ends the call behind the request: the client went away, or the edge stops. */
-  abort?: AbortController;
+  abort?: Abort;
 }
 
 declare module "fastify" {

@@ -3,14 +3,21 @@ import type { DescMethodServerStreaming, DescMethodUnary, Message } from "@bufbu
 import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
+import { Abort } from "./abort.ts";
 import { addClient, authorize } from "./access.ts";
 import { checkContentLength, isGzip } from "./body-limit.ts";
 import { sendContent } from "./content.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { etagOf, isKnown } from "./etag.ts";
 import { partsOf, within } from "./event-stream.ts";
-import { conditionalChange, methodNotAllowed, unsupportedEncoding, unsupportedMediaType } from "./failures.ts";
+import {
+  conditionalChange,
+  methodNotAllowed,
+  toFailure,
+  unsupportedEncoding,
+  unsupportedMediaType,
+} from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -50,39 +57,62 @@ export function allowHeader(allowed: readonly string[]): string[] {
  * All that happens before a body is read: what is refused here costs no more than its headers.
  * @throws FerryError.
  */
-export function createAdmission(options: RestOptions) {
+export function createAdmission(options: RestOptions): onRequestHookHandler {
   const { routes, authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+
+  function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
     const { facts } = request;
     facts.abort = inFlight.enter(reply.raw);
     const match = findRoute(routes, request);
     if (match instanceof FerryError) {
-      await charge(request, reply, "read");
       if ("allow" in match) reply.header("allow", match.allow);
-      throw match;
+      return after(charge(request, reply, "read"), () => fail(match));
     }
     facts.match = match;
     const { plan } = match;
     if (plan.deprecation !== undefined) reply.headers(plan.deprecation.headers);
-    if (plan.policy.auth === "public") await charge(request, reply, plan.rateClass);
-    else {
+    const isPublic = plan.policy.auth === "public";
+    if (!isPublic) {
       const reason = authority.unready();
       if (reason !== undefined) throw new FerryError("UNAVAILABLE", "tokens cannot be verified yet", { cause: reason });
       try {
         facts.principal = authenticator.authenticate(request.headers.authorization);
       } catch (error) {
-        await charge(request, reply, "read");
-        throw error;
+        return after(charge(request, reply, "read"), () => fail(error));
       }
-      const charged = charge(request, reply, plan.rateClass);
-      if (charged !== undefined) await charged;
-      authorize(plan.policy, facts.principal, authenticator);
     }
-    checkBody(request, plan);
-    checkContentLength(request, reply, plan, maxBodyBytes);
-    if (plan.policy.keyRequired)
-      facts.idempotencyKey = idempotencyKey(headerValues(request.raw.rawHeaders, "idempotency-key"));
+    return after(charge(request, reply, plan.rateClass), () => {
+      if (facts.principal !== undefined) authorize(plan.policy, facts.principal, authenticator);
+      checkBody(request, plan);
+      checkContentLength(request, reply, plan, maxBodyBytes);
+      if (plan.policy.keyRequired)
+        facts.idempotencyKey = idempotencyKey(headerValues(request.raw.rawHeaders, "idempotency-key"));
+    });
+  }
+
+  // With a callback: nearly always nobody waits for anything, and a promise would be the greater part of the cost.
+  return (request, reply, done) => {
+    let admitted: Promise<void> | undefined;
+    try {
+      admitted = admit(request, reply);
+    } catch (error) {
+      done(error as FerryError);
+      return;
+    }
+    if (admitted === undefined) done();
+    else admitted.then(() => done(), done);
   };
+}
+
+/** Goes on at once where there is nothing to wait for. */
+function after(waited: Promise<void> | undefined, next: () => void): Promise<void> | undefined {
+  if (waited !== undefined) return waited.then(next);
+  next();
+  return undefined;
+}
+
+function fail(error: unknown): never {
+  throw error;
 }
 
 function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (FerryError & { allow?: string }) {
@@ -118,13 +148,15 @@ function headerValues(rawHeaders: readonly string[], name: string): string[] {
 
 /** Answers an admitted request: JSON to message, the call, message to JSON. */
 export function createHandler({ streams }: { streams: Streams }) {
-  return (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  return (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined => {
     const { requestId, traceparent, match } = request.facts;
     if (match === undefined) throw new Error("a request came to its handler without a route");
     const { rpc } = match.plan.route;
-    return runInContext({ requestId, traceparent }, () =>
-      rpc.methodKind === "unary" ? answer(request, reply, match, rpc) : stream(request, reply, match, rpc, streams),
-    );
+    return runInContext({ requestId, traceparent }, () => {
+      if (rpc.methodKind !== "unary") return stream(request, reply, match, rpc, streams);
+      answer(request, reply, match, rpc);
+      return undefined;
+    });
   };
 }
 
@@ -139,39 +171,60 @@ function messageOf(request: FastifyRequest, { plan, segments }: EdgeMatch): Mess
   return message;
 }
 
-async function answer(
+/**
+ * Calls the service and sends what it answers, by callbacks: the promises that the framework would wrap around a
+ * handler's are spared to every request.
+ * @throws BadField, FerryError INVALID_REQUEST.
+ */
+function answer(request: FastifyRequest, reply: FastifyReply, match: EdgeMatch, rpc: DescMethodUnary): void {
+  const { abort } = request.facts;
+  const { policy, backend } = match.plan;
+  const message = messageOf(request, match);
+  const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(policy.maxWaitMs / 1_000));
+  const refuse = (error: unknown) => {
+    reply.send(toFailure(abort?.aborted ? abort.reason : withJsonNames(error, rpc.input)));
+  };
+  backend
+    .unary(rpc, message, {
+      headers: forwardedHeaders(request, waitSeconds),
+      timeoutMs: policy.deadlineMs + waitSeconds * 1_000,
+      signal: abort,
+    })
+    .then((response) => {
+      try {
+        sendAnswer(request, reply, match, response, waitSeconds);
+      } catch (error) {
+        reply.send(toFailure(error)); // What cannot be written is a defect of ours, or of the service.
+      }
+    }, refuse);
+}
+
+function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   match: EdgeMatch,
-  rpc: DescMethodUnary,
-): Promise<FastifyReply> {
-  const { facts } = request;
-  const { route, policy, backend, status, write } = match.plan;
-  const message = messageOf(request, match);
-  const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(policy.maxWaitMs / 1_000));
-  const signal = facts.abort?.signal;
-  const call = backend.unary(rpc, message, {
-    headers: forwardedHeaders(request, waitSeconds),
-    timeoutMs: policy.deadlineMs + waitSeconds * 1_000,
-    signal,
-  });
-  const response = await call.catch((error) => {
-    throw signal?.aborted ? signal.reason : withJsonNames(error, rpc.input);
-  });
-
+  response: Message,
+  waitSeconds: number,
+): void {
+  const { route, status, write } = match.plan;
   const told = status.statusOf(response);
   if (told.replayed) reply.header("idempotency-replayed", "true");
   if (waitSeconds > 0) reply.header("preference-applied", `wait=${waitSeconds}`);
-  if (route.answerForm === "any") return sendContent(reply.code(told.status), route, route.httpBodyOf(response));
-  const { requestId, traceId } = facts;
+  if (route.answerForm === "any") {
+    sendContent(reply.code(told.status), route, route.httpBodyOf(response));
+    return;
+  }
   const data = write(response);
   if (route.httpMethod === "GET") {
     const etag = etagOf(data);
     reply.header("etag", etag);
     const known = request.headers["if-none-match"];
-    if (known !== undefined && isKnown(known, etag)) return reply.code(304).send();
+    if (known !== undefined && isKnown(known, etag)) {
+      reply.code(304).send();
+      return;
+    }
   }
-  return reply.code(told.status).type(JSON_TYPE).send(successText(data, { requestId, traceId }));
+  reply.code(told.status).type(JSON_TYPE).send(successText(data, request.facts));
 }
 
 /** Shorter than proxies let a connection be silent, mostly 60 s. */
@@ -190,15 +243,15 @@ async function stream(
   const message = messageOf(request, match);
   const form = streamFormOf(match.plan, request.headers.accept);
   if (request.raw.method === "HEAD") return reply.header("content-type", form.type).send(); // Nobody would read it.
-  const abort = facts.abort ?? new AbortController();
+  const abort = facts.abort ?? new Abort();
   const { leave } = streams.enter(facts.principal?.id ?? request.ip, abort);
   reply.raw.once("close", leave);
   const forwarded = forwardedHeaders(request, 0);
-  const call = backend.stream(rpc, message, { headers: forwarded, timeoutMs: policy.deadlineMs, signal: abort.signal });
+  const call = backend.stream(rpc, message, { headers: forwarded, timeoutMs: policy.deadlineMs, signal: abort });
   const rest = call[Symbol.asyncIterator]();
   const first = rest.next();
   const beginning = await within(first, form.firstMessageMs).catch((error) => {
-    throw abort.signal.aborted ? abort.signal.reason : withJsonNames(error, rpc.input);
+    throw abort.aborted ? abort.reason : withJsonNames(error, rpc.input);
   });
   if (beginning !== "late" && beginning.done === true && form.emptyStatus === 204) return reply.code(204).send();
   const { requestId, traceId } = facts;

@@ -1,3 +1,4 @@
+export type { CallSignal } from "./client/call-signal.ts";
 export {
   type ChannelOptions,
   callUnary,

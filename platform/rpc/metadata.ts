@@ -49,11 +49,26 @@ export function addHeaders(list: HeaderList, headers: HeadersInput): void {
   else for (const name in headers) add(list, name, String(headers[name]));
 }
 
+/** What becomes of a header by its name alone. */
+type Kind = "reserved" | "bad" | "text" | "binary";
+/** Of names that came before: they stand in code, so there are few of them. */
+const kinds = new Map<string, Kind>();
+const MAX_KINDS = 256;
+
+function kindOf(key: string): Kind {
+  const known = kinds.get(key);
+  if (known !== undefined) return known;
+  const kind = RESERVED.test(key) ? "reserved" : !NAME.test(key) ? "bad" : key.endsWith("-bin") ? "binary" : "text";
+  if (kinds.size < MAX_KINDS) kinds.set(key, kind);
+  return kind;
+}
+
 function add(list: HeaderList, name: string, value: string): void {
   const key = name.toLowerCase();
-  if (RESERVED.test(key)) return;
-  if (!NAME.test(key) || !VALUE.test(value)) throw uncarriable(key);
-  if (!key.endsWith("-bin")) list.push(key, value);
+  const kind = kindOf(key);
+  if (kind === "reserved") return;
+  if (kind === "bad" || !VALUE.test(value)) throw uncarriable(key);
+  if (kind === "text") list.push(key, value);
   else for (const part of value.split(",")) list.push(key, binaryText(Buffer.from(part.trim(), "base64")));
 }
 

@@ -2,8 +2,6 @@ import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import {
   BrokenCircuitError,
-  BulkheadRejectedError,
-  bulkhead,
   CircuitState,
   circuitBreaker,
   ExponentialBackoff,
@@ -96,7 +94,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }),
     breaker: new SamplingBreaker({ threshold, duration: windowMs, minimumRps: (minCalls * 1_000) / windowMs }),
   });
-  const room = bulkhead(maxInFlight, 0);
+  let inFlight = 0;
   const counts = { opened: 0, refusedOpen: 0, refusedFull: 0 };
   breaker.onStateChange((state) => {
     if (state === CircuitState.Open) counts.opened++;
@@ -105,21 +103,24 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   });
 
   const status = (): UpstreamStatus => ({
-    ...{ name, state: STATES[breaker.state], maxInFlight, inFlight: maxInFlight - room.executionSlots },
+    ...{ name, state: STATES[breaker.state], maxInFlight, inFlight },
     ...counts,
   });
   return {
     async run(call) {
       // While one call tries, the others would wait for it without a limit of their own.
       if (breaker.state === CircuitState.HalfOpen) throw refusedOpen();
+      if (inFlight >= maxInFlight) throw refusedFull();
+      inFlight++;
       try {
-        const ended = await room.execute(() => breaker.execute(() => endOf(call)));
+        const ended = await breaker.execute(() => endOf(call));
         if (ended.kind === "refused") throw ended.error;
         return ended.answer;
       } catch (error) {
         if (error instanceof BrokenCircuitError) throw refusedOpen();
-        if (error instanceof BulkheadRejectedError) throw refusedFull();
         throw error;
+      } finally {
+        inFlight--;
       }
     },
     status,

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FerryError } from "@ferry/platform/errors";
 import { UpstreamIll } from "@ferry/platform/upstream";
+import type { CallSignal } from "./call-signal.ts";
 import { NoConnection } from "./sessions.ts";
 
 /** Tries after the first. */
@@ -29,21 +29,44 @@ export class RetryBudget {
 }
 
 /** Runs a call, and again at most twice, after UNAVAILABLE only, within the deadline and the budget. */
-export async function withRetries<T>(
-  attempt: () => Promise<T>,
-  options: { budget: RetryBudget; deadlineAtMs: number; signal: AbortSignal | undefined },
-): Promise<T> {
+export function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
+  return attempt().catch((error: FerryError) => again(attempt, options, error));
+}
+
+interface RetryOptions {
+  budget: RetryBudget;
+  deadlineAtMs: number;
+  signal: CallSignal | undefined;
+}
+
+/** The tries after the first, which alone is on the way of a call that goes well. */
+async function again<T>(attempt: () => Promise<T>, options: RetryOptions, first: FerryError): Promise<T> {
   const { budget, deadlineAtMs, signal } = options;
+  let error = first;
   for (let retries = 0; ; retries++) {
+    const waitMs = backoffMs(error, retries);
+    if (waitMs === undefined || Date.now() + waitMs >= deadlineAtMs || !budget.spend()) throw error;
+    // An abort ends the pause early; the next attempt then says why it was aborted.
+    await pause(waitMs, signal);
     try {
       return await attempt();
-    } catch (error) {
-      const waitMs = backoffMs(error as FerryError, retries);
-      if (waitMs === undefined || Date.now() + waitMs >= deadlineAtMs || !budget.spend()) throw error;
-      // An abort ends the pause early; the next attempt then says why it was aborted.
-      await sleep(waitMs, undefined, { signal }).catch(() => {});
+    } catch (next) {
+      error = next as FerryError;
     }
   }
+}
+
+function pause(waitMs: number, signal: CallSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, waitMs);
+    signal?.addEventListener("abort", end, { once: true });
+    if (signal?.aborted === true) end();
+  });
 }
 
 /** How long to wait before the next try; undefined when there must be none. */

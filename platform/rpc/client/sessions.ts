@@ -5,6 +5,7 @@ import type { ConnectionOptions } from "node:tls";
 import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { PeerFailed, toFerryError } from "../status.ts";
+import type { CallSignal } from "./call-signal.ts";
 import { Peer } from "./peer.ts";
 
 export interface SessionsOptions {
@@ -60,7 +61,7 @@ export class Sessions {
    * @throws FerryError UNAVAILABLE: closed, or nobody takes connections; NoConnection after the time for
    *   connecting; DEADLINE_EXCEEDED. A signal that is aborted ends the wait with its reason.
    */
-  take(deadlineAtMs: number, signal: AbortSignal | undefined): ClientHttp2Session | Promise<ClientHttp2Session> {
+  take(deadlineAtMs: number, signal: CallSignal | undefined): ClientHttp2Session | Promise<ClientHttp2Session> {
     return this.find() ?? this.wait(deadlineAtMs, signal);
   }
 
@@ -91,7 +92,7 @@ export class Sessions {
     return undefined;
   }
 
-  private async wait(deadlineAtMs: number, signal: AbortSignal | undefined): Promise<ClientHttp2Session> {
+  private async wait(deadlineAtMs: number, signal: CallSignal | undefined): Promise<ClientHttp2Session> {
     this.begin();
     const nowMs = Date.now();
     const untilMs = Math.max(nowMs + SHORTEST_WAIT_MS, (this.downSinceMs ?? nowMs) + this.options.connectTimeoutMs);

@@ -3,6 +3,7 @@ import {
   type DescMessage,
   type DescMethodStreaming,
   type DescMethodUnary,
+  type DescService,
   type MessageShape,
 } from "@bufbuild/protobuf";
 import {
@@ -18,6 +19,7 @@ import { headersOf, type MessageInit } from "../metadata.ts";
 import { pathOf } from "../policy.ts";
 import { toFerryError } from "../status.ts";
 import type { Caller } from "./caller.ts";
+import type { Incoming } from "./unary.ts";
 
 /** Time-out of the call, on the request that interceptors see; survives `{ ...request }`. */
 const TIMEOUT = Symbol("timeout");
@@ -34,15 +36,13 @@ export function createTransport(caller: Caller, interceptors: readonly Intercept
   const send = interceptors.length === 0 ? undefined : next;
 
   return {
-    async unary<I extends DescMessage, O extends DescMessage>(...args: Parameters<Transport["unary"]>) {
-      const [desc, signal, timeoutMs, headers, message, contextValues] = args;
-      if (send === undefined)
-        return answerOf(desc, await caller.unary(desc, message, { headers, timeoutMs, signal })) as UnaryResponse<I, O>;
-      const request: WithTimeout<UnaryRequest> = {
-        ...requestHead(desc, signal, headers, contextValues),
-        ...{ stream: false, method: desc, message: create(desc.input, message), [TIMEOUT]: timeoutMs },
-      };
-      return (await guarded(send(request))) as UnaryResponse<I, O>;
+    unary<I extends DescMessage, O extends DescMessage>(...args: Parameters<Transport["unary"]>) {
+      const [desc, signal, timeoutMs, headers, message] = args;
+      const answer =
+        send === undefined
+          ? caller.unary(desc, message, { headers, timeoutMs, signal }).then((incoming) => new Answer(desc, incoming))
+          : intercepted(send, args);
+      return answer as Promise<UnaryResponse<DescMessage, DescMessage>> as Promise<UnaryResponse<I, O>>;
     },
     async stream<I extends DescMessage, O extends DescMessage>(...args: Parameters<Transport["stream"]>) {
       const [desc, signal, timeoutMs, headers, input, contextValues] = args;
@@ -60,6 +60,15 @@ export function createTransport(caller: Caller, interceptors: readonly Intercept
 }
 
 type Head = Parameters<Transport["unary"]>;
+
+async function intercepted(send: ReturnType<Interceptor>, args: Head): Promise<UnaryResponse> {
+  const [desc, signal, timeoutMs, headers, message, contextValues] = args;
+  const request: WithTimeout<UnaryRequest> = {
+    ...requestHead(desc, signal, headers, contextValues),
+    ...{ stream: false, method: desc, message: create(desc.input, message), [TIMEOUT]: timeoutMs },
+  };
+  return (await guarded(send(request))) as UnaryResponse;
+}
 
 function requestHead(desc: DescMethodUnary | DescMethodStreaming, signal: Head[1], headers: Head[3], values: Head[5]) {
   return {
@@ -79,7 +88,7 @@ async function* created(desc: DescMethodStreaming, input: AsyncIterable<MessageI
 async function sendOne(caller: Caller, request: UnaryRequest): Promise<UnaryResponse> {
   const { method, message, header: headers, signal } = request;
   const timeoutMs = (request as WithTimeout<UnaryRequest>)[TIMEOUT];
-  return answerOf(method, await caller.unary(method, message, { headers, timeoutMs, signal }));
+  return new Answer(method, await caller.unary(method, message, { headers, timeoutMs, signal }));
 }
 
 async function sendStream(caller: Caller, request: StreamRequest): Promise<StreamResponse> {
@@ -89,20 +98,28 @@ async function sendStream(caller: Caller, request: StreamRequest): Promise<Strea
   return { stream: true, service: method.parent, method, ...incoming };
 }
 
-/** Headers of an answer are made when somebody asks for them. */
-function answerOf(method: DescMethodUnary, incoming: Awaited<ReturnType<Caller["unary"]>>): UnaryResponse {
-  return {
-    stream: false,
-    service: method.parent,
-    method,
-    message: incoming.message as MessageShape<DescMessage>,
-    get header() {
-      return headersOf(incoming.header);
-    },
-    get trailer() {
-      return headersOf(incoming.trailer);
-    },
-  };
+/** Its headers are made when somebody asks for them. */
+class Answer implements UnaryResponse {
+  readonly stream = false;
+  readonly service: DescService;
+  readonly method: DescMethodUnary;
+  readonly message: MessageShape<DescMessage>;
+  private readonly incoming: Incoming;
+
+  constructor(method: DescMethodUnary, incoming: Incoming) {
+    this.service = method.parent;
+    this.method = method;
+    this.message = incoming.message;
+    this.incoming = incoming;
+  }
+
+  get header(): Headers {
+    return headersOf(this.incoming.header);
+  }
+
+  get trailer(): Headers {
+    return headersOf(this.incoming.trailer);
+  }
 }
 
 /** Interceptors may throw whatever they like; callers get FerryError. */
