@@ -4,6 +4,7 @@ import { type AuthorityState, toJwks } from "@ferry/platform/auth";
 import type { Build, Logger } from "@ferry/platform/telemetry";
 import type { FastifyInstance } from "fastify";
 import type { Backend } from "./backends.ts";
+import { docsPaths } from "./docs-page/index.ts";
 import { toFailure } from "./failures.ts";
 import { OPENAPI_PATH } from "./openapi/index.ts";
 
@@ -12,7 +13,7 @@ const VERSION_TIMEOUT_MS = 1_000;
 const JWKS_MAX_AGE_SECONDS = 60;
 
 /** The paths that are served without the envelope, each by GET. */
-export const PLAIN_PATHS = ["/livez", "/readyz", "/version", "/.well-known/jwks.json", OPENAPI_PATH];
+export const PLAIN_PATHS = ["/livez", "/readyz", "/version", "/.well-known/jwks.json", OPENAPI_PATH, ...docsPaths];
 
 export interface PlainRouteOptions {
   build: Build;

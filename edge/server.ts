@@ -11,6 +11,7 @@ import { addOptions, browserHeaders } from "./browsers.ts";
 import { createCompress } from "./compression.ts";
 import type { EdgeLimits } from "./config.ts";
 import { addDoors, DOOR_CORS, type Door, withDoors } from "./doors/index.ts";
+import { addDocsPage } from "./docs-page/index.ts";
 import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 import { createLoopLag } from "./loop-lag.ts";
@@ -113,6 +114,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   if (rates.addressHook !== undefined) app.addHook("onRequest", rates.addressHook);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
   addOpenApi(app, routes.plans, build.version);
+  addDocsPage(app);
   const { maxBodyBytes } = limits;
   const stations = { routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
   const admit = createAdmission(stations);
