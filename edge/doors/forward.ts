@@ -3,6 +3,7 @@ import type { HandlerContext } from "@connectrpc/connect";
 import { FerryError } from "@ferry/platform/errors";
 import { toConnectError } from "@ferry/platform/rpc";
 import type { Logger } from "@ferry/platform/telemetry";
+import { Abort } from "../abort.ts";
 import type { BackendCall } from "../backends.ts";
 import { failureHeaders } from "../envelope.ts";
 import { logFailure, toFailure } from "../failures.ts";
@@ -69,7 +70,7 @@ async function* stream(
   const exchange = exchangeOf(context);
   const { request, reply } = exchange;
   const { facts } = request;
-  const abort = facts.abort ?? new AbortController();
+  const abort = facts.abort ?? new Abort();
   try {
     const message = checkedMessage(plan, given, exchange);
     const { leave } = options.streams.enter(facts.principal?.id ?? request.ip, abort);
@@ -96,13 +97,13 @@ function callOf(plan: EdgePlan, { request }: Exchange, context: HandlerContext, 
   const contractMs = deadlineMs === 0 ? LONGEST_MS : deadlineMs + waitSeconds * 1_000;
   const timeoutMs = Math.min(contractMs, context.timeoutMs() ?? contractMs);
   if (timeoutMs <= 0) throw new FerryError("DEADLINE_EXCEEDED", "the time for the call is over");
-  return { headers: forwardedHeaders(request, waitSeconds), timeoutMs, signal: request.facts.abort?.signal };
+  return { headers: forwardedHeaders(request, waitSeconds), timeoutMs, signal: request.facts.abort };
 }
 
 /** What went wrong as these protocols tell it; a call that the edge itself has ended says why it did. */
 function failed(thrown: unknown, { request }: Exchange, rpc: DescMethod, logger: Logger) {
   const { facts } = request;
-  const reason = facts.abort?.signal.aborted ? facts.abort.signal.reason : thrown;
+  const reason = facts.abort?.aborted ? facts.abort.reason : thrown;
   return refusal(withJsonNames(reason, rpc.input), request, logger);
 }
 

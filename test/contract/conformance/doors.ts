@@ -2,8 +2,10 @@ import type { AddressInfo } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { ConnectError, createServiceImplSpec, type HandlerContext } from "@connectrpc/connect";
+import { FerryError } from "@ferry/platform/errors";
 import { silentLogger } from "@ferry/platform/telemetry";
 import { fastify } from "fastify";
+import { Abort } from "../../../edge/abort.ts";
 import { LONGEST_MS } from "../../../edge/doors/deadline.ts";
 import { contentTypes, createHandler, DOORS, type DoorMethod } from "../../../edge/doors/handlers.ts";
 import { addDoorRoute } from "../../../edge/doors/route.ts";
@@ -56,11 +58,12 @@ async function serve({ messageReceiveLimit }: ServerCompatRequest): Promise<void
       jsonOptions: { registry },
     });
     const check = typeCheck(handler, contentTypes(DOORS, rpc));
-    const admit: Parameters<typeof addDoorRoute>[1]["admit"] = async (request, reply) => {
-      const abort = new AbortController();
+    const admit: Parameters<typeof addDoorRoute>[1]["admit"] = (request, reply, done) => {
+      const abort = new Abort();
       request.facts.abort = abort;
-      reply.raw.once("close", () => abort.abort());
+      reply.raw.once("close", () => abort.abort(new FerryError("CANCELED", "the client went away")));
       check(request);
+      done();
     };
     addDoorRoute(app, { handler, capMs: LONGEST_MS, admit, logger: silentLogger });
   }
