@@ -149,3 +149,15 @@ test("a public rpc hears where the caller is from the edge alone, any other rpc 
   for (const name of ["x-ferry-client-address", "x-ferry-client-agent", "x-forwarded-for"])
     assert.equal(me?.headers.get(name), null, name);
 });
+
+test("a machine can ask for its token by the form of RFC 6749; the body goes on as it came", async () => {
+  const harness = await createHarness();
+  const payload = "grant_type=client_credentials&client_id=c&client_secret=s%26t";
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const answer = await harness.app.inject({ method: "POST", url: "/v1/tokens", headers, payload });
+  assert.equal(answer.statusCode, 201, answer.body);
+  const [call] = harness.seen;
+  assert.equal(call?.rpc, "CreateToken");
+  const { form } = call.request as { form: Uint8Array };
+  assert.equal(Buffer.from(form).toString(), payload);
+});

@@ -16,3 +16,14 @@ test("the secret of the signing keys has no default and must be 32 random bytes;
       (error: Error) => /FERRY_MEMBER_KEY_SECRET is \(secret\)/.test(error.message) && !error.message.includes(bad),
     );
 });
+
+test("in production member does not start without the files of mutual TLS, and says which", () => {
+  const production = {
+    ...{ ...files, FERRY_ENV: "production", FERRY_MEMBER_KEY_SECRET: randomBytes(32).toString("base64") },
+    ...{ DATABASE_URL: "postgres://ferry@db/ferry_member", KAFKA_BROKERS: "kafka:9092" },
+  };
+  const tls = { FERRY_TLS_CERT_FILE: "c.pem", FERRY_TLS_KEY_FILE: "k.pem", FERRY_TLS_CA_FILE: "ca.pem" };
+  assert.equal(readConfig({ ...production, ...tls }).tlsCaFile, "ca.pem");
+  for (const name of Object.keys(tls))
+    assert.throws(() => readConfig({ ...production, ...tls, [name]: "" }), new RegExp(`${name} is missing`));
+});
