@@ -166,7 +166,7 @@ test("nobody gets in without a token, nor without its scope, nor more often than
   assert.deepEqual(statuses, [...Array(READS_PER_MINUTE).fill(200), 429]);
 });
 
-test("the OpenAPI document describes it", async () => {
+test("the OpenAPI document describes it, and the page to try calls on shows that document", async () => {
   const { paths } = (await edge.app.inject("/openapi.json")).json();
   const operation = paths["/v1/oldest-accounts/{currency}"]?.get;
   assert.match(`${operation?.summary} ${operation?.description}`, /Tells the caller's oldest account in a currency/);
@@ -175,6 +175,10 @@ test("the OpenAPI document describes it", async () => {
     "^[A-Z]{3}$",
   );
   assert.ok(["200", "400", "401", "403", "404", "429"].every((status) => status in operation.responses));
+  const page = await edge.app.inject("/docs");
+  assert.match(String(page.headers["content-type"]), /^text\/html/);
+  const script = await edge.app.inject("/docs/page.js");
+  assert.ok(page.body.includes("/docs/page.js") && script.body.includes('"/openapi.json"'));
 });
 
 test("the typed client has it: its types compile, and it calls", async () => {
