@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { ConnectError, createClient } from "@connectrpc/connect";
-import { readAllBytes, type UniversalClientFn, universalClientResponseFromFetch } from "@connectrpc/connect/protocol";
-import { createTransport as createConnectTransport } from "@connectrpc/connect/protocol-connect";
-import { createTransport as createGrpcWebTransport } from "@connectrpc/connect/protocol-grpc-web";
 import { TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { ErrorInfoSchema } from "@ferry/gen/google/rpc/error_details_pb.ts";
 import { createHarness, type HarnessOptions, MEMBER_ID } from "../../testing/harness.ts";
 import type { Door } from "../index.ts";
-
-const TRANSPORTS = { connect: createConnectTransport, "grpc-web": createGrpcWebTransport };
+import { doorTransport } from "./transport.ts";
 
 /** The page of this origin may call. */
 export const ORIGIN = "https://app.example";
@@ -22,13 +18,6 @@ export const TRANSFER = {
   memo: "tea",
 };
 
-/** As browsers send requests: their fetch takes no stream as a body. */
-const fetchWhole: UniversalClientFn = async ({ url, method, header, body, signal }) => {
-  const whole = body === undefined ? null : await readAllBytes(body, 1e6);
-  const answer = await fetch(url, { method, headers: header, body: whole, signal: signal ?? null });
-  return universalClientResponseFromFetch(answer);
-};
-
 /** An edge that listens with both doors open, and Connect's own client in one of the protocols over fetch. */
 export async function listening(t: TestContext, door: Door, options: HarnessOptions = {}, useBinaryFormat = true) {
   const harness = await createHarness({
@@ -38,11 +27,7 @@ export async function listening(t: TestContext, door: Door, options: HarnessOpti
   await harness.components[0]!.start!();
   t.after(async () => harness.components[0]!.stop!());
   const base = `http://127.0.0.1:${harness.port()}`;
-  const transport = TRANSPORTS[door]({
-    ...{ baseUrl: base, useBinaryFormat, interceptors: [], acceptCompression: [], sendCompression: null },
-    ...{ compressMinBytes: 1_024, readMaxBytes: 1e6, writeMaxBytes: 1e6 },
-    httpClient: fetchWhole,
-  });
+  const transport = doorTransport(door, base, useBinaryFormat);
   const headers = { authorization: harness.bearer(), "idempotency-key": "key 1" };
   return { ...harness, base, headers, transfers: createClient(TransferService, transport), transport };
 }
