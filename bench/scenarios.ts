@@ -11,6 +11,7 @@ export const SCENARIOS: Record<string, () => Promise<Scenario>> = {
   steady: async () => (await import("./scenarios/steady.ts")).scenario,
   idle: async () => (await import("./scenarios/idle.ts")).scenario,
   "edge-route": async () => (await import("./parts/scenarios/edge-route.ts")).scenario,
+  "edge-peers": async () => (await import("./parts/scenarios/edge-peers.ts")).scenario,
   "grpc-hop": async () => (await import("./parts/scenarios/grpc-hop.ts")).scenario,
   bus: async () => (await import("./parts/scenarios/bus.ts")).scenario,
   ledger: async () => (await import("./parts/scenarios/ledger.ts")).scenario,

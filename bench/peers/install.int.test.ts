@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { installPackages, installWheel } from "./install.ts";
+import { installGo, installPackages, installWheel } from "./install.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ferry-install-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -56,4 +56,8 @@ test("without Python, the reason names it", async () => {
   const peer = makePeer("without-python");
   writeFileSync(join(peer.source, "requirements.txt"), "");
   await assert.rejects(installWheel(peer, "no-such-python"), /^Error: pip install failed .*no-such-python/);
+});
+
+test("without Go, the reason names it", async () => {
+  await assert.rejects(installGo(makePeer("without-go"), "no-such-go"), /^Error: go build failed .*no-such-go/);
 });

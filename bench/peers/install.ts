@@ -76,3 +76,28 @@ export async function installWheel(options: InstallOptions, python = "python3"):
   });
   return join(target, "bin");
 }
+
+/**
+ * Builds the commands of a Go module, whose go.sum holds what it stands on, into the folder.
+ *
+ * @param go the command, which the tests change.
+ * @throws Error with the reason in a line when there is no Go, or it fails.
+ */
+export async function installGo(options: InstallOptions, go = "go"): Promise<void> {
+  const { source, target, signal, log } = options;
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /\.(go|mod|sum)$/.test(file),
+  );
+  const text = Buffer.concat(files.sort().map((file) => readFileSync(join(source, file))));
+  await once(target, text, async () => {
+    log(`Building the programs of ${basename(source)} …`);
+    await runCommand({
+      what: "go build",
+      command: go,
+      args: ["build", "-mod=readonly", "-trimpath", "-o", `${target}/`, "./cmd/..."],
+      cwd: source,
+      limitMs: INSTALL_LIMIT_MS,
+      signal,
+    });
+  });
+}
