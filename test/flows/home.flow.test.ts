@@ -1,0 +1,38 @@
+// What a first screen shows, through the edge of a whole platform, also while one of its services is away.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createFerryClient, type Home } from "@ferry/client";
+import { EdgeCaller, toBank } from "../support/client.ts";
+import { Platform, waitFor } from "../support/platform.ts";
+
+let platform: Platform;
+
+before(async () => {
+  platform = await Platform.start();
+});
+after(() => platform?.stop());
+
+test("home tells what the member has; without payment it lacks the payments alone, until payment is back", async () => {
+  const edge = new EdgeCaller(platform.edge);
+  const member = await edge.signUp();
+  const account = await edge.openAccount(member.token);
+  assert.equal((await edge.topUp(member.token, account, "1000")).state, "TOP_UP_STATE_COMPLETED");
+  await edge.transfer(member.token, toBank(account, "2200001234", "400"), { waitSeconds: 20 });
+
+  const ferry = createFerryClient({ baseUrl: platform.edge, tokens: { accessToken: () => member.token } });
+  const whole = await ferry.home.getHome();
+  assert.equal(whole.member?.email, member.email);
+  assert.equal(whole.accounts?.accounts[0]?.balance?.minorUnits, "600");
+  assert.equal(whole.transfers?.transfers[0]?.state, "TRANSFER_STATE_COMPLETED");
+  assert.deepEqual([whole.payments?.payments, whole.batches?.batches, whole.missing], [[], [], []]);
+
+  platform.kill9("payment");
+  const missing = (home: Home.GetHomeResponse) => home.missing.map(({ part }) => part).join();
+  const without = await waitFor("home to lack the payments", async () => {
+    const home = await ferry.home.getHome();
+    return missing(home) === "payments" ? home : undefined;
+  });
+  assert.equal(without.payments, undefined);
+  assert.equal(without.accounts?.accounts[0]?.balance?.minorUnits, "600");
+  await waitFor("home to be whole again", async () => missing(await ferry.home.getHome()) === "" || undefined);
+});
