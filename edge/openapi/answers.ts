@@ -66,22 +66,19 @@ function streamResponses(
       200: { description: "The content, as it comes.", headers: headersOf(...headers), content: { "*/*": {} } },
     };
   const message = dataSchema(route, components);
-  const asText = (contentMediaType: string, contentSchema: Schema) => ({
-    schema: { type: "string", contentMediaType, contentSchema },
-  });
+  const data = { type: "string", contentMediaType: "application/json", contentSchema: message };
+  const text = { type: "string" };
+  const event = { type: "object", properties: { id: text, event: text, data }, required: ["data"] };
   return {
     200: {
       description:
-        "A stream: server-sent events, of which each `data:` is a message without the envelope, and an event `error` has the envelope of a failure; or, where `Accept` asks for application/x-ndjson, a line of JSON for each message.",
+        "A stream: server-sent events, of which each `data:` is a message without the envelope, and an event `error` has the envelope of a failure; or, where `Accept` asks for application/x-ndjson, a line of JSON for each message. The schemas are those of one event and one line.",
       headers: headersOf(...headers),
       content: {
-        "text/event-stream": asText("text/event-stream", message),
-        "application/x-ndjson": asText("application/x-ndjson", dataEnvelope(message)),
+        "text/event-stream": { schema: event },
+        "application/x-ndjson": { schema: { type: "object", properties: { data: message }, required: ["data"] } },
       },
     },
     204: { description: "Nothing more to tell: do not come back.", headers: headersOf(...headers) },
   };
 }
-
-/** A line of a stream. */
-const dataEnvelope = (data: Schema): Schema => ({ type: "object", properties: { data }, required: ["data"] });

@@ -105,14 +105,31 @@ export function createComponents({ requests, answers, omitted }: ComponentsOptio
     return takesZero(rules) ? orZero(schema) : schema;
   };
 
+  /** A message under rules of the field that it stands in: written out, since many tools lose what stands beside a reference. */
+  const narrowed = (field: DescField): Schema | undefined => {
+    const comparisons = comparisonsOf(field);
+    if (comparisons.size === 0 || field.fieldKind !== "message") return undefined;
+    const { properties, required, ...whole } = messageObject(field.message, "request");
+    const changed = [...comparisons].map(([name, { pattern }]): [string, Schema] => {
+      const { $ref, ...own } = (properties as Record<string, Schema>)[name] ?? {};
+      return [name, { ...own, type: "string", format: "int64", pattern }];
+    });
+    const needed = [...comparisons].flatMap(([name, { isNeeded }]) => (isNeeded ? [name] : []));
+    const all = [...new Set([...((required as string[] | undefined) ?? []), ...needed])];
+    return {
+      ...whole,
+      properties: { ...(properties as Record<string, Schema>), ...Object.fromEntries(changed) },
+      required: all.length > 0 ? all : undefined,
+    };
+  };
+
   const fieldSchema = (field: DescField, direction: Direction): Schema => {
-    const schema = valueSchema(field, direction);
+    const schema = (direction === "request" ? narrowed(field) : undefined) ?? valueSchema(field, direction);
     const words = direction === "request" ? rulesInWords(field).map(asRule) : [];
     const description = paragraphs(commentOf(field), ...words);
     const example = exampleIn(field);
     return {
       ...schema,
-      ...(direction === "request" ? comparisonsOf(field) : {}),
       ...(description === undefined ? {} : { description }),
       ...(example === undefined || schema.type !== "string" || schema.enum !== undefined
         ? {}

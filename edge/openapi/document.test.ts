@@ -69,8 +69,13 @@ test("a transfer's operation says what its contract says", () => {
   const { sourceAccountId, memo, amount } = schemas.CreateTransferRequest.properties;
   assert.equal(sourceAccountId.format, "uuid");
   assert.equal(memo.maxLength, 140);
-  assert.equal(amount.$ref, "#/components/schemas/MoneyInput");
-  assert.doesNotMatch("0", new RegExp(amount.properties.minorUnits.pattern));
+  assert.deepEqual(amount.required, ["currency", "minorUnits"]);
+  assert.equal(amount.properties.currency.pattern, "^[A-Z]{3}$");
+  const { pattern } = amount.properties.minorUnits;
+  assert.deepEqual(
+    ["-1", "0", "1", String(2n ** 63n)].map((text) => new RegExp(pattern).test(text)),
+    [false, false, true, false],
+  );
   assert.deepEqual(schemas.CreateTransferRequest.required, ["sourceAccountId", "destination", "amount"]);
   assert.equal(schemas.CreateTransferRequest.additionalProperties, false);
   assert.deepEqual(schemas.DestinationInput.oneOf, [{ required: ["accountId"] }, { required: ["bankAccount"] }]);

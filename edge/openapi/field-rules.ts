@@ -46,8 +46,11 @@ export function rulesInWords(desc: DescField | DescMessage): string[] {
 
 const COMPARISON = /^this\.([a-z_]+) (>|>=|<|<=) (-?[0-9]{1,18})$/;
 
-/** A rule of a message that compares one of its 64-bit integers with a number, which a pattern can say after all. */
-export function comparisonsOf(field: DescField): Schema {
+/**
+ * Rules of a field's message that compare one of its 64-bit integers with a number, which a pattern can say after all:
+ * the narrower pattern, by the JSON name of the integer.
+ */
+export function comparisonsOf(field: DescField): Map<string, { pattern: string; isNeeded: boolean }> {
   const found = (rulesOf(field)?.cel ?? []).flatMap(({ expression }) => {
     const [, name, operator, text = "0"] = COMPARISON.exec(expression) ?? [];
     const part = field.message?.fields.find((candidate) => candidate.name === name);
@@ -55,14 +58,10 @@ export function comparisonsOf(field: DescField): Schema {
     const bound = BigInt(text);
     const min = operator.startsWith(">") ? bound + (operator === ">" ? 1n : 0n) : -(2n ** 63n);
     const max = operator.startsWith("<") ? bound - (operator === "<" ? 1n : 0n) : 2n ** 63n - 1n;
-    return [{ name: part.jsonName, pattern: decimalPattern(min, max), isNeeded: min > 0n || max < 0n }];
+    const narrowed = { pattern: decimalPattern(min, max), isNeeded: min > 0n || max < 0n };
+    return [[part.jsonName, narrowed] as const];
   });
-  if (found.length === 0) return {};
-  const required = found.filter(({ isNeeded }) => isNeeded).map(({ name }) => name);
-  return {
-    properties: Object.fromEntries(found.map(({ name, pattern }) => [name, { pattern }])),
-    required: required.length > 0 ? required : undefined,
-  };
+  return new Map(found);
 }
 
 /** What was set of rules; the rest has defaults of proto2, which look like rules. */

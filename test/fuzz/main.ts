@@ -41,7 +41,8 @@ const abort = new AbortController();
 process.once("SIGINT", () => abort.abort());
 
 const packages = join(folder, "packages");
-await installWheel({ source: import.meta.dirname, target: packages, signal: abort.signal, log });
+const told = () => log("Fetching schemathesis …");
+await installWheel({ source: import.meta.dirname, target: packages, signal: abort.signal, log: told });
 const report = join(folder, "report");
 rmSync(report, { recursive: true, force: true });
 mkdirSync(report, { recursive: true });

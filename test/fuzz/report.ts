@@ -6,8 +6,9 @@ export type Calls = ReadonlyMap<string, ReadonlyMap<number, number>>;
 
 interface Recorder {
   label: string;
-  cases: Record<string, { value: { method: string; path: string } }>;
-  interactions: Record<string, { response: { status_code: number } | null } | undefined>;
+  /** Absent where nothing was tried. */
+  cases?: Record<string, { value: { method: string; path: string } }>;
+  interactions?: Record<string, { response: { status_code: number } | null } | undefined>;
 }
 
 /** Reads schemathesis's events, one JSON a line: every request, with the operation it was made for. */
@@ -17,8 +18,8 @@ export async function readReport(file: string): Promise<Calls> {
     const event: { ScenarioFinished?: { recorder: Recorder } } = JSON.parse(line);
     const recorder = event.ScenarioFinished?.recorder;
     if (recorder === undefined) continue;
-    for (const [id, { value }] of Object.entries(recorder.cases)) {
-      const status = recorder.interactions[id]?.response?.status_code;
+    for (const [id, { value }] of Object.entries(recorder.cases ?? {})) {
+      const status = recorder.interactions?.[id]?.response?.status_code;
       if (status === undefined) continue;
       const name = `${value.method} ${value.path}`;
       const byStatus = calls.get(name) ?? new Map<number, number>();
