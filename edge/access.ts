@@ -1,4 +1,4 @@
-import type { Authenticator, Principal } from "@ferry/platform/auth";
+import type { Authenticator, AuthorityState, Principal } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { METADATA, type Policy } from "@ferry/platform/rpc";
 
@@ -19,6 +19,18 @@ export function authorize(policy: Policy, principal: Principal, authenticator: A
 function scopeMissing(policy: Policy, principal: Principal): FerryError {
   const missing = policy.scopes.filter((scope) => !principal.scopes.has(scope));
   return new FerryError("SCOPE_MISSING", `the token lacks the scope ${missing.join(" and ")}`);
+}
+
+/**
+ * Looks once more at a caller who was let in a while ago, as whoever reads a stream.
+ *
+ * @throws FerryError SESSION_REVOKED, MEMBER_SUSPENDED.
+ */
+export function demandStillIn(principal: Principal | undefined, authority: AuthorityState): void {
+  if (principal === undefined) return;
+  if (principal.sessionId !== undefined && authority.isRevoked(principal.sessionId))
+    throw new FerryError("SESSION_REVOKED", "the session was ended: log in again");
+  if (authority.isSuspended(principal.id)) throw new FerryError("MEMBER_SUSPENDED", "the member is suspended");
 }
 
 const MAX_AGENT_LENGTH = 256;

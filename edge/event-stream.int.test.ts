@@ -125,3 +125,23 @@ test("a token is needed as anywhere", async (t) => {
   const { app } = await listening(t, async function* () {});
   assert.equal((await app.inject(PATH)).statusCode, 401);
 });
+
+test("a stream tells nothing more once its session has ended", async (t) => {
+  const ended = Promise.withResolvers<void>();
+  const { get, authority } = await listening(t, async function* () {
+    yield message(1);
+    await ended.promise;
+    yield message(2);
+  });
+  const response = await get();
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("id: 1")) text += (await reader.read()).value;
+  const nothing = { keys: [], suspendedMemberIds: [], reinstatedMemberIds: [] };
+  authority.apply({ ...nothing, snapshot: false, revokedSessionIds: ["0190b2c4-0000-7000-8000-0000000000ff"] });
+  ended.resolve();
+  for (let next = await reader.read(); next.done !== true; next = await reader.read()) text += next.value;
+  const events = eventsOf(text);
+  assert.deepEqual([events.length, events[1]!.event], [2, "error"]);
+  assert.equal(JSON.parse(events[1]!.data!).error.code, "SESSION_REVOKED");
+});

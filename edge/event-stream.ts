@@ -62,15 +62,18 @@ export interface PartsOptions {
   heartbeatMs: number;
   /** Ends the call behind. */
   cancel(): void;
+  /** Before anything is sent. @throws FerryError when the caller may not read on. */
+  demandAccess?(): void;
 }
 
 /** The parts of a stream's body, in one of its forms, until it ends, fails, or nobody reads it any more. */
 export async function* partsOf(framing: Framing, options: PartsOptions): AsyncGenerator<string | Uint8Array> {
-  const { first, rest, heartbeatMs, cancel } = options;
+  const { first, rest, heartbeatMs, cancel, demandAccess } = options;
   try {
     if (framing.opening !== "") yield framing.opening;
     for (let next = first; ; next = rest.next()) {
       for (let result = await within(next, heartbeatMs); ; result = await within(next, heartbeatMs)) {
+        demandAccess?.();
         if (result === "late") {
           if (framing.heartbeat !== "") yield framing.heartbeat;
           continue;
@@ -85,6 +88,8 @@ export async function* partsOf(framing: Framing, options: PartsOptions): AsyncGe
     if (text !== "") yield text;
   } finally {
     cancel();
+    // Read once more, so that a call that was canceled between two messages hears of it, and lets its deadline go.
+    rest.next().catch(() => {});
   }
 }
 

@@ -5,7 +5,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import { Abort } from "./abort.ts";
-import { addClient, authorize } from "./access.ts";
+import { addClient, authorize, demandStillIn } from "./access.ts";
 import { checkContentLength, isGzip } from "./body-limit.ts";
 import { sendContent } from "./content.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
@@ -147,13 +147,13 @@ function headerValues(rawHeaders: readonly string[], name: string): string[] {
 }
 
 /** Answers an admitted request: JSON to message, the call, message to JSON. */
-export function createHandler({ streams }: { streams: Streams }) {
+export function createHandler(serving: { streams: Streams; authority: AuthorityState }) {
   return (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> | undefined => {
     const { requestId, traceparent, match } = request.facts;
     if (match === undefined) throw new Error("a request came to its handler without a route");
     const { rpc } = match.plan.route;
     return runInContext({ requestId, traceparent }, () => {
-      if (rpc.methodKind !== "unary") return stream(request, reply, match, rpc, streams);
+      if (rpc.methodKind !== "unary") return stream(request, reply, match, rpc, serving);
       answer(request, reply, match, rpc);
       return undefined;
     });
@@ -236,7 +236,7 @@ async function stream(
   reply: FastifyReply,
   match: EdgeMatch,
   rpc: DescMethodServerStreaming,
-  streams: Streams,
+  { streams, authority }: { streams: Streams; authority: AuthorityState },
 ): Promise<FastifyReply> {
   const { facts } = request;
   const { policy, backend } = match.plan;
@@ -262,7 +262,8 @@ async function stream(
     throw new FerryError("DEADLINE_EXCEEDED", "the content did not begin in time");
   }
   const framing = form.framing(beginning, { requestId, traceId });
-  const parts = partsOf(framing, { first, rest, cancel, heartbeatMs: HEARTBEAT_MS });
+  const demandAccess = () => demandStillIn(facts.principal, authority);
+  const parts = partsOf(framing, { first, rest, cancel, demandAccess, heartbeatMs: HEARTBEAT_MS });
   // Closed after it, so that a stop need not wait for a connection that was busy when it began.
   const headers = { "x-accel-buffering": "no", connection: "close" };
   return reply.headers({ ...headers, "content-type": type }).send(Readable.from(parts));

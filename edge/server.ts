@@ -10,8 +10,8 @@ import { largestBody, readBodies } from "./body-limit.ts";
 import { addOptions, browserHeaders } from "./browsers.ts";
 import { createCompress } from "./compression.ts";
 import type { EdgeLimits } from "./config.ts";
-import { addDoors, DOOR_CORS, type Door, withDoors } from "./doors/index.ts";
 import { addDocsPage } from "./docs-page/index.ts";
+import { addDoors, DOOR_CORS, type Door, withDoors } from "./doors/index.ts";
 import { answerClientError, sendFailure } from "./failures.ts";
 import { createInFlight, type InFlight } from "./in-flight.ts";
 import { createLoopLag } from "./loop-lag.ts";
@@ -119,7 +119,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   const stations = { routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
   const admit = createAdmission(stations);
   addDoors(app, { ...stations, doors, streams, logger });
-  addRestRoutes(app, { onRequest: admit, handler: createHandler({ streams }) }, options);
+  addRestRoutes(app, { onRequest: admit, handler: createHandler({ streams, authority }) }, options);
   await app.ready();
 
   const component: Component = {
