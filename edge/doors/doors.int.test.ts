@@ -101,6 +101,18 @@ for (const door of ["connect", "grpc-web"] as const) {
     assert.equal(error.metadata.get("retry-after"), "3");
   });
 
+  test(`${door}: a full edge and a spent budget are told in the protocol, with the time to come back`, async (t) => {
+    const full = await listening(t, door, { limits: { maxInFlight: 0 } });
+    const crowded = await failureOf(full.transfers.listTransfers({}, { headers: full.headers }));
+    assert.deepEqual([reasonOf(crowded), crowded.findDetails(RetryInfoSchema).length], ["OVERLOADED", 1]);
+    const { transfers, headers, seen } = await listening(t, door, { limits: { rateRead: 1 } });
+    await transfers.listTransfers({}, { headers });
+    const spent = await failureOf(transfers.listTransfers({}, { headers }));
+    assert.deepEqual([spent.code, reasonOf(spent)], [Code.ResourceExhausted, "RATE_LIMITED"]);
+    assert.equal(spent.findDetails(RetryInfoSchema).length, 1);
+    assert.equal(seen.length, 1);
+  });
+
   test(`${door}: a caller's deadline ends the call, and is cut down to the contract's`, async (t) => {
     const GetTransfer = (_request: never, { signal }: { signal: AbortSignal }) =>
       new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
