@@ -12,6 +12,7 @@ import "@ferry/platform/saga";
 import "@ferry/platform/two-phase";
 import "@ferry/platform/upstream";
 import { edgeVariables } from "../edge/config.ts";
+import "../edge/composition/metrics.ts";
 import "../edge/metrics.ts";
 import { variables as bankVariables } from "../local/bank/config.ts";
 import { upVariables } from "../local/up/config.ts";

@@ -5,6 +5,7 @@ import { FerryError, fromUnknown } from "@ferry/platform/errors";
 import { type Backend, type BackendCall, COMPOSED, type ExposedService } from "../backends.ts";
 import { chooseBackend } from "../several-backends.ts";
 import { ContractError, nameOf } from "../transcoding/index.ts";
+import { countMissing } from "./metrics.ts";
 import { compileParts, fieldsOf, MARGIN_MS, type Offer, type Part } from "./plan.ts";
 
 /** What became of a part: its value, or why there is none. */
@@ -116,11 +117,12 @@ function isAboutTheCaller({ entry }: FerryError): boolean {
 }
 
 /** @throws FerryError of the first part when there is none at all. */
-function answerOf({ output }: DescMethod, outcomes: readonly Outcome[]): Message {
+function answerOf(rpc: DescMethod, outcomes: readonly Outcome[]): Message {
   const failed = outcomes.flatMap(({ part, error }) => (error === undefined ? [] : [{ part, error }]));
   const [first] = failed;
   if (first !== undefined && failed.length === outcomes.length) throw first.error;
-  const answer = create(output);
+  for (const { part, error } of failed) countMissing(rpc.name, part.field.jsonName, error.reason);
+  const answer = create(rpc.output);
   for (const { part, value } of outcomes) if (value !== undefined) fieldsOf(answer)[part.field.localName] = value;
   fieldsOf(answer).missing = failed.map(({ part, error }) =>
     create(MissingPartSchema, { part: part.field.jsonName, reason: error.reason }),

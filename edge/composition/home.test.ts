@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { HandlerContext } from "@connectrpc/connect";
 import { FerryError } from "@ferry/platform/errors";
 import { toConnectError } from "@ferry/platform/rpc";
+import { readMetrics } from "@ferry/platform/telemetry";
 import { ACCOUNT_ID, createHarness, type HarnessOptions, MEMBER_ID, type SeenCall } from "../testing/harness.ts";
 
 const ANSWERS: HarnessOptions["answers"] = {
@@ -62,6 +63,10 @@ test("a part that fails is absent and named by its reason alone, and the rest is
   assert.equal("payments" in body.data, false, "absent, and not empty: no payments is another thing");
   assert.equal(body.data.transfers.transfers.length, 1);
   assert.doesNotMatch(answer.body, /secret|no answer/);
+  const counted = (await readMetrics())
+    .split("\n")
+    .filter((line) => line.startsWith("ferry_edge_parts_missing_total{"));
+  assert.deepEqual(counted, ['ferry_edge_parts_missing_total{rpc="GetHome",part="payments",reason="UNAVAILABLE"} 1']);
 });
 
 test("a part that does not come in its time is given up, and the rest is answered", async () => {
