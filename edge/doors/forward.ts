@@ -1,9 +1,11 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
+import type { AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { toConnectError } from "@ferry/platform/rpc";
 import type { Logger } from "@ferry/platform/telemetry";
 import { Abort } from "../abort.ts";
+import { demandStillIn } from "../access.ts";
 import type { BackendCall } from "../backends.ts";
 import { failureHeaders } from "../envelope.ts";
 import { logFailure, toFailure } from "../failures.ts";
@@ -19,6 +21,7 @@ import { type Exchange, exchangeOf } from "./wire.ts";
 
 export interface ForwardOptions {
   streams: Streams;
+  authority: AuthorityState;
   logger: Logger;
 }
 
@@ -75,7 +78,10 @@ async function* stream(
     const message = checkedMessage(plan, given, exchange);
     const { leave } = options.streams.enter(facts.principal?.id ?? request.ip, abort);
     reply.raw.once("close", leave);
-    yield* plan.backend.stream(rpc, message, callOf(plan, exchange, context, 0));
+    for await (const each of plan.backend.stream(rpc, message, callOf(plan, exchange, context, 0))) {
+      demandStillIn(facts.principal, options.authority);
+      yield each;
+    }
   } catch (error) {
     throw failed(error, exchange, rpc, options.logger);
   } finally {

@@ -32,14 +32,14 @@ export interface DoorsOptions extends Omit<RestOptions, "checkBody"> {
  * `POST /<package>.<Service>/<Method>`: the same stations on the way in, the same call behind.
  */
 export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
-  const { doors, routes, streams, logger, maxBodyBytes } = options;
+  const { doors, routes, streams, authority, logger, maxBodyBytes } = options;
   if (doors.length === 0) return;
   const offered = doorRoutes(routes);
   const preParsing = limitChunkedBodies(maxBodyBytes);
   for (const plan of offered.plans) {
     const { rpc } = plan.route;
     const maxMessageBytes = bodyLimitOf(plan, maxBodyBytes);
-    const method = forwardTo(plan, { streams, logger });
+    const method = forwardTo(plan, { streams, authority, logger });
     const handler = createHandler(doors, method, {
       maxMessageBytes,
       packs: isRead(rpc, routes) && !hasSecret(rpc.output),
