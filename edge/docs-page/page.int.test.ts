@@ -47,7 +47,7 @@ test("in a browser: log in, try a call, and nothing is asked for elsewhere", { s
   const call = await until("the call", () => harness.seen.find(({ rpc }) => rpc === "ListTransfers"));
   assert.match(call.headers.get("authorization") ?? "", /^Bearer ey/);
   await says(
-    `${LIST}.querySelector(".responses-table.live-responses-table td.response-col_status")?.textContent.includes("200")`,
+    `${LIST}.querySelector(".responses-table.live-responses-table tbody .response-col_status")?.textContent.includes("200")`,
   );
 
   const asked = await page.evaluate("performance.getEntriesByType('resource').map(({ name }) => new URL(name).origin)");
