@@ -92,15 +92,23 @@ export const slowBody = (target: Besieged, count: number, everyMs: number): Atta
   return slowly(target, count, `${head.join("\r\n")}\r\n\r\n`, " ", everyMs);
 };
 
-/** Asks for large answers, several at once on each connection, and reads none. */
+/** Half a megabyte each: more than the kernels of both sides take, ten megabytes on Linux, so that the rest is the target's to keep. */
+const AT_ONCE = 24;
+
+/** Asks for large answers, several at once on each connection, and reads no more than the first bytes. Over when it has them. */
 export function slowRead(target: Besieged, count: number): Attack {
   const attack = new Sockets(target);
   const one = `GET /v1/transfers?page_size=100 HTTP/1.1\r\nhost: x\r\nauthorization: ${target.authorization}\r\n\r\n`;
-  for (let index = 0; index < count; index++)
-    attack.open((socket) => {
-      socket.pause();
-      socket.write(one.repeat(8));
-    });
+  const answered = Array.from({ length: count }, () => {
+    const { socket } = attack.open((opened) => opened.write(one.repeat(AT_ONCE)));
+    return new Promise<void>((done) =>
+      socket.once("data", () => {
+        socket.pause();
+        done();
+      }),
+    );
+  });
+  attack.over = Promise.all(answered).then(() => {});
   return attack;
 }
 
