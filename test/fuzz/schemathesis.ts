@@ -50,6 +50,7 @@ export async function runSchemathesis(options: SchemathesisOptions): Promise<num
       PYTHONDONTWRITEBYTECODE: "1",
       FERRY_FUZZ_TOKENS: JSON.stringify(callers.tokens),
       FERRY_FUZZ_MEMBERS: JSON.stringify(callers.members),
+      FERRY_FUZZ_KNOWN: JSON.stringify(callers.known),
       FERRY_FUZZ_BEYOND_RULES: JSON.stringify(BEYOND_RULES),
     },
   });

@@ -705,7 +705,7 @@ export const MemberService: GenService<{
   },
   /**
    * Lists the caller's open sessions, newest first: where somebody is logged in. Sessions that ended
-   * or expired are not shown.
+   * or expired are not shown. Errors: PAGE_TOKEN_INVALID.
    *
    * @generated from rpc ferry.member.v1.MemberService.ListSessions
    */
