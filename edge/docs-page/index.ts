@@ -51,8 +51,8 @@ export function addDocsPage(app: FastifyInstance): void {
 }
 
 async function send({ type, file }: Part, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const content = await readFile(file);
-  const etag = etagOf(content.toString("latin1"));
+  const content = await readFile(file, "utf8"); // As text it is compressed on its way like other answers.
+  const etag = etagOf(content);
   reply
     .header("content-security-policy", CONTENT_SECURITY_POLICY)
     .header("cache-control", `public, max-age=${MAX_AGE_SECONDS}`)

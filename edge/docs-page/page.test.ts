@@ -37,6 +37,9 @@ test("a part is not sent again to who has it, and has no other method", async ()
   });
   assert.equal(again.statusCode, 304);
   assert.equal(again.body, "");
+  const packed = await app.inject({ url: "/docs/swagger-ui-bundle.js", headers: { "accept-encoding": "br" } });
+  assert.equal(packed.headers["content-encoding"], "br");
+  assert.ok(packed.rawPayload.length < 700_000, `${packed.rawPayload.length} bytes`);
   const posted = await app.inject({ url: "/docs", method: "POST" });
   assert.equal(posted.statusCode, 405);
   assert.equal(posted.json().error.code, "METHOD_NOT_ALLOWED");
