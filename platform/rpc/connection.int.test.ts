@@ -114,13 +114,13 @@ test("a connection that does not come about is begun anew, and the old one is le
 });
 
 test("a connection that falls silent is given up within keepalive time and time-out, with a call on it or none", async (context) => {
-  const { port } = await serveEcho(context, { echo: ({ text }) => ({ text }) });
+  const { port } = await serveEcho(context, { once: ({ text }) => ({ text }) });
   const proxy = await TcpProxy.start({ port });
   context.after(() => proxy.close());
   const keepalive = { everyMs: 200, timeoutMs: 200 };
   const open = () => channelTo(context, proxy.port, { keepalive, connectTimeoutMs: 400 });
   const [busy, idle] = [open(), open()];
-  const call = (channel: typeof busy) => callUnary(channel, EchoService.method.echo, {}, { timeoutMs: 30_000 });
+  const call = (channel: typeof busy) => callUnary(channel, EchoService.method.once, {}, { timeoutMs: 30_000 });
   await Promise.all([call(busy), call(idle)]);
   const aliveUntil = Date.now() + keepalive.everyMs * 3;
   while (Date.now() < aliveUntil) await call(busy);
