@@ -75,7 +75,9 @@ export class Killer {
     const pid = control.pidOf(name);
     const dead = () => control.deathsAt(name, point.point) > before;
     if (!point.atStart) {
-      control.arm(name, { point: point.point, nth: 1 + random.below(LONGEST_NTH) });
+      // A rare one is taken when it comes.
+      const nth = point.missed > 0 ? 1 : 1 + random.below(LONGEST_NTH);
+      control.arm(name, { point: point.point, nth });
       await waitFor("", dead, REACH_MS).catch(() => control.arm(name, { point: point.point, nth: 1 }));
       if (!dead()) await waitFor("", dead, REACH_MS / 2).catch(() => control.arm(name, undefined));
     }
