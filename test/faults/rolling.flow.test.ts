@@ -76,24 +76,28 @@ const isMoney = ({ path }: Called) => /^\/v1\/(transfers|top-ups|payments|transf
 const p99Of = (calls: readonly Called[]) =>
   calls.map(({ tookMs }) => tookMs).sort((one, other) => one - other)[Math.floor(calls.length * 0.99)] ?? 0;
 const failed = ({ status }: Called) => status === undefined || status >= 500 || status === 429;
-const describe = ({ method, path, status, tookMs }: Called) =>
-  `${method} ${path} ${status} after ${Math.round(tookMs)} ms`;
+/** A call, and what was done meanwhile. */
+type CalledMeanwhile = Called & { meanwhile: string };
+const describe = ({ method, path, status, tookMs, meanwhile }: CalledMeanwhile) =>
+  `${method} ${path} ${status} after ${Math.round(tookMs)} ms, ${meanwhile}`;
 
 const alsoQuick = FULL || HOUR ? ", p99 at most doubles" : "";
 
 test(`F27 two replicas that restart in turn, ${ROUNDS} rounds, under load: no call fails, nothing is done twice${alsoQuick}`, {
   skip,
 }, async (t) => {
-  const [usual, rolling]: Called[][] = [[], []];
+  const [usual, rolling]: CalledMeanwhile[][] = [[], []];
   let restarts = 0;
+  let meanwhile = "before any restart";
   const outcome = await ground.under(async (load) => {
     const { edge } = ground.clients;
-    edge.onCalled = (called) => void usual!.push(called);
+    edge.onCalled = (called) => void usual!.push({ ...called, meanwhile });
     await ground.progress(load, BASELINE_OPERATIONS);
-    edge.onCalled = (called) => void rolling!.push(called);
+    edge.onCalled = (called) => void rolling!.push({ ...called, meanwhile });
     for (let round = 0; round < ROUNDS; round++)
       for (const name of servicesOf(round))
         for (const restart of [restartSecond, restartFirst]) {
+          meanwhile = `${restart.name} of ${name}, begun ${new Date().toISOString()}`;
           await restart(name);
           restarts++;
           await ground.progress(load, 10);
@@ -110,6 +114,7 @@ test(`F27 two replicas that restart in turn, ${ROUNDS} rounds, under load: no ca
   }));
   t.diagnostic(`${restarts} restarts, ${rolling!.length} calls meanwhile; ${outcome}`);
   t.diagnostic(`p99 in ms without restarts and with: ${JSON.stringify(p99s)}`);
+  assert.deepEqual(usual!.filter(failed).map(describe), [], "the machine does not carry the load without any restart");
   assert.deepEqual(rolling!.filter(failed).map(describe), []);
   assert.deepEqual(
     ends.filter((line) => !line.includes("(code 0)")),

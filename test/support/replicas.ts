@@ -40,9 +40,12 @@ export class SecondReplicas {
   async start(name: ServiceName): Promise<void> {
     const plan = this.#plans.get(name)!;
     const log = openSync(join(this.#platform.dataDirectory, "logs", `${name}-2.log`), "a");
+    // As the launcher does it: in a session of its own, with a channel that ends with this process, so that nothing
+    // outlives it.
     const child = spawn(process.execPath, [...nodeArguments(name), entryFile(plan)], {
       env: { ...this.#environment, ...plan.environment, FERRY_HOST: SECOND_HOST },
-      stdio: ["ignore", log, log, "ipc"], // The channel ends with this process, so that nothing outlives it.
+      detached: true,
+      stdio: ["ignore", log, log, "ipc"],
     });
     closeSync(log);
     this.#children.set(name, child);
