@@ -55,6 +55,7 @@ export const scenario: Scenario = {
       measured.facts["answered 429"] = over!.refused.tooMany;
       measured.facts["answered 503"] = over!.refused.unavailable;
       measured.facts["refused without Retry-After"] = refused - polite;
+      measured.facts["not sent, as many as allowed were open"] = all.reduce((sum, one) => sum + one.unsent, 0);
       measured.facts["p99 ms before"] = before!.p99Ms;
       measured.facts["seconds until normal"] = recoverySeconds(after!.perSecond, before!.p99Ms);
       return measured;

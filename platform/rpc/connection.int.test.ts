@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { FerryError } from "@ferry/platform/errors";
+import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { callUnary, openChannel } from "./index.ts";
 import { EchoService } from "./testing/echo-service.ts";
 import { channelTo, echoClient, keepingLogger, type Line, reasonOf, serveEcho } from "./testing/harness.ts";
@@ -110,6 +111,31 @@ test("a connection that does not come about is begun anew, and the old one is le
   await closed;
   while (events.accepted < 2) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(lines[0]?.message, "connection does not come about, starting anew");
+});
+
+test("a connection that falls silent is given up within keepalive time and time-out, with a call on it or none", async (context) => {
+  const { port } = await serveEcho(context, { once: ({ text }) => ({ text }) });
+  const proxy = await TcpProxy.start({ port });
+  context.after(() => proxy.close());
+  const keepalive = { everyMs: 200, timeoutMs: 200 };
+  const open = () => channelTo(context, proxy.port, { keepalive, connectTimeoutMs: 400 });
+  const [busy, idle] = [open(), open()];
+  const call = (channel: typeof busy) => callUnary(channel, EchoService.method.once, {}, { timeoutMs: 30_000 });
+  await Promise.all([call(busy), call(idle)]);
+  const aliveUntil = Date.now() + keepalive.everyMs * 3;
+  while (Date.now() < aliveUntil) await call(busy);
+  assert.equal(proxy.counts.connections, 2, "a peer that answers keeps its connections");
+
+  proxy.darken("down");
+  const darkAtMs = Date.now();
+  const { error, tookMs } = await timed(call(busy));
+  assert.equal(error.reason, "UNAVAILABLE");
+  assert.ok(tookMs < 800, `${tookMs} ms: later than 200 and 200`);
+  while (idle.unready() === undefined) await new Promise((resolve) => setImmediate(resolve));
+  assert.match(idle.unready() ?? "", /no connection to echo/);
+  assert.ok(Date.now() - darkAtMs < 1_200, `${Date.now() - darkAtMs} ms: later than 200, 200 and 400 for another`);
+  proxy.lighten();
+  assert.equal(await reasonOf(call(busy)), "OK");
 });
 
 test("a closed channel refuses calls, and a url that is none is refused when it is opened", async (context) => {

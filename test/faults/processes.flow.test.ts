@@ -1,33 +1,38 @@
 // What can happen to the processes of a platform under load: killed at any time, killed again while they take back
 // what they did, frozen, cut off; and what they stand on killed or frozen.
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { openSources } from "../books/sources.ts";
 import { toBank } from "../support/client.ts";
-import { waitFor } from "../support/platform.ts";
-import { type Direction, TcpProxy } from "../support/tcp-proxy.ts";
+import { findOffset, waitFor } from "../support/platform.ts";
+import type { Direction } from "../support/tcp-proxy.ts";
 import { FULL, HOUR, ProvingGround } from "./proving-ground.ts";
+import { type Way, Ways } from "./ways.ts";
 
 const RANDOM_KILLS = FULL ? 300 : HOUR ? 30 : 10;
 const AWAY_MS = FULL ? 60_000 : 4_000;
 const VICTIMS = ["member", "ledger", "banking", "transfer", "payment", "edge", "broker", "bank", "postgres"];
 
+/** How callers look at their connections: what production has, at full length only. */
+const KEEPALIVE = FULL ? { everyMs: 30_000, timeoutMs: 10_000 } : { everyMs: 2_000, timeoutMs: 1_000 };
+/** For a new connection: then a caller says that there is none. */
+const CONNECT_MS = 1_000;
+/** For a look at it, on a machine that is busy. */
+const LOOK_MS = 1_000;
+
 let ground: ProvingGround;
-/** Everybody's way to the ledger. */
-let proxy: TcpProxy;
+let ways: Ways;
 before(async () => {
-  const port = randomInt(23_000, 26_000);
-  proxy = await TcpProxy.start({ port });
-  const route = `http://127.0.0.1:${proxy.port}`;
-  ground = await ProvingGround.open({ FERRY_LEDGER_PORT: String(port), FERRY_ROUTE_ledger: route });
+  const offset = await findOffset();
+  ways = await Ways.open(offset, FULL || HOUR ? undefined : ["ledger"]);
+  ground = await ProvingGround.open({ offset, detours: { routes: ways.routes, keepalive: KEEPALIVE } });
 });
 after(async () => {
   await ground.close();
-  await proxy.close();
+  await ways.close();
 });
 
 /** Whether PostgreSQL answers, asked by nobody of the platform. */
@@ -152,35 +157,98 @@ test("F12 PostgreSQL restarts at once: no process dies, and all serve again with
   t.diagnostic(outcome);
 });
 
+/** Resolves when every caller has given its connection up and begun another. */
+async function givenUp(connected: readonly Way[], timeoutMs: number): Promise<void> {
+  const before = new Map(connected.map(({ proxy }) => [proxy, proxy.counts.connections]));
+  const waits = ({ proxy }: Way) => proxy.counts.connections === before.get(proxy);
+  await waitFor("callers to give up", () => !connected.some(waits), timeoutMs).catch((error: Error) => {
+    const still = connected.filter(waits).map(({ caller }) => caller);
+    throw new Error(`${error.message}: ${still.join(", ")}`);
+  });
+}
+
+/** Why the edge says that it is not ready. */
+async function reasonsOfEdge(): Promise<string[]> {
+  const response = await fetch(`${ground.platform.edge}/readyz`);
+  return ((await response.json()) as { reasons: string[] }).reasons;
+}
+
 for (const victim of FULL || HOUR ? ["ledger", "banking", "transfer"] : ["ledger"])
-  test(`F21 ${victim} is frozen with its connections open: callers notice, and it goes on where it was`, async (t) => {
+  test(`F21 ${victim} is frozen with its connections open: callers notice within keepalive time and time-out, and it goes on where it was`, async (t) => {
+    let noticedMs = 0;
     const outcome = await ground.under(async (load) => {
+      await fetch(`${ground.platform.edge}/version`); // So that the edge is connected to all.
+      const connected = ways.used.filter(({ callee }) => callee === victim);
+      assert.ok(
+        connected.some(({ caller }) => caller === "edge"),
+        "nobody to notice",
+      );
+      await waitFor("the edge to be ready", async () => (await reasonsOfEdge()).length === 0);
       const pid = ground.pidOf(victim);
       process.kill(pid, "SIGSTOP");
-      const until = Date.now() + (FULL ? 45_000 : 3_000);
+      const frozenAtMs = Date.now();
       try {
-        await waitFor("the time to be over", () => Date.now() > until, 90_000);
+        await givenUp(connected, KEEPALIVE.everyMs + KEEPALIVE.timeoutMs + LOOK_MS);
+        noticedMs = Date.now() - frozenAtMs;
+        // The kernel takes the new connections, and nobody speaks on them.
+        const missed = async () =>
+          (await reasonsOfEdge()).some((reason) => reason.startsWith(`${victim}: no connection`));
+        await waitFor("the edge to say so", missed, CONNECT_MS + LOOK_MS);
       } finally {
         process.kill(pid, "SIGCONT");
       }
       await ground.progress(load, 50);
     });
-    t.diagnostic(outcome);
+    t.diagnostic(`noticed by all after ${noticedMs} ms, ${outcome}`);
   });
 
 /** One way is enough for every day; `npm run prove` takes them all. */
-const WAYS: Direction[][] = FULL || HOUR ? [["up"], ["down"], ["up", "down"]] : [["down"]];
+const DIRECTIONS: Direction[][] = FULL || HOUR ? [["up"], ["down"], ["up", "down"]] : [["down"]];
 
-for (const directions of WAYS)
+for (const directions of DIRECTIONS)
   test(`F20 no way ${directions.join(" and ")} to the ledger: what needs it waits or is refused, and nothing is done twice`, async (t) => {
-    const before = proxy.counts.held;
+    const before = ways.held;
+    const toLedger = ways.all.filter(({ callee }) => callee === "ledger");
     const outcome = await ground.under(async (load) => {
-      proxy.darken(...directions);
+      for (const { proxy } of toLedger) proxy.darken(...directions);
       const until = Date.now() + (FULL ? 60_000 : 3_000);
       await waitFor("the time to be over", () => Date.now() > until, 90_000);
-      proxy.lighten();
+      for (const { proxy } of toLedger) proxy.lighten();
       await ground.progress(load, 50);
     });
-    assert.ok(proxy.counts.held > before, "the fault did not bite");
+    assert.ok(ways.held > before, "the fault did not bite");
     t.diagnostic(outcome);
   });
+
+/** The edge calls all six, all others ask member for the keys, transfer and payment ask ledger and banking. */
+const LEAST_WAYS = 15;
+
+/** Cuts each way that is taken, one after another: in a direction of chance, at full length in both. */
+async function cutEach(load: Parameters<ProvingGround["progress"]>[0]): Promise<string[]> {
+  await fetch(`${ground.platform.edge}/version`); // So that the edge is connected to all.
+  const cuts: string[] = [];
+  for (const { caller, callee, proxy } of ways.used)
+    for (const direction of FULL ? (["up", "down"] as const) : [ground.random.pick<Direction>(["up", "down"])]) {
+      const before = proxy.counts.held;
+      proxy.darken(direction);
+      const until = Date.now() + (FULL ? 60_000 : KEEPALIVE.everyMs + LOOK_MS);
+      const bitten = () => proxy.counts.held > before && Date.now() > until;
+      // Where nobody calls at the time, the look at the connection is what is lost.
+      await waitFor(`something to be lost from ${caller} to ${callee}`, bitten, 90_000);
+      proxy.lighten();
+      await ground.progress(load, 20);
+      cuts.push(`${caller} to ${callee} ${direction}`);
+    }
+  return cuts;
+}
+
+test("F20 no way from one service to another, each in turn: what needs it waits or is refused, and nothing is done twice", {
+  skip: !FULL && !HOUR, // It takes more than a minute.
+}, async (t) => {
+  let cuts: string[] = [];
+  const outcome = await ground.under(async (load) => {
+    cuts = await cutEach(load);
+  });
+  assert.ok(cuts.length >= LEAST_WAYS, `only ${cuts.join(", ")}`);
+  t.diagnostic(`${cuts.join(", ")}; ${outcome}`);
+});

@@ -9,6 +9,7 @@ import { Load } from "../prove/matrix/load.ts";
 import { comeToRest } from "../prove/matrix/rest.ts";
 import { verify } from "../prove/matrix/verify.ts";
 import { createRandom, type Random } from "../prove/random.ts";
+import { type Detours, detoursEnvironment } from "../support/detours/detours.ts";
 import { FailpointControl } from "../support/failpoints/control.ts";
 import { Platform, waitFor } from "../support/platform.ts";
 
@@ -26,6 +27,15 @@ const PATIENCE_MS = 120_000;
 export const FULL = process.env.FERRY_FAULTS_FULL !== undefined;
 /** Whether there is time for more than one of each, as in `npm run prove`. */
 export const HOUR = process.env.FERRY_FAULTS_HOUR !== undefined;
+
+export interface GroundOptions {
+  /** Of the platform's ports: see PlatformOptions. */
+  offset?: number;
+  /** Ways that its processes take to each other. */
+  detours?: Detours;
+  /** More variables for the launcher. */
+  environment?: Record<string, string>;
+}
 
 export class ProvingGround {
   readonly platform: Platform;
@@ -48,11 +58,15 @@ export class ProvingGround {
     this.#journal = parts.journal;
   }
 
-  /** @param environment More variables for the launcher. */
-  static async open(environment: Record<string, string> = {}): Promise<ProvingGround> {
+  static async open({ offset, detours = {}, environment = {} }: GroundOptions = {}): Promise<ProvingGround> {
     const random = createRandom(Number(process.env.FERRY_FAULTS_SEED ?? 1));
     const control = await FailpointControl.open();
-    const platform = await Platform.start({ environment: { ...control.environment, ...environment } });
+    const ways = detoursEnvironment(detours);
+    const hooks = `${control.environment.NODE_OPTIONS} ${ways.NODE_OPTIONS}`;
+    const platform = await Platform.start({
+      environment: { ...control.environment, ...ways, NODE_OPTIONS: hooks, ...environment },
+      ...(offset === undefined ? {} : { offset }),
+    });
     const journal = new Journal(join(control.directory, "journal.jsonl"));
     const clients = new Clients({ edgeUrl: platform.edge, journal, random: random.fork("clients") });
     await clients.setUp(HOT, COLD);
@@ -84,12 +98,13 @@ export class ProvingGround {
   /**
    * Does the fault under load, lets it pass, and looks whether everything ends and every invariant holds.
    *
+   * @param ratePerSecond Operations that are begun in a second. Default 120.
    * @returns how long everything took to end after the load, and how much was done, for the report.
    */
-  async under(fault: (load: Load) => Promise<void>): Promise<string> {
+  async under(fault: (load: Load) => Promise<void>, ratePerSecond = RATE_PER_SECOND): Promise<string> {
     await this.clients.logInAgain();
     const load = new Load({
-      ...{ clients: this.clients, random: this.random.fork("load"), callers: CALLERS, ratePerSecond: RATE_PER_SECOND },
+      ...{ clients: this.clients, random: this.random.fork("load"), callers: CALLERS, ratePerSecond },
     });
     try {
       await waitFor("the load to run", () => load.recorded >= WARM_OPERATIONS, PATIENCE_MS);

@@ -31,6 +31,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
     setTimeout(() => process.exit(1), LEAVE_MS).unref();
   });
 
+const least = Number(values.least);
+
 function save(report: MatrixReport): void {
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(report, undefined, 1));
 }
@@ -45,13 +47,13 @@ const report = await runMatrix({
   ratePerSecond: Number(values.rate),
   lanes: Number(values.lanes),
   recordSeconds: Number(values.record),
+  least,
   signal: stopping.signal,
   say: (line) => console.log(line),
   progress: save,
 });
 save(report);
 const breaches = report.windows.flatMap(({ findings }) => findings);
-const least = Number(values.least);
 const rare = report.points.filter(({ kills }) => kills < least);
 for (const { process: name, point, kills, missed } of rare)
   console.log(`only ${kills} kills${missed > 0 ? `, not reached ${missed} times` : ""}: ${name}, ${point}`);

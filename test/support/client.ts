@@ -33,14 +33,40 @@ export interface TransferBody {
   memo?: string;
 }
 
+/** A call that is over, as its client saw it. */
+export interface Called {
+  method: string;
+  path: string;
+  /** Whether it asked to wait for an end. */
+  waits: boolean;
+  /** Undefined: no answer came. */
+  status: number | undefined;
+  tookMs: number;
+}
+
 export class EdgeCaller {
+  /** Told of each call. */
+  onCalled: (called: Called) => void = () => {};
   readonly #base: string;
 
   constructor(base: string) {
     this.#base = base;
   }
 
-  async call(method: string, path: string, { token, headers, body }: CallOptions = {}): Promise<Reply> {
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Reply> {
+    const startedAtMs = performance.now();
+    let status: number | undefined;
+    try {
+      const reply = await this.#send(method, path, options);
+      status = reply.status;
+      return reply;
+    } finally {
+      const waits = options.headers?.prefer !== undefined;
+      this.onCalled({ method, path, waits, status, tookMs: performance.now() - startedAtMs });
+    }
+  }
+
+  async #send(method: string, path: string, { token, headers, body }: CallOptions): Promise<Reply> {
     const response = await fetch(this.#base + path, {
       method,
       headers: {

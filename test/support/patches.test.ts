@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MUTATIONS } from "../prove/mutations/list.ts";
-import { LAUNCHER_PATCHES, ROUTE_PATCH, SERVICE_PATCHES } from "./failpoints/hook.ts";
+import { keepalivePatch } from "./detours/detours.ts";
+import { LAUNCHER_PATCHES, SERVICE_PATCHES } from "./failpoints/hook.ts";
 import { expectPatchesFit, patched } from "./patches.ts";
 
 const patch = { module: "x.ts", find: "one", replace: "$& two" };
@@ -15,6 +16,7 @@ test("a patch that finds nothing, or too much, is refused: it would prove nothin
   assert.throws(() => patched("one one", patch), /2 times/);
 });
 
-test("every failpoint and every mutation still fits its module", () => {
-  expectPatchesFit([...SERVICE_PATCHES, ...LAUNCHER_PATCHES, ROUTE_PATCH, ...MUTATIONS.map(({ patch: own }) => own)]);
+test("every failpoint, detour and mutation still fits its module", () => {
+  const keepalive = keepalivePatch({ everyMs: 1, timeoutMs: 1 });
+  expectPatchesFit([...SERVICE_PATCHES, ...LAUNCHER_PATCHES, keepalive, ...MUTATIONS.map(({ patch: own }) => own)]);
 });

@@ -29,6 +29,8 @@ export interface PlatformOptions {
   environment?: Record<string, string>;
   /** Whether the launcher sends its own first transfer. Default false. */
   firstTransfer?: boolean;
+  /** Added to every port; from `findOffset`, for who must know the ports before. */
+  offset?: number;
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -82,7 +84,7 @@ export class Platform {
   static async start(options: PlatformOptions = {}): Promise<Platform> {
     const folder = mkdtempSync(join(tmpdir(), "ferry-flow-"));
     chmodSync(folder, 0o755); // PostgreSQL may run as another user, who has to get in.
-    const platform = new Platform(folder, await findOffset(), options);
+    const platform = new Platform(folder, options.offset ?? (await findOffset()), options);
     await platform.startAgain();
     return platform;
   }

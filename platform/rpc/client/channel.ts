@@ -15,6 +15,7 @@ import { PeerFailed } from "../status.ts";
 import { clientSecurity, type TlsOptions } from "../tls.ts";
 import { Caller, type CallSettings } from "./caller.ts";
 import { cancelable } from "./cancelable.ts";
+import type { Keepalive } from "./peer.ts";
 import { Sessions } from "./sessions.ts";
 import { createTransport } from "./transport.ts";
 
@@ -30,6 +31,8 @@ export interface ChannelOptions {
   connectTimeoutMs?: number;
   /** A connection that does not come about is begun anew after this time, in milliseconds. Default 10,000. */
   renewAfterMs?: number;
+  /** How often a connection is looked at, and how long its peer may take to answer. Default every 30 s, 10 s. */
+  keepalive?: Keepalive;
   /** Largest message in either direction, in bytes. Default 4 MiB. */
   maxMessageBytes?: number;
   /** TLS with these; "https" alone is TLS with the machine's authorities. */
@@ -58,11 +61,11 @@ const callers = new WeakMap<RpcChannel, Caller>();
 
 /** A channel to a service. It connects at the first call, and again by itself. */
 export function openChannel(options: ChannelOptions): RpcChannel {
-  const { audience, identity, logger, connectTimeoutMs = 1_000, renewAfterMs = 10_000 } = options;
+  const { audience, identity, logger, connectTimeoutMs = 1_000, renewAfterMs = 10_000, keepalive } = options;
   const maxMessageBytes = options.maxMessageBytes ?? 4 * 1_024 * 1_024;
   const url = parseUrl(options.url);
   const tls = clientSecurity(options.tls ?? (url.protocol === "https:" ? {} : undefined), url.hostname);
-  const sessions = new Sessions({ url, audience, tls, connectTimeoutMs, renewAfterMs, logger });
+  const sessions = new Sessions({ url, audience, tls, connectTimeoutMs, renewAfterMs, keepalive, logger });
   const upstream = createUpstream({
     name: audience,
     isIllError: (error) => error instanceof PeerFailed,

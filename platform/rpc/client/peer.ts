@@ -2,6 +2,14 @@ import { type ClientHttp2Session, connect, type SecureClientSessionOptions } fro
 import { connect as connectTcp, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
+/** How a connection that is broken without a word is found out, with calls on it or without. */
+export interface Keepalive {
+  /** Between two looks, in milliseconds. */
+  everyMs: number;
+  /** For the peer's answer, in milliseconds; then the connection is given up, and calls on it fail. */
+  timeoutMs: number;
+}
+
 export interface PeerOptions {
   /** An address, not a name. */
   address: string;
@@ -12,6 +20,8 @@ export interface PeerOptions {
   tls: ConnectionOptions | undefined;
   /** A connection that has not come about in this time is begun anew, in milliseconds. */
   renewAfterMs: number;
+  /** Default every 30 s, with 10 s for the answer. */
+  keepalive: Keepalive | undefined;
   /** Told of each change, so that calls that wait look again. */
   onChange(): void;
   /** Told of a connection that was begun anew because it did not come about. */
@@ -21,9 +31,7 @@ export interface PeerOptions {
 /** Between the beginnings of two attempts, so that a peer that fails at once is not asked in a tight loop. */
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 3_000;
-/** Connections may break without a word; with this a call on one fails sooner than by its deadline. */
-const KEEPALIVE_MS = 30_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
+const KEEPALIVE: Keepalive = { everyMs: 30_000, timeoutMs: 10_000 };
 
 const SESSION: SecureClientSessionOptions = {
   settings: { enablePush: false, initialWindowSize: 1_048_576 },
@@ -78,6 +86,14 @@ export class Peer {
     });
     attempt.once("close", () => this.lose(attempt));
     attempt.unref();
+  }
+
+  /** Connects now if it only waits for its next attempt, and counts its pauses from the beginning again. */
+  hurry(): void {
+    this.attempts = 0;
+    if (this.closed || this.attempt !== undefined || this.session !== undefined) return;
+    clearTimeout(this.timer);
+    this.open();
   }
 
   /** Calls in flight end well; what is not connected yet is given up. */
@@ -145,12 +161,14 @@ export class Peer {
   }
 
   private keepAlive(session: ClientHttp2Session): void {
+    const { everyMs, timeoutMs } = this.options.keepalive ?? KEEPALIVE;
     const interval = setInterval(() => {
-      if (session !== this.session) return clearInterval(interval); // A session that is left is not disturbed.
-      const late = setTimeout(() => session.destroy(new Error("the peer does not answer")), KEEPALIVE_TIMEOUT_MS);
+      // A session that is left is not disturbed; one that was destroyed throws until its end is told.
+      if (session !== this.session || session.destroyed) return clearInterval(interval);
+      const late = setTimeout(() => session.destroy(new Error("the peer does not answer")), timeoutMs);
       late.unref();
       if (!session.ping(() => clearTimeout(late))) clearTimeout(late);
-    }, KEEPALIVE_MS).unref();
+    }, everyMs).unref();
     session.once("close", () => clearInterval(interval));
   }
 }

@@ -6,7 +6,7 @@ import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { PeerFailed, toFerryError } from "../status.ts";
 import type { CallSignal } from "./call-signal.ts";
-import { Peer } from "./peer.ts";
+import { type Keepalive, Peer } from "./peer.ts";
 
 export interface SessionsOptions {
   /** "http" or "https", a name or an address, and a port. */
@@ -16,6 +16,7 @@ export interface SessionsOptions {
   tls: ConnectionOptions | undefined;
   connectTimeoutMs: number;
   renewAfterMs: number;
+  keepalive?: Keepalive | undefined;
   logger: Logger;
 }
 
@@ -124,7 +125,7 @@ export class Sessions {
 
   private begin(): void {
     if (this.closed) return;
-    this.downSinceMs ??= Date.now();
+    this.goDown();
     void this.resolve();
   }
 
@@ -174,13 +175,14 @@ export class Sessions {
   }
 
   private openPeer(address: string): Peer {
-    const { url, tls, renewAfterMs, audience, logger } = this.options;
+    const { url, tls, renewAfterMs, keepalive, audience, logger } = this.options;
     const peer = new Peer({
       address,
       port: Number(url.port || (url.protocol === "https:" ? 443 : 80)),
       url: url.origin,
       tls,
       renewAfterMs,
+      keepalive,
       onChange: () => {
         if (peer.session === undefined) void this.resolve();
         this.changed();
@@ -199,8 +201,15 @@ export class Sessions {
     if (this.find() !== undefined) {
       this.everUsable = true;
       this.downSinceMs = undefined;
-    } else this.downSinceMs ??= Date.now();
+    } else this.goDown();
     this.wake();
+  }
+
+  /** There is no session: a replica that is back by now must not be found only at its next attempt, seconds later. */
+  private goDown(): void {
+    if (this.downSinceMs !== undefined) return;
+    this.downSinceMs = Date.now();
+    for (const peer of this.peers) peer.hurry();
   }
 
   private wake(): void {

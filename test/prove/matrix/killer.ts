@@ -40,7 +40,7 @@ const GAP_MS = 400;
 export class Killer {
   readonly #options: KillerOptions;
   #free: number;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: { left: number; go: () => void }[] = [];
 
   constructor(options: KillerOptions) {
     this.#options = options;
@@ -50,12 +50,10 @@ export class Killer {
   /** Kills at each of the points once, in an order of chance. Ends early, after the kill at hand, when asked to. */
   async killAtEach(points: readonly Point[], signal: AbortSignal): Promise<void> {
     const byProcess = Map.groupBy(points, ({ process }) => process);
-    // The longest list first: it is the one that a window waits for.
-    const lists = [...byProcess].sort(([, one], [, other]) => other.length - one.length);
     await Promise.all(
-      lists.map(async ([name, own]) => {
-        for (const point of this.#options.random.fork(name).shuffled(own)) {
-          await this.#enter();
+      [...byProcess].map(async ([name, own]) => {
+        for (const [index, point] of this.#options.random.fork(name).shuffled(own).entries()) {
+          await this.#enter(own.length - index);
           try {
             if (signal.aborted) return;
             await this.#killAt(point);
@@ -75,7 +73,9 @@ export class Killer {
     const pid = control.pidOf(name);
     const dead = () => control.deathsAt(name, point.point) > before;
     if (!point.atStart) {
-      control.arm(name, { point: point.point, nth: 1 + random.below(LONGEST_NTH) });
+      // A rare one is taken when it comes.
+      const nth = point.missed > 0 ? 1 : 1 + random.below(LONGEST_NTH);
+      control.arm(name, { point: point.point, nth });
       await waitFor("", dead, REACH_MS).catch(() => control.arm(name, { point: point.point, nth: 1 }));
       if (!dead()) await waitFor("", dead, REACH_MS / 2).catch(() => control.arm(name, undefined));
     }
@@ -109,15 +109,16 @@ export class Killer {
     );
   }
 
-  async #enter(): Promise<void> {
+  async #enter(left: number): Promise<void> {
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await new Promise<void>((go) => this.#waiting.push({ left, go }));
   }
 
+  /** Who has most before them goes first: a window lasts as long as the longest list. */
   #leave(): void {
-    const next = this.#waiting.shift();
+    const next = this.#waiting.sort((one, other) => one.left - other.left).pop();
     if (next === undefined) this.#free++;
-    else next();
+    else next.go();
   }
 }
 

@@ -64,11 +64,11 @@ export class Load {
     }
   }
 
-  /** Every other payment that has come over is refunded in part. */
+  /** Most payments that have come over are refunded in part. */
   async #mayRefund(operation: Operation, reply: Reply): Promise<void> {
     const { clients, random } = this.#options;
     const { id, state } = resourceOf(reply);
-    if (operation.merchant === undefined || id === undefined || state !== "COMPLETED" || random.next() < 0.5) return;
+    if (operation.merchant === undefined || id === undefined || state !== "COMPLETED" || random.below(5) === 0) return;
     const refund = await clients.carryOut(refundOf(operation, id, random), 0);
     if (refund === undefined) this.unanswered++;
     else if (refund.status < 300) this.recorded++;

@@ -5,8 +5,9 @@ import type { EdgeCaller, Reply } from "../../support/client.ts";
 const PASSWORD = "correct horse battery";
 const EVERY_MS = 500;
 const AGAIN_MS = 100;
+const NOWHERE = { url: "http://127.0.0.1:9/", eventTypes: ["transfer.completed"], description: "a newcomer's" };
 
-/** People who sign up, log in and open an account, one after another: they pass the points that payments do not. */
+/** People who sign up, log in, open an account and want webhooks, one after another: they pass the points that payments do not. */
 export class Newcomers {
   /** Who came through to an account. */
   arrived = 0;
@@ -29,8 +30,10 @@ export class Newcomers {
       const login = { email: `${randomUUID()}@example.com`, password: PASSWORD };
       await this.#ask("/v1/members", { ...login, displayName: "Newcomer" });
       const session = await this.#ask("/v1/sessions", login);
-      const account = await this.#ask("/v1/accounts", { currency: "EUR" }, session?.body.data?.accessToken);
+      const token = session?.body.data?.accessToken;
+      const account = await this.#ask("/v1/accounts", { currency: "EUR" }, token);
       if (account?.status === 201) this.arrived++;
+      await this.#ask("/v1/webhook-endpoints", NOWHERE, token); // Of transfers that they never make.
       await this.#pause(EVERY_MS);
     }
   }

@@ -44,9 +44,9 @@ const ROWS: [digits: string, share: number, mustFail: boolean][] = [
 /** Of 1,000 operations as well. */
 const TOP_UPS = 70;
 const WITHIN = 180;
-const PAYMENTS = 80;
-const BATCHES = 8;
-const BATCH_LINES = 12;
+const PAYMENTS = 100;
+const BATCHES = 16;
+const BATCH_LINES = 6;
 /** Of ten payments so many come from an account without money, and bring in what is missing by themselves. */
 const SHORT_OF_TEN = 3;
 
@@ -145,7 +145,7 @@ function batch(accounts: Accounts, payer: Account, _amount: string, random: Rand
 /** A part of a payment that has come over, back to its payer: on the platform, or to a bank. */
 export function refundOf(paid: Operation, paymentId: string, random: Random): Operation {
   const bankAccount = { bankCode: "081", accountNumber: "2200001234" };
-  const more = random.next() < 0.3 ? { bankAccount } : {};
+  const more = random.next() < 0.5 ? { bankAccount } : {};
   const body = { amount: { currency: "EUR", minorUnits: "1" }, ...more };
   const path = `/v1/payments/${paymentId}/refunds`;
   return { kind: "refund", key: randomUUID(), member: paid.merchant ?? 0, path, body, mustFail: false };

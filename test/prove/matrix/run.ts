@@ -25,6 +25,8 @@ export interface MatrixOptions {
   lanes: number;
   /** Seconds of load in which points are discovered. */
   recordSeconds: number;
+  /** Kills that each point is to have: when all others have them, short windows go for those that lack some. */
+  least: number;
   signal: AbortSignal;
   say(line: string): void;
   /** Hears of the state after each window. */
@@ -174,6 +176,18 @@ class Matrix {
   }
 }
 
+/** Points of a short window, with those that lack nothing: else one whose points are never reached would prove nothing. */
+const SHORT_WINDOW = 30;
+
+/** The points of the next window: all, until few lack kills, whom the rest of the time is for. */
+function nextPoints(points: readonly Point[], least: number, random: Random): Point[] {
+  const live = points.filter((point) => !isHopeless(point));
+  const lacking = live.filter(({ kills }) => kills < least);
+  if (lacking.length === 0 || lacking.length >= SHORT_WINDOW) return live;
+  const others = random.shuffled(live.filter(({ kills }) => kills >= least));
+  return [...lacking, ...others.slice(0, SHORT_WINDOW - lacking.length)];
+}
+
 /** Webhooks are sent again soon enough for a window. */
 const WEBHOOKS = { FERRY_NOTIFY_RETRY_DELAYS_MS: "200,400,800,1600,3200,5000", FERRY_NOTIFY_TIMEOUT_MS: "2000" };
 const WEBHOOKS_MS = 30_000;
@@ -197,7 +211,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     const endAt = Date.now() + minutes * 60_000;
     for (let round = 1; round <= rounds && Date.now() < endAt && !signal.aborted; round++) {
       const window = await matrix.window(
-        matrix.report.points.filter((point) => !isHopeless(point)),
+        nextPoints(matrix.report.points, options.least, random.fork(`window ${round}`)),
         endAt,
       );
       matrix.report.windows.push(window);

@@ -1,6 +1,7 @@
 // Loaded with --import into the processes of a platform that is to be killed at chosen points. Production code
 // knows nothing of it: a few modules are wrapped while they are loaded.
 import { isMainThread } from "node:worker_threads";
+import { processOf } from "../entry.ts";
 import { applyPatches, type Patch } from "../patches.ts";
 import { openRegistry } from "./registry.ts";
 import { wrapBank, wrapBus, wrapCaller, wrapDatabase, wrapOffsets, wrapSender } from "./wrap.ts";
@@ -45,26 +46,9 @@ export const LAUNCHER_PATCHES: readonly Patch[] = [
   { module: "local/up/supervisor.ts", find: "const MAX_BACKOFF_MS = 5_000;", replace: "const MAX_BACKOFF_MS = 400;" },
 ];
 
-/** Callers of a service take another way to it, as through a proxy: FERRY_ROUTE_ledger=http://127.0.0.1:1234. */
-export const ROUTE_PATCH: Patch = {
-  module: "local/up/plan.ts",
-  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the text of another module
-  find: "`http://${loopback(portOf(config, name))}`]),",
-  replace: "process.env[`FERRY_ROUTE_${name}`] ?? `http://${loopback(portOf(config, name))}`]),",
-  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the text of another module
-};
-
-/** The process that runs a file, as "transfer"; undefined for what has no failpoints. */
-function processOf(entry: string): string | undefined {
-  const path = entry.replaceAll("\\", "/");
-  return /\/services\/(\w+)\/main\.ts$/.exec(path)?.[1] ?? (path.endsWith("/edge/main.ts") ? "edge" : undefined);
-}
-
 function install(directory: string, port: number): void {
   const entry = process.argv[1] ?? "";
-  const routed = Object.keys(process.env).some((variable) => variable.startsWith("FERRY_ROUTE_"));
-  if (entry.replaceAll("\\", "/").endsWith("/local/up.ts"))
-    applyPatches([...LAUNCHER_PATCHES, ...(routed ? [ROUTE_PATCH] : [])]);
+  if (entry.replaceAll("\\", "/").endsWith("/local/up.ts")) applyPatches(LAUNCHER_PATCHES);
   const name = processOf(entry);
   if (name === undefined) return;
   const { pass } = openRegistry({ process: name, directory, port });

@@ -1,0 +1,58 @@
+// A service with two replicas behind one name, of which now one and now the other is away.
+import assert from "node:assert/strict";
+import dns from "node:dns/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { type TestContext, test } from "node:test";
+import { callUnary, openChannel } from "@ferry/platform/rpc";
+import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { EchoService } from "./testing/echo-service.ts";
+import { reasonOf, serveEcho } from "./testing/harness.ts";
+
+const HOSTS = ["127.0.0.1", "127.0.0.2"];
+
+/** For the length of a test every name has the addresses of both replicas. */
+function nameBoth(context: TestContext) {
+  const { lookup } = dns;
+  dns.lookup = (async () => HOSTS.map((address) => ({ address, family: 4 }))) as unknown as typeof dns.lookup;
+  syncBuiltinESMExports();
+  context.after(() => {
+    dns.lookup = lookup;
+    syncBuiltinESMExports();
+  });
+}
+
+test("a replica that is back is found at once when the only other one leaves, however long it was away", {
+  skip: process.platform !== "linux", // Elsewhere there is one address on loopback.
+}, async (context) => {
+  nameBoth(context);
+  const started: string[] = [];
+  const serve = async (host: string, port = 0) => {
+    const once = () => {
+      started.push(host);
+      return {};
+    };
+    return serveEcho(context, { once }, { host, port });
+  };
+  const first = await serve("127.0.0.1");
+  const { port } = first;
+  const second = await serve("127.0.0.2", port);
+  const channel = openChannel({ url: `http://replicas.example:${port}`, audience: "echo", logger });
+  context.after(() => channel.close());
+  const call = () => reasonOf(callUnary(channel, EchoService.method.once, {}));
+  while (new Set(started).size < HOSTS.length) assert.equal(await call(), "OK");
+
+  await second.stop();
+  // Attempts to connect are seconds apart by now.
+  for (const until = Date.now() + 3_000; Date.now() < until; ) assert.equal(await call(), "OK");
+  await serve("127.0.0.2", port);
+  const calls = Array.from({ length: 16 }, call);
+  const leaving = first.stop();
+  for (let round = 0; round < 20; round++) calls.push(call());
+  assert.deepEqual([...new Set(await Promise.all(calls))], ["OK"]);
+  await leaving;
+  started.length = 0;
+  const startedAtMs = Date.now();
+  assert.equal(await call(), "OK");
+  assert.deepEqual(started, ["127.0.0.2"]);
+  assert.ok(Date.now() - startedAtMs < 500, "it waited for the next attempt");
+});
