@@ -11,7 +11,7 @@ test("whatever is not exposed is 404, a wrong verb is 405 with Allow, all in the
     ["GET", "/v1/transfers/", 404],
     ["POST", "/ferry.ledger.v1.LedgerService/PlaceHold", 404],
     ["POST", "/ferry.member.v1.MemberService/BatchGetMemberStates", 404],
-    ["GET", "/docs", 404],
+    ["GET", "/docs/nothing", 404],
     ["DELETE", "/v1/transfers", 405, "GET, HEAD, OPTIONS, POST"],
     ["PROPFIND", "/v1/transfers", 405, "GET, HEAD, OPTIONS, POST"],
     ["GET", "/v1/transfers/x:cancel", 405, "OPTIONS, POST"],

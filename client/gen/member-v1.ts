@@ -290,7 +290,7 @@ export interface MemberCalls {
   refreshSession: Call<RefreshSessionRequest, RefreshSessionResponse>;
   /**
    * Lists the caller's open sessions, newest first: where somebody is logged in. Sessions that ended or expired
-   * are not shown.
+   * are not shown. Errors: PAGE_TOKEN_INVALID.
    *
    * `GET /v1/sessions`
    */

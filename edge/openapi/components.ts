@@ -77,6 +77,7 @@ export function createComponents({ requests, answers, omitted }: ComponentsOptio
   const single = (field: DescField, direction: Direction, rules: FieldRules | undefined): Schema => {
     if (field.message !== undefined) return message(field.message, direction);
     if (field.enum === undefined) return scalarSchema(field.scalar!, direction, rules);
+    if (field.enum.typeName === "google.protobuf.NullValue") return { type: "null" };
     const allowed = direction === "request" ? allowedValues(field.enum, rules) : field.enum.values;
     if (allowed.length === field.enum.values.length) return enumeration(field.enum);
     return { type: "string", enum: allowed.map(({ name }) => name) };

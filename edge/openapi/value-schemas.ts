@@ -10,6 +10,8 @@ const UINT32 = { minimum: 0, maximum: 2 ** 32 - 1 };
 const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 const UINT64 = { min: 0n, max: 2n ** 64n - 1n };
 const BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+/** Ten thousand years, as google.protobuf.Duration has it. */
+const DURATION = `^-?${decimalPattern(0n, 315_576_000_000n).slice(1, -1)}(?:\\.[0-9]{1,9})?s$`;
 
 /** Schemas that many fields share, by the names under which the document has them. */
 export const sharedSchemas: Readonly<Record<string, Schema>> = {
@@ -87,7 +89,7 @@ export function wellKnownSchema(desc: DescMessage, direction: Direction): Schema
     case "google.protobuf.Timestamp":
       return { type: "string", format: "date-time", examples: ["2026-01-31T12:00:00Z"] };
     case "google.protobuf.Duration":
-      return { type: "string", pattern: "^-?(?:0|[1-9][0-9]{0,10})(?:\\.[0-9]{1,9})?s$", examples: ["1.5s"] };
+      return { type: "string", pattern: DURATION, examples: ["1.5s"] };
     case "google.protobuf.FieldMask": {
       const path = "[a-z][A-Za-z0-9]*(?:\\.[a-z][A-Za-z0-9]*)*";
       return { type: "string", pattern: `^(?:${path}(?:,${path})*)?$`, examples: ["amount.currency,memo"] };
@@ -99,7 +101,7 @@ export function wellKnownSchema(desc: DescMessage, direction: Direction): Schema
     case "google.protobuf.ListValue":
       return { type: "array", items: {} };
     case "google.protobuf.Any":
-      return { type: "object", properties: { "@type": { type: "string" } }, required: ["@type"] };
+      return { type: "object", properties: { "@type": { type: "string" } } };
     default:
       return undefined;
   }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { openDatabase } from "@ferry/platform/db";
+import { readMetrics } from "@ferry/platform/telemetry";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { until } from "../../test/support/until.ts";
@@ -102,6 +103,23 @@ test("without its store an edge counts by itself, and shares again when it is ba
     return rows[0]?.spent === 20 || undefined;
   });
   assert.deepEqual([(await read(0)).statusCode, (await read(1)).statusCode], [429, 429]);
+});
+
+test("an edge starts without its store, counts what fails, and takes leases when it is there", async (t) => {
+  const direct = new URL(process.env.FERRY_TEST_DATABASE_URL ?? "");
+  const proxy = await TcpProxy.start({ port: Number(direct.port) });
+  proxy.refusing = true;
+  const { database, read } = await twoEdges(t, { rateRead: 20 }, (url) => proxy.through(url));
+  t.after(() => proxy.close());
+  assert.equal((await read(0)).statusCode, 200);
+  assert.match(await readMetrics(), /ferry_edge_rate_leases_total\{outcome="failed"\} [1-9]/);
+  proxy.refusing = false;
+  await until("a first lease", async () => {
+    await read(1);
+    const rows = await database.query("SELECT spent FROM rate_budget").catch(() => []);
+    return rows[0];
+  });
+  assert.match(await readMetrics(), /ferry_edge_rate_leases_total\{outcome="taken"\} [1-9]/);
 });
 
 test("a store that does not answer keeps nobody waiting", async (t) => {

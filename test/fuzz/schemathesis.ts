@@ -36,6 +36,7 @@ export async function runSchemathesis(options: SchemathesisOptions): Promise<num
   const { packages, report, config, hooks, edge, callers, maxExamples, seed, operation, signal } = options;
   const child = startChild({
     command: "python3",
+    cwd: report, // It keeps notes of its own where it runs.
     args: [
       join(packages, "bin", "schemathesis"),
       ...["--config-file", config],
