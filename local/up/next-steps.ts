@@ -9,6 +9,7 @@ export function nextSteps(edgeUrl: string, transferAddress: string, demo: Demo):
     `  TOKEN=$(curl -s ${edgeUrl}/v1/sessions ${json} -d '{"email":"${demo.email}","password":"${demo.password}"}' | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')`,
     `  curl -s ${edgeUrl}/v1/accounts -H "authorization: Bearer $TOKEN"`,
     `  curl -s ${edgeUrl}/v1/transfers -H "authorization: Bearer $TOKEN" ${json} -H "idempotency-key: $(date +%s%N)" -H 'prefer: wait=5' -d '${body}'`,
+    `  # every route, to read and to try in a browser: ${edgeUrl}/docs; for tools: ${edgeUrl}/openapi.json`,
     `  grpcurl -plaintext ${transferAddress} list`,
     `  grpcurl -plaintext ${transferAddress} describe ferry.transfer.v1.TransferService`,
     `  grpcurl -plaintext -H "authorization: Bearer $TOKEN" -d '{"page_size":3}' ${transferAddress} ferry.transfer.v1.TransferService/ListTransfers`,

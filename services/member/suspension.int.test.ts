@@ -131,3 +131,17 @@ test("two replicas that started at once made one signing key, sealed", async () 
   assert.equal(keys.length, 1);
   assert.equal(keys[0]!.sealed_private_key.includes("PRIVATE KEY"), false);
 });
+
+test("what a replica of the release before writes about a suspension is in the audit log too", async () => {
+  const { id } = await platform.signUp();
+  await platform.database.query(
+    `INSERT INTO suspension_audit (id, member_id, operator_id, state, reason, version, recorded_at)
+     VALUES (gen_random_uuid(), $1, $1, 'suspended', 'as before', 2, now())`,
+    [id],
+  );
+  const rows = await platform.database.query(
+    "SELECT kind, reason FROM audit_log WHERE member_id = $1 AND reason <> ''",
+    [id],
+  );
+  assert.deepEqual(rows, [{ kind: "MEMBER_SUSPENDED", reason: "as before" }]);
+});

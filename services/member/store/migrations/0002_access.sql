@@ -60,7 +60,19 @@ SELECT id, CASE state WHEN 'suspended' THEN 'MEMBER_SUSPENDED' ELSE 'MEMBER_REIN
   operator_id, NULL, NULL, '', '', 'OK', reason
 FROM suspension_audit;
 
-DROP TABLE suspension_audit;
+-- Replicas of the release before go on writing there until the last of them is replaced: nothing of it is lost. The
+-- next release takes the table away.
+CREATE FUNCTION suspension_audit_copy() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO audit_log VALUES (
+    NEW.id, CASE NEW.state WHEN 'suspended' THEN 'MEMBER_SUSPENDED' ELSE 'MEMBER_REINSTATED' END, NEW.recorded_at,
+    NEW.member_id, NEW.operator_id, NULL, NULL, '', '', 'OK', NEW.reason
+  );
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER suspension_audit_copy AFTER INSERT ON suspension_audit
+  FOR EACH ROW EXECUTE FUNCTION suspension_audit_copy();
 
 CREATE FUNCTION audit_log_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -77,21 +89,12 @@ CREATE TRIGGER audit_log_keep_all BEFORE TRUNCATE ON audit_log FOR EACH STATEMEN
 
 -- Down Migration
 
-CREATE TABLE suspension_audit (
-  id uuid PRIMARY KEY,
-  member_id uuid NOT NULL REFERENCES member (id),
-  operator_id uuid NOT NULL REFERENCES member (id),
-  state text NOT NULL CHECK (state IN ('active', 'suspended')),
-  reason text NOT NULL,
-  version bigint NOT NULL,
-  recorded_at timestamptz NOT NULL,
-  UNIQUE (member_id, version)
-);
-
+DROP TRIGGER suspension_audit_copy ON suspension_audit;
+DROP FUNCTION suspension_audit_copy;
 INSERT INTO suspension_audit
 SELECT id, member_id, actor_id, CASE kind WHEN 'MEMBER_SUSPENDED' THEN 'suspended' ELSE 'active' END, reason,
   row_number() OVER (PARTITION BY member_id ORDER BY id) + 1, recorded_at
-FROM audit_log WHERE kind IN ('MEMBER_SUSPENDED', 'MEMBER_REINSTATED');
+FROM audit_log WHERE kind IN ('MEMBER_SUSPENDED', 'MEMBER_REINSTATED') ON CONFLICT DO NOTHING;
 
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_keep;
