@@ -61,10 +61,10 @@ test("a call whose time is over before a connection is free is not sent any more
       asked.push(url.slice(url.lastIndexOf("/") + 1));
       if (!url.endsWith("silent")) response.end("{}");
     },
-    100,
+    400,
   );
   const calls = await Promise.all(["silent", "late"].map((reference) => client.call(reference, inquire)));
-  assert.deepEqual(calls, Array(2).fill({ kind: "lost", detail: "no answer within 100 ms" }));
+  assert.deepEqual(calls, Array(2).fill({ kind: "lost", detail: "no answer within 400 ms" }));
   assert.equal((await client.call("next", inquire)).kind, "answered");
   assert.deepEqual(asked, ["silent", "next"]);
 });
