@@ -11,8 +11,12 @@ export interface BadToken {
   reason: string;
 }
 
-export const REVOKED_SESSION = "0190b2c4-0000-7000-8000-0000000000dd";
+type Named<Value> = [what: string, value: Value];
+
+const ENDED_SESSION = "0190b2c4-0000-7000-8000-0000000000dd";
 const SESSION = "0190b2c4-0000-7000-8000-0000000000ee";
+const HEADER = { alg: "ES256", typ: "at+jwt", kid: KID };
+const YEAR_SECONDS = 31_536_000;
 
 /** Claims that are good now, with an operator's scopes: what is refused is refused for another reason than these. */
 export function goodClaims(seconds = Math.floor(Date.now() / 1_000)) {
@@ -22,55 +26,35 @@ export function goodClaims(seconds = Math.floor(Date.now() / 1_000)) {
   };
 }
 
-/** Every way in which a token can be bad. The session of one of them is ended, and the key of another retired. */
-export function badTokens({ keys, tell, authority }: TestEdge): BadToken[] {
-  const { privateKeyPem, publicKeyPem } = keys;
-  const now = Math.floor(Date.now() / 1_000);
-  const header = { alg: "ES256", typ: "at+jwt", kid: KID };
-  const claims = goodClaims(now);
-  const good = forge(privateKeyPem, header, claims);
-  const [head, body, signature] = good.split(".") as [string, string, string];
-  const own = generateKeyPair();
-  const jwk = createPublicKey(own.publicKeyPem).export({ format: "jwk" });
-  const hs = `${encode({ ...header, alg: "HS256" })}.${body}`;
-  const hmac = (secret: string | Buffer) => `${hs}.${createHmac("sha256", secret).update(hs).digest("base64url")}`;
-  const der = createPublicKey(publicKeyPem).export({ format: "der", type: "spki" });
-
-  const retired = generateKeyPair();
-  const before = authority.snapshot().keys;
-  tell({ keys: [...before, { kid: "retired", publicKeyPem: retired.publicKeyPem }] });
-  tell({ keys: before, revokedSessionIds: [REVOKED_SESSION] });
-
-  const none: [string, string | undefined][] = [
-    ["no token", undefined],
-    ["an empty header", ""],
-    ["a scheme alone", "Bearer"],
-    ["a scheme and a space", "Bearer "],
-    ["another scheme", "Basic YTpi"],
-    ["two tokens", `Bearer ${good} ${good}`],
-  ];
-  const headers: [string, object][] = [
-    ...["none", "None", "NONE", "nOnE", "", "HS256", "RS256", "ES384", "es256"].map((alg): [string, object] => [
-      `alg ${JSON.stringify(alg)}`,
-      { ...header, alg },
-    ]),
-    ["no alg", { ...header, alg: undefined }],
-    ["an embedded jwk", { ...header, jwk }],
-    ["a jku", { ...header, jku: "http://127.0.0.1:1/keys" }],
-    ["an x5u", { ...header, x5u: "http://127.0.0.1:1/cert" }],
-    ["an x5c", { ...header, x5c: ["MII"] }],
-    ["a crit", { ...header, crit: ["exp"] }],
-    ...["unknown", "../../etc/passwd", "k' OR '1'='1", "__proto__", "tests\u0000", "k".repeat(10_240)].map(
-      (kid): [string, object] => [`the kid ${kid.slice(0, 20)}`, { ...header, kid }],
+function badHeaders(jwk: object): Named<object>[] {
+  const one = (name: string, ...values: unknown[]) =>
+    values.map((value): Named<object> => [`${name} ${String(value).slice(0, 20)}`, { ...HEADER, [name]: value }]);
+  return [
+    ...one("alg", "none", "None", "NONE", "nOnE", "", "HS256", "RS256", "ES384", "es256", undefined),
+    ...one(
+      "kid",
+      "unknown",
+      "../../etc/passwd",
+      "k' OR '1'='1",
+      "__proto__",
+      "tests\u0000",
+      "k".repeat(10_240),
+      undefined,
     ),
-    ["no kid", { ...header, kid: undefined }],
-    ...["JWT", "rt+jwt", "AT+JWT", "service+jwt"].map((typ): [string, object] => [`typ ${typ}`, { ...header, typ }]),
-    ["no typ", { ...header, typ: undefined }],
+    ...one("typ", "JWT", "rt+jwt", "AT+JWT", "service+jwt", undefined),
+    ...one("jwk", jwk),
+    ...one("jku", "http://127.0.0.1:1/keys"),
+    ...one("x5u", "http://127.0.0.1:1/cert"),
+    ...one("x5c", ["MII"]),
+    ...one("crit", ["exp"]),
   ];
-  const claimed: [string, object][] = [
+}
+
+function badClaims(now: number): Named<object>[] {
+  return [
     ["no exp", { exp: undefined }],
     ["exp as a text", { exp: String(now + 600) }],
-    ["exp in a year", { exp: now + 31_536_000 }],
+    ["exp in a year", { exp: now + YEAR_SECONDS }],
     ["nbf in the future", { nbf: now + 60 }],
     ["iat in the future", { iat: now + 60 }],
     ["another iss", { iss: "somebody" }],
@@ -83,7 +67,17 @@ export function badTokens({ keys, tell, authority }: TestEdge): BadToken[] {
     ["an unknown role", { role: "root" }],
     ["scopes as a list", { scope: ["accounts:read"] }],
   ];
-  const signed: [string, string][] = [
+}
+
+/** Tokens whose text, signature or key is bad. @param stranger A private key that the edge does not know. */
+function badSignatures({ privateKeyPem, publicKeyPem }: TestEdge["keys"], stranger: string): Named<string>[] {
+  const claims = goodClaims();
+  const [head, body, signature] = forge(privateKeyPem, HEADER, claims).split(".") as [string, string, string];
+  const hs = `${encode({ ...HEADER, alg: "HS256" })}.${body}`;
+  const hmac = (secret: string | Buffer) => `${hs}.${createHmac("sha256", secret).update(hs).digest("base64url")}`;
+  const der = createPublicKey(publicKeyPem).export({ format: "der", type: "spki" });
+  const jwk = createPublicKey(stranger).export({ format: "jwk" });
+  return [
     ["no JWT", "nonsense"],
     ["three letters", "a.b.c"],
     ["a refresh token", `ferry_rt_${"A".repeat(43)}`],
@@ -92,22 +86,60 @@ export function badTokens({ keys, tell, authority }: TestEdge): BadToken[] {
     ["a tampered signature", `${head}.${body}.${signature.startsWith("A") ? "B" : "A"}${signature.slice(1)}`],
     ["a signature of zeros", `${head}.${body}.${"A".repeat(86)}`],
     ["tampered claims", `${head}.${encode({ ...claims, sub: "somebody" })}.${signature}`],
-    ["another's signature", forge(own.privateKeyPem, header, claims)],
+    ["another's signature", forge(stranger, HEADER, claims)],
+    ["an embedded jwk that signed", forge(stranger, { ...HEADER, jwk }, claims)],
     ["HS256 under our public key", hmac(publicKeyPem)],
     ["HS256 under its bytes", hmac(der)],
     ["HS256 under nothing", hmac("")],
-    ["a retired key", forge(retired.privateKeyPem, { ...header, kid: "retired" }, claims)],
-    ["an embedded jwk that signed", forge(own.privateKeyPem, { ...header, jwk }, claims)],
   ];
-  const bearer = (what: string, token: string, reason: string) => ({ what, authorization: `Bearer ${token}`, reason });
-  const service = createServiceIdentity({ name: "transfer", privateKeyPem: own.privateKeyPem });
+}
+
+/** Makes a key known, uses its token once, so that it is kept, and takes the key away again. */
+async function retiredToken({ tell, authority, app }: TestEdge): Promise<string> {
+  const retired = generateKeyPair();
+  const token = forge(retired.privateKeyPem, { ...HEADER, kid: "retired" }, goodClaims());
+  const { keys } = authority.snapshot();
+  tell({ keys: [...keys, { kid: "retired", publicKeyPem: retired.publicKeyPem }] });
+  const { statusCode } = await app.inject({ url: "/v1/transfers", headers: { authorization: `Bearer ${token}` } });
+  if (statusCode !== 200) throw new Error(`the token of a key that is not retired yet was answered ${statusCode}`);
+  tell({ keys });
+  return token;
+}
+
+/** Every way in which a token can be bad. */
+export async function badTokens(edge: TestEdge): Promise<BadToken[]> {
+  const { privateKeyPem } = edge.keys;
+  const stranger = generateKeyPair().privateKeyPem;
+  const claims = goodClaims();
+  const good = forge(privateKeyPem, HEADER, claims);
+  const expired = { ...claims, iat: claims.iat - 700, exp: claims.iat - 100 };
+  const { authorizationFor } = createServiceIdentity({ name: "transfer", privateKeyPem: stranger });
+  const none: Named<string | undefined>[] = [
+    ["no token", undefined],
+    ["an empty header", ""],
+    ["a scheme alone", "Bearer"],
+    ["a scheme and a space", "Bearer "],
+    ["another scheme", "Basic YTpi"],
+    ["two tokens", `Bearer ${good} ${good}`],
+  ];
+  const invalid: Named<string>[] = [
+    ...badSignatures(edge.keys, stranger),
+    ["a retired key", await retiredToken(edge)],
+    ["a service's", authorizationFor("edge").replace("Bearer ", "")],
+    ...badHeaders(createPublicKey(stranger).export({ format: "jwk" })).map(
+      ([what, header]): Named<string> => [what, forge(privateKeyPem, header, claims)],
+    ),
+    ...badClaims(claims.iat).map(
+      ([what, odd]): Named<string> => [what, forge(privateKeyPem, HEADER, { ...claims, ...odd })],
+    ),
+  ];
+  edge.tell({ revokedSessionIds: [ENDED_SESSION] });
+  edge.seen.splice(0); // The call of the key that was good once.
+  const bearer = ([what, token]: Named<string>, reason: string) => ({ what, authorization: `Bearer ${token}`, reason });
   return [
     ...none.map(([what, authorization]) => ({ what, authorization, reason: "UNAUTHENTICATED" })),
-    ...signed.map(([what, token]) => bearer(what, token, "TOKEN_INVALID")),
-    ...headers.map(([what, odd]) => bearer(what, forge(privateKeyPem, odd, claims), "TOKEN_INVALID")),
-    ...claimed.map(([what, odd]) => bearer(what, forge(privateKeyPem, header, { ...claims, ...odd }), "TOKEN_INVALID")),
-    bearer("expired", forge(privateKeyPem, header, { ...claims, iat: now - 700, exp: now - 100 }), "TOKEN_EXPIRED"),
-    bearer("an ended session", forge(privateKeyPem, header, { ...claims, sid: REVOKED_SESSION }), "SESSION_REVOKED"),
-    { what: "a service's", authorization: service.authorizationFor("edge"), reason: "TOKEN_INVALID" },
+    ...invalid.map((one) => bearer(one, "TOKEN_INVALID")),
+    bearer(["expired", forge(privateKeyPem, HEADER, expired)], "TOKEN_EXPIRED"),
+    bearer(["an ended session", forge(privateKeyPem, HEADER, { ...claims, sid: ENDED_SESSION })], "SESSION_REVOKED"),
   ];
 }
