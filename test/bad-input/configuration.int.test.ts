@@ -62,6 +62,12 @@ for (const process of processes) {
     }
   });
 
+  test(`${process.name}: what may hold a password is a secret`, () => {
+    for (const { env, schema, secret } of picky)
+      if (schema.safeParse("postgres://ferry:hunter2@db/ferry").success || env.endsWith("SECRET"))
+        assert.equal(secret, true, env);
+  });
+
   test(`${process.name}: a mode or an offset that is none is named`, () => {
     assert.deepEqual(named(problemsOf(process, { ...goodEnvironment(), FERRY_ENV: "staging" })), ["FERRY_ENV"]);
     for (const offset of ["many", "-1", "1e3", "50001"])

@@ -189,10 +189,15 @@ test("no command takes an amount that is none, and nothing moves", async () => {
 });
 
 test("an account is opened in no currency that there is not", async () => {
-  for (const currency of ["ABC", "XXX", "XAU", "eur", "EURO", ""]) {
-    const reply = await edge.call("POST", "/v1/accounts", { token: stranger!.token, body: { currency } });
-    assert.deepEqual([reply.status, reply.body.error?.code], [400, "INVALID_REQUEST"], currency);
-  }
+  const open = (currency: string) => edge.call("POST", "/v1/accounts", { token: stranger!.token, body: { currency } });
+  for (const [code, currencies] of [
+    ["CURRENCY_UNKNOWN", ["ABC", "XXX", "XAU"]],
+    ["INVALID_REQUEST", ["eur", "EURO", "E", ""]],
+  ] as const)
+    for (const currency of currencies) {
+      const reply = await open(currency);
+      assert.deepEqual([reply.status, reply.body.error?.code], [400, code], currency);
+    }
 });
 
 test("a closed account neither pays nor is paid", async () => {
