@@ -59,6 +59,30 @@ test("a length prefix that is broken is refused, and the connection goes on", as
   assert.equal(await send(ECHO, {}, framed(request)), CODES.OK);
 });
 
+test("texts that are no UTF-8, or have NUL in them, are refused before a handler sees them", async (context) => {
+  const texts: string[] = [];
+  const { port } = await serveEcho(context, {
+    echo({ text }) {
+      texts.push(text);
+      return {};
+    },
+  });
+  const { send } = openConnection(context, port);
+  const odd = [
+    [0xff, 0xff],
+    [0xc0, 0x80],
+    [0xe2, 0x82],
+    [0xed, 0xa0, 0x80],
+    [0xf8, 0x88, 0x80, 0x80],
+    [0x61, 0x00],
+  ];
+  for (const bytes of odd) {
+    const text = framed(Uint8Array.of(0x0a, bytes.length, ...bytes));
+    assert.equal(await send(ECHO, {}, text), CODES.INVALID_ARGUMENT, bytes.join());
+  }
+  assert.deepEqual(texts, []);
+});
+
 test("a deadline of no form is refused, one that is over is over, and an absent one is the contract's", async (context) => {
   const given: (number | undefined)[] = [];
   const { port } = await serveEcho(context, {

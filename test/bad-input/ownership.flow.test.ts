@@ -191,7 +191,7 @@ test("no command takes an amount that is none, and nothing moves", async () => {
 test("an account is opened in no currency that there is not", async () => {
   const open = (currency: string) => edge.call("POST", "/v1/accounts", { token: stranger!.token, body: { currency } });
   for (const [code, currencies] of [
-    ["CURRENCY_UNKNOWN", ["ABC", "XXX", "XAU"]],
+    ["CURRENCY_UNKNOWN", ["ABC", "XTS", "XAU"]],
     ["INVALID_REQUEST", ["eur", "EURO", "E", ""]],
   ] as const)
     for (const currency of currencies) {
