@@ -85,6 +85,7 @@ export const edgeVariables = {
     }),
     fallback: "",
     help: "a PostgreSQL database in which several edges share the rate limits; without one, each counts by itself",
+    secret: true,
   },
   rateStoreTimeoutMs: limit(
     "FERRY_RATE_STORE_TIMEOUT_MS",

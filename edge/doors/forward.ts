@@ -16,7 +16,6 @@ import type { EdgePlan } from "../routes.ts";
 import type { Streams } from "../streams.ts";
 import { LONGEST_MS } from "./deadline.ts";
 import type { DoorMethod } from "./handlers.ts";
-import { isJson } from "./strict-json.ts";
 import { type Exchange, exchangeOf } from "./wire.ts";
 
 export interface ForwardOptions {
@@ -33,25 +32,18 @@ export function longestMs({ policy }: Pick<EdgePlan, "policy">): number {
 /** Answers an rpc by a call of the service behind: the way of a REST request, from its message on. */
 export function forwardTo(plan: EdgePlan, options: ForwardOptions): DoorMethod {
   const { rpc } = plan.route;
-  if (rpc.methodKind === "unary")
-    return { rpc, answer: (message, context) => unary(plan, rpc, message, context, options) };
-  return { rpc, answer: (message, context) => stream(plan, rpc, message, context, options) };
+  if (rpc.methodKind === "unary") return { rpc, answer: (_, context) => unary(plan, rpc, context, options) };
+  return { rpc, answer: (_, context) => stream(plan, rpc, context, options) };
 }
 
 type Unary = Extract<DoorMethod, { rpc: { methodKind: "unary" } }>["rpc"];
 type Streaming = Exclude<DoorMethod["rpc"], Unary>;
 
-async function unary(
-  plan: EdgePlan,
-  rpc: Unary,
-  given: Message,
-  context: HandlerContext,
-  options: ForwardOptions,
-): Promise<Message> {
+async function unary(plan: EdgePlan, rpc: Unary, context: HandlerContext, options: ForwardOptions): Promise<Message> {
   const exchange = exchangeOf(context);
   const { request } = exchange;
   try {
-    const message = checkedMessage(plan, given, exchange);
+    const message = checkedMessage(plan, exchange);
     const waitSeconds = waitSecondsOf(joined(request.headers.prefer), Math.floor(plan.policy.maxWaitMs / 1_000));
     const call = callOf(plan, exchange, context, waitSeconds);
     const response = await plan.backend.unary(rpc, message, call);
@@ -66,7 +58,6 @@ async function unary(
 async function* stream(
   plan: EdgePlan,
   rpc: Streaming,
-  given: Message,
   context: HandlerContext,
   options: ForwardOptions,
 ): AsyncIterable<Message> {
@@ -75,7 +66,7 @@ async function* stream(
   const { facts } = request;
   const abort = facts.abort ?? new Abort();
   try {
-    const message = checkedMessage(plan, given, exchange);
+    const message = checkedMessage(plan, exchange);
     const { leave } = options.streams.enter(facts.principal?.id ?? request.ip, abort);
     reply.raw.once("close", leave);
     for await (const each of plan.backend.stream(rpc, message, callOf(plan, exchange, context, 0))) {
@@ -90,8 +81,7 @@ async function* stream(
 }
 
 /** The message, when it keeps the field rules. @throws FerryError INVALID_REQUEST. */
-function checkedMessage(plan: EdgePlan, given: Message, { request, message: read }: Exchange): Message {
-  const message = isJson(request) ? read : given;
+function checkedMessage(plan: EdgePlan, { message }: Exchange): Message {
   if (message === undefined) throw new FerryError("INVALID_REQUEST", "the body is not what its headers say");
   plan.checkRules(message);
   return message;

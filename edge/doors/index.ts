@@ -11,8 +11,8 @@ import { parseJson } from "../transcoding/json-text.ts";
 import { readMessage } from "../transcoding/read-message.ts";
 import { forwardTo, longestMs } from "./forward.ts";
 import { contentTypes, createHandler, type Door } from "./handlers.ts";
+import { readStrictly } from "./read-strictly.ts";
 import { addDoorRoute } from "./route.ts";
-import { readStrictly } from "./strict-json.ts";
 import { typeCheck } from "./wire.ts";
 
 export { DOORS, type Door } from "./handlers.ts";
@@ -46,8 +46,8 @@ export function addDoors(app: FastifyInstance, options: DoorsOptions): void {
     });
     const checkBody = typeCheck(handler, contentTypes(doors, rpc));
     const admit = createAdmission({ ...options, routes: offered, checkBody });
-    const readJson = (request: FastifyRequest) => readStrictly(request, plan, maxMessageBytes);
-    addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, readJson, logger });
+    const read = (request: FastifyRequest) => readStrictly(request, plan, maxMessageBytes);
+    addDoorRoute(app, { handler, capMs: longestMs(plan), admit, preParsing, read, logger });
   }
 }
 

@@ -13,14 +13,14 @@ export interface DoorRoute {
   /** All that happens before the body is read. */
   admit: onRequestHookHandler;
   preParsing?: preParsingHookHandler;
-  /** Reads messages that are JSON; undefined where the library may say what is wrong. @throws BadField. */
-  readJson?: (request: FastifyRequest) => Promise<Message | undefined>;
+  /** Reads the request's message; undefined where the library may say what is wrong. @throws BadField. */
+  read?: (request: FastifyRequest) => Promise<Message | undefined>;
   logger: Logger;
 }
 
 /** Puts an rpc at its path. What is refused is answered in the request's own protocol, or in the envelope where it has none. */
 export function addDoorRoute(app: FastifyInstance, route: DoorRoute): void {
-  const { handler, capMs, admit, preParsing, readJson, logger } = route;
+  const { handler, capMs, admit, preParsing, read, logger } = route;
   app.route({
     method: app.supportedMethods.filter((name) => name !== "CONNECT" && name !== "OPTIONS"),
     url: handler.requestPath,
@@ -28,7 +28,7 @@ export function addDoorRoute(app: FastifyInstance, route: DoorRoute): void {
     ...(preParsing === undefined ? {} : { preParsing }),
     handler: async (request, reply) => {
       const { requestId, traceparent } = request.facts;
-      const message = await readJson?.(request);
+      const message = await read?.(request);
       return runInContext({ requestId, traceparent }, () => answer(handler, { request, reply, message }, capMs));
     },
     errorHandler: (error, request, reply) => {

@@ -11,7 +11,7 @@ import { capTimeout } from "./deadline.ts";
 export interface Exchange {
   request: FastifyRequest;
   reply: FastifyReply;
-  /** The request's message where it is JSON, read by the edge's own rules. */
+  /** The request's message, read by the edge's own rules. */
   message?: Message | undefined;
 }
 

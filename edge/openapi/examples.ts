@@ -38,6 +38,7 @@ const GUESSES = [
   "example-name",
   "ledger",
   "https://example.com/",
+  UUID,
 ];
 const AMOUNT = 2_500n;
 

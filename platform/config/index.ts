@@ -49,7 +49,8 @@ export function loadConfig<Shape extends Record<string, Variable<unknown>>>(
   env: Environment,
 ): Values<Shape> {
   const mode = modeOf(env);
-  const problems: string[] = [];
+  // Else every port and address that it shifts would be named in its place.
+  const problems = portOffset(env) === undefined ? [offsetProblem(env)] : [];
   const values: Record<string, unknown> = {};
   for (const [key, variable] of Object.entries(shape)) {
     const fallback = variable.fallback ?? (mode === "local" ? variable.localFallback : undefined);
@@ -94,8 +95,19 @@ export const hostList = z
   .regex(/^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/, "must be host:port, several separated by commas")
   .transform((text) => text.split(","));
 
+const MAX_PORT_OFFSET = 50_000;
+
+/** What every port that is not given is shifted by; undefined when what is said of it is no such number. */
+function portOffset({ FERRY_PORT_OFFSET: text = "" }: Environment): number | undefined {
+  if (text === "") return 0;
+  return /^\d{1,5}$/.test(text) && Number(text) <= MAX_PORT_OFFSET ? Number(text) : undefined;
+}
+
+const offsetProblem = ({ FERRY_PORT_OFFSET: text }: Environment) =>
+  `FERRY_PORT_OFFSET is ${JSON.stringify(text)}: must be a whole number between 0 and ${MAX_PORT_OFFSET} (added to every port)`;
+
 /** Shifts a fixed port by FERRY_PORT_OFFSET, so that two platforms can run side by side. */
-export const shifted = (port: number) => (env: Environment) => String(port + Number(env.FERRY_PORT_OFFSET || 0));
+export const shifted = (port: number) => (env: Environment) => String(port + (portOffset(env) ?? 0));
 
 /** The port that a process listens on. */
 export const portVariable = (env: string, port: number, help: string): Variable<number> => ({

@@ -9,6 +9,7 @@ export {
   type UnaryCallOptions,
 } from "./client/channel.ts";
 export { METADATA } from "./metadata.ts";
+export { compileNullCheck } from "./null-characters.ts";
 export { getPolicy, type Policy } from "./policy.ts";
 export { compileProof } from "./quick-rules.ts";
 export { idempotencyKeyOf, memberIdOf, principalOf, waitMsOf } from "./server/accessors.ts";

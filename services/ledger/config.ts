@@ -1,4 +1,4 @@
-import { address, loadConfig, type Variable } from "@ferry/platform/config";
+import { address, type Environment, loadConfig, type Variable } from "@ferry/platform/config";
 import { serviceVariables } from "@ferry/platform/lifecycle";
 import { z } from "zod";
 
@@ -31,7 +31,7 @@ export const ledgerVariables = {
   },
 } satisfies Record<string, Variable<unknown>>;
 
-/** Reads the configuration of this process. @throws ConfigError that names every bad variable. */
-export function readConfig() {
-  return loadConfig(ledgerVariables, process.env);
+/** @throws ConfigError that names every missing or malformed variable. */
+export function readConfig(environment: Environment = process.env) {
+  return loadConfig(ledgerVariables, environment);
 }
