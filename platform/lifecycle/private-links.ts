@@ -49,7 +49,9 @@ loopback.addAddress("::1", "ipv6");
 export function isLoopback(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, "").toLowerCase();
   const version = isIP(name);
-  return version === 0 ? name === "localhost" : loopback.check(name, version === 4 ? "ipv4" : "ipv6");
+  // Names below localhost are loopback as well (RFC 6761, 6.3).
+  if (version === 0) return name === "localhost" || name.endsWith(".localhost");
+  return loopback.check(name, version === 4 ? "ipv4" : "ipv6");
 }
 
 const HELP = "give FERRY_TLS_CERT_FILE, FERRY_TLS_KEY_FILE and FERRY_TLS_CA_FILE, or stay on loopback";

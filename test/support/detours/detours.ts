@@ -12,8 +12,8 @@ export interface Detours {
   keepalive?: { everyMs: number; timeoutMs: number };
 }
 
-/** Names of services of which there is more than one: "ledger.replicas.example". */
-export const REPLICATED = ".replicas.example";
+/** Names of services of which there is more than one: "ledger.replicas.localhost". */
+export const REPLICATED = ".replicas.localhost";
 
 export const keepalivePatch = ({ everyMs, timeoutMs }: NonNullable<Detours["keepalive"]>): Patch => ({
   module: "platform/rpc/client/peer.ts",
