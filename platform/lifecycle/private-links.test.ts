@@ -36,9 +36,28 @@ test("a part of mutual TLS is refused, and so is a file that cannot be read", as
 });
 
 test("loopback is this machine in every spelling, and nothing that only looks like it", () => {
-  for (const host of ["localhost", "LOCALHOST", "ledger.localhost", "127.0.0.1", "127.9.8.7", "::1", "[::1]", "0:0:0:0:0:0:0:1"])
+  for (const host of [
+    "localhost",
+    "LOCALHOST",
+    "ledger.localhost",
+    "127.0.0.1",
+    "127.9.8.7",
+    "::1",
+    "[::1]",
+    "0:0:0:0:0:0:0:1",
+  ])
     assert.equal(isLoopback(host), true, host);
-  for (const host of ["0.0.0.0", "::", "10.0.0.1", "ledger", "127.0.0.1.example", "localhost.example", "notlocalhost", "128.0.0.1", ""])
+  for (const host of [
+    "0.0.0.0",
+    "::",
+    "10.0.0.1",
+    "ledger",
+    "127.0.0.1.example",
+    "localhost.example",
+    "notlocalhost",
+    "128.0.0.1",
+    "",
+  ])
     assert.equal(isLoopback(host), false, host);
 });
 
