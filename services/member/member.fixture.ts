@@ -133,8 +133,11 @@ export async function refusedWith(reason: Reason, call: () => Promise<unknown>):
   return caught!;
 }
 
+/** Longer than a transaction lives: an open one in any database of the test's cluster holds up what goes by the outbox's table. */
+const UNTIL_MS = 20_000;
+
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + UNTIL_MS;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, "the condition did not come true");
     await new Promise((resolve) => setImmediate(resolve));
