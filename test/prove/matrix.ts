@@ -13,7 +13,7 @@ const { values } = parseArgs({
     cold: { type: "string", default: "1000" },
     callers: { type: "string", default: "64" },
     rate: { type: "string", default: "60" },
-    lanes: { type: "string", default: "5" },
+    lanes: { type: "string", default: "3" },
     record: { type: "string", default: "15" },
     least: { type: "string", default: "0" },
   },
