@@ -4,29 +4,19 @@ import type { Client } from "@connectrpc/connect";
 import { ApiClientService } from "@ferry/gen/ferry/member/v1/api_client_pb.ts";
 import { AuditKind, AuditLogService } from "@ferry/gen/ferry/member/v1/audit_log_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
-import { migrate } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient } from "@ferry/platform/rpc";
-import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
-import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembers, until } from "./member.fixture.ts";
-import { memberMigrations } from "./store/migrations.ts";
+import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembersAlone, until } from "./member.fixture.ts";
 
 let platform: MemberPlatform;
-let database: TestDatabase;
 let clients: Client<typeof ApiClientService>;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, memberMigrations]);
-  database = await createTestDatabase({ name: "member_service", run });
-  platform = await startMembers(database.url);
+  platform = await startMembersAlone();
   clients = createRpcClient(ApiClientService, platform.anonymous);
 });
 
-after(async () => {
-  await platform.stop();
-  await database.drop();
-});
+after(() => platform.stop());
 
 const grant = { grantType: "client_credentials" };
 

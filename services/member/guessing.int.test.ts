@@ -1,29 +1,19 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { migrate } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { METADATA } from "@ferry/platform/rpc";
-import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { createGuesses } from "./app/guesses.ts";
 import { GUESS_LIMITS } from "./domain/guessing.ts";
-import { type MemberPlatform, PASSWORD, refusedWith, startMembers } from "./member.fixture.ts";
+import { type MemberPlatform, PASSWORD, refusedWith, startMembersAlone } from "./member.fixture.ts";
 import { guessStore } from "./store/guess-store.ts";
-import { memberMigrations } from "./store/migrations.ts";
 
 let platform: MemberPlatform;
-let database: TestDatabase;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, memberMigrations]);
-  database = await createTestDatabase({ name: "member_service", run });
-  platform = await startMembers(database.url);
+  platform = await startMembersAlone();
 });
 
-after(async () => {
-  await platform.stop();
-  await database.drop();
-});
+after(() => platform.stop());
 
 const tryFrom = (address: string, email: string, password: string) =>
   platform.member.createSession({ email, password }, { headers: { [METADATA.clientAddress]: address } });

@@ -3,19 +3,21 @@ import { randomBytes } from "node:crypto";
 import type { Client } from "@connectrpc/connect";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createAuthenticator, createServiceIdentity, generateKeyPair, trustedServicesJson } from "@ferry/platform/auth";
-import { type Database, openDatabase } from "@ferry/platform/db";
+import { type Database, migrate, openDatabase } from "@ferry/platform/db";
 import type { FerryError, Reason } from "@ferry/platform/errors";
 import { createMemoryBus, type ReceivedRecord } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
-import { createOutbox } from "@ferry/platform/outbox";
+import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createMakeOperator } from "./app/make-operator.ts";
 import { createKeyring } from "./keyring.ts";
 import { createMemberService, type MemberDeps } from "./service.ts";
 import { apiClientStore } from "./store/api-client-store.ts";
 import { auditStore } from "./store/audit-store.ts";
 import { memberStore } from "./store/member-store.ts";
+import { memberMigrations } from "./store/migrations.ts";
 import { notify } from "./store/notices.ts";
 import { createPasswordHasher } from "./store/password-hash.ts";
 import { sessionStore } from "./store/session-store.ts";
@@ -65,6 +67,23 @@ export async function startMembers(url: string, keyOverlapMs?: number) {
       await bus.close();
     },
   };
+}
+
+/** What a database of member is copied from. */
+export const memberTemplate = {
+  name: "member_service",
+  run: (url: string) => migrate(url, [outboxMigrations, memberMigrations]),
+};
+
+/** The same on a database of its own, which is dropped when it stops. */
+export async function startMembersAlone(): Promise<MemberPlatform> {
+  const { url, drop } = await createTestDatabase(memberTemplate);
+  const platform = await startMembers(url);
+  const stop = async () => {
+    await platform.stop();
+    await drop();
+  };
+  return { ...platform, stop };
 }
 
 async function startReplica(

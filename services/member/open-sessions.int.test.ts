@@ -3,27 +3,17 @@ import { after, before, test } from "node:test";
 import { AuditKind, AuditKindSchema, AuditLogService } from "@ferry/gen/ferry/member/v1/audit_log_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createAuthenticator, createAuthorityState } from "@ferry/platform/auth";
-import { migrate } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, METADATA } from "@ferry/platform/rpc";
-import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
-import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembers, until } from "./member.fixture.ts";
-import { memberMigrations } from "./store/migrations.ts";
+import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembersAlone, until } from "./member.fixture.ts";
 
 let platform: MemberPlatform;
-let database: TestDatabase;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, memberMigrations]);
-  database = await createTestDatabase({ name: "member_service", run });
-  platform = await startMembers(database.url);
+  platform = await startMembersAlone();
 });
 
-after(async () => {
-  await platform.stop();
-  await database.drop();
-});
+after(() => platform.stop());
 
 const from = (address: string, agent: string) => ({
   headers: { [METADATA.clientAddress]: address, [METADATA.clientAgent]: agent },

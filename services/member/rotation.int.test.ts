@@ -4,15 +4,13 @@ import { after, before, test } from "node:test";
 import { AuthorityService } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createAuthenticator, createAuthorityState, watchAuthority } from "@ferry/platform/auth";
-import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import { type Database, openDatabase } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { createKeyring } from "./keyring.ts";
-import { bearer, startMembers } from "./member.fixture.ts";
-import { memberMigrations } from "./store/migrations.ts";
+import { bearer, memberTemplate, startMembers } from "./member.fixture.ts";
 
 const DAY_MS = 86_400_000;
 /** A slow machine is no refusal. */
@@ -21,8 +19,7 @@ let made: TestDatabase;
 let database: Database;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, memberMigrations]);
-  made = await createTestDatabase({ name: "member_service", run });
+  made = await createTestDatabase(memberTemplate);
   database = openDatabase({ url: made.url });
 });
 

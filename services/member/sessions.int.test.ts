@@ -1,27 +1,17 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
-import { migrate } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient } from "@ferry/platform/rpc";
-import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
-import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembers, until } from "./member.fixture.ts";
-import { memberMigrations } from "./store/migrations.ts";
+import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembersAlone, until } from "./member.fixture.ts";
 
 let platform: MemberPlatform;
-let database: TestDatabase;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, memberMigrations]);
-  database = await createTestDatabase({ name: "member_service", run });
-  platform = await startMembers(database.url);
+  platform = await startMembersAlone();
 });
 
-after(async () => {
-  await platform.stop();
-  await database.drop();
-});
+after(() => platform.stop());
 
 test("who signs up can log in, in any spelling of the email, and is told who they are", async () => {
   const created = await platform.member.createMember({

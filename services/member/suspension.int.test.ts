@@ -9,28 +9,25 @@ import {
   MemberSuspendedSchema,
 } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createAuthenticator, watchAuthority } from "@ferry/platform/auth";
-import { migrate } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
-import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
-import { bearer, type MemberPlatform, refusedWith, startMembers, trustedServices, until } from "./member.fixture.ts";
-import { memberMigrations } from "./store/migrations.ts";
+import {
+  bearer,
+  type MemberPlatform,
+  refusedWith,
+  startMembersAlone,
+  trustedServices,
+  until,
+} from "./member.fixture.ts";
 
 let platform: MemberPlatform;
-let database: TestDatabase;
 
 before(async () => {
-  const run = (url: string) => migrate(url, [outboxMigrations, memberMigrations]);
-  database = await createTestDatabase({ name: "member_service", run });
-  platform = await startMembers(database.url);
+  platform = await startMembersAlone();
 });
 
-after(async () => {
-  await platform.stop();
-  await database.drop();
-});
+after(() => platform.stop());
 
 test("a suspension holds at once on every replica, is audited, told by event, and can be lifted", async () => {
   const person = await platform.signUp();

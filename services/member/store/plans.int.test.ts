@@ -3,16 +3,12 @@ import { test } from "node:test";
 import { ApiClientService } from "@ferry/gen/ferry/member/v1/api_client_pb.ts";
 import { AuditKind, AuditLogService } from "@ferry/gen/ferry/member/v1/audit_log_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
-import { migrate } from "@ferry/platform/db";
-import { outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, METADATA } from "@ferry/platform/rpc";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
-import { createTestDatabase } from "../../../test/support/postgres.ts";
-import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembers } from "../member.fixture.ts";
+import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembersAlone } from "../member.fixture.ts";
 import { auditStore } from "./audit-store.ts";
 import { guessStore } from "./guess-store.ts";
 import { memberStore } from "./member-store.ts";
-import { memberMigrations } from "./migrations.ts";
 import { sessionStore } from "./session-store.ts";
 
 /** Sessions, API clients and the audit log, by every route and filter. */
@@ -47,13 +43,8 @@ async function callEverythingNew({ member, anonymous, signUp, operatorAuthorizat
 }
 
 test("whatever a route asks about people and sessions goes by an index, once there are many", async (t) => {
-  const run = (to: string) => migrate(to, [outboxMigrations, memberMigrations]);
-  const { url, drop } = await createTestDatabase({ name: "member_service", run });
-  const platform = await startMembers(url);
-  t.after(async () => {
-    await platform.stop();
-    await drop();
-  });
+  const platform = await startMembersAlone();
+  t.after(() => platform.stop());
   const { member, database, operatorAuthorization } = platform;
 
   const asked = await statementsOf(database, async () => {
