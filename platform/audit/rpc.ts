@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { AuditSchema, AuditService, CheckSchema } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
-import { type Database, readPageToken, writePageToken } from "@ferry/platform/db";
+import { type Database, isUuid, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { principalOf } from "@ferry/platform/rpc";
 import { sweepsOfProcess } from "@ferry/platform/telemetry";
@@ -19,7 +19,6 @@ import {
 } from "./store.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function checkMessage({ check, failure }: CheckState, row: CursorRow | undefined, waiting = 0n, openBreaches = 0n) {
   const { name, invariant, description } = check;
@@ -43,7 +42,7 @@ function positionOf(list: string, pageToken: string): BreachPosition | undefined
   const keys = readPageToken(list, pageToken, 2);
   if (keys === undefined) return undefined;
   const [micros = "", id = ""] = keys;
-  if (/^\d{1,16}$/.test(micros) && UUID.test(id)) return [micros, id];
+  if (/^\d{1,16}$/.test(micros) && isUuid(id)) return [micros, id];
   throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 

@@ -13,4 +13,4 @@ export type {
   Session,
   Transaction,
 } from "./types.ts";
-export { nameUuid, newUuid } from "./uuid.ts";
+export { isUuid, nameUuid, newUuid } from "./uuid.ts";

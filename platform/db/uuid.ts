@@ -28,3 +28,8 @@ export function nameUuid(namespace: string, name: string): string {
   digest[8] = (digest[8]! & 0x3f) | 0x80;
   return formatted(digest.toString("hex"));
 }
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Whether a text is a UUID of any version in its lower-case form (RFC 9562): what comes from outside is looked at before SQL is. */
+export const isUuid = (text: string): boolean => UUID.test(text);

@@ -1,6 +1,6 @@
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { CancelSagaSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
-import type { Database, Transaction } from "@ferry/platform/db";
+import { type Database, isUuid, type Transaction } from "@ferry/platform/db";
 import type { Envelope } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
 import { failureOf } from "./answers.ts";
@@ -10,8 +10,6 @@ import type { Registry } from "./registry.ts";
 import type { Saga } from "./saga.ts";
 import { lockSagas, SagaChangedError } from "./store.ts";
 import { keepStrays } from "./strays.ts";
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface ReplyHandlerOptions {
   database: Database;
@@ -70,7 +68,7 @@ export function createReplyHandler({ database, progress, known, registry, logger
   return async (set: readonly Envelope<Message>[]): Promise<void> => {
     if (set.length === 0) return;
     const ids = new Set<string>();
-    for (const { sagaId } of set) if (sagaId !== undefined && UUID.test(sagaId)) ids.add(sagaId);
+    for (const { sagaId } of set) if (sagaId !== undefined && isUuid(sagaId)) ids.add(sagaId);
     try {
       await database.transaction(async (tx) => handle(tx, set, await sagasOf(tx, ids)));
     } catch (error) {

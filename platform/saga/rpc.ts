@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { type ParkedSaga, ParkedSagaSchema, ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import { type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
+import { isUuid, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { principalOf } from "@ferry/platform/rpc";
 import { toSagaDetail } from "./detail.ts";
@@ -29,14 +29,12 @@ function toParkedSaga(saga: Saga): ParkedSaga {
   });
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
 /** @throws FerryError PAGE_TOKEN_INVALID, also for a token of the right form with anything else inside. */
 function cursorOf(pageToken: string): ParkedCursor | undefined {
   const keys = readPageToken(LIST, pageToken, 2);
   if (keys === undefined) return undefined;
   const [parkedAt = "", id = ""] = keys;
-  if (/^\d{1,14}$/.test(parkedAt) && UUID.test(id)) return { parkedAtMs: Number(parkedAt), id };
+  if (/^\d{1,14}$/.test(parkedAt) && isUuid(id)) return { parkedAtMs: Number(parkedAt), id };
   throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 

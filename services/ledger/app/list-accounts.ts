@@ -1,4 +1,4 @@
-import { type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
+import { isUuid, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { AccountId } from "../domain/account.ts";
 import { type AccountRecord, type Page, pageSizeOf, toPage } from "./records.ts";
@@ -8,7 +8,6 @@ interface AccountLister {
 }
 
 const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Lists a member's accounts, oldest first. */
 export function createListAccounts({ db, store }: { db: Queryable; store: AccountLister }) {
@@ -19,7 +18,7 @@ export function createListAccounts({ db, store }: { db: Queryable; store: Accoun
   return async (memberId: string, pageSize: number, pageToken: string): Promise<Page<AccountRecord>> => {
     const query = `accounts:${memberId}`;
     const [afterId = BEFORE_ALL] = readPageToken(query, pageToken, 1) ?? [];
-    if (!UUID.test(afterId)) throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
+    if (!isUuid(afterId)) throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
     const size = pageSizeOf(pageSize);
     const rows = await store.listAccounts(db, memberId, afterId, size + 1);
     return toPage(rows, size, (last) => writePageToken(query, [last.id]));

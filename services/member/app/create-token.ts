@@ -1,4 +1,4 @@
-import type { Queryable } from "@ferry/platform/db";
+import { isUuid, type Queryable } from "@ferry/platform/db";
 import { FerryError, invalidRequest } from "@ferry/platform/errors";
 import { type ApiClient, scopesForToken } from "../domain/api-client.ts";
 import type { AuditFact, Origin } from "../domain/audit.ts";
@@ -34,8 +34,6 @@ export interface CreateToken {
   origin: Origin;
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 /**
  * Gives a machine an access token for its client's secret (RFC 6749, section 4.4): it speaks for the client's member,
  * with the client's scopes. Secrets of 256 random bits are not guessed, so no limit stands before them; those that
@@ -47,7 +45,7 @@ export function createCreateToken(deps: CreateTokenDeps) {
   const { database, store, secrets, accessTokens, machineScopesOf, guesses, audit } = deps;
 
   async function prove({ clientId, clientSecret, origin }: CreateToken) {
-    const found = UUID.test(clientId) ? await store.findWithSecret(database, clientId) : undefined;
+    const found = isUuid(clientId.toLowerCase()) ? await store.findWithSecret(database, clientId) : undefined;
     if (secrets.isRight(clientSecret, found?.secretHash) && found !== undefined) return found;
     if (found !== undefined && (await guesses.countWrong(`client ${found.client.id}`, origin.address))) {
       const { client } = found;

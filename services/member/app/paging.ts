@@ -1,7 +1,5 @@
-import { readPageToken } from "@ferry/platform/db";
+import { isUuid, readPageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * The id that a page of a list begins after; undefined for the first page. Anybody can write a page token, so what
@@ -11,7 +9,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export function readIdCursor(query: string, pageToken: string): string | undefined {
   const [id] = readPageToken(query, pageToken, 1) ?? [];
-  if (id !== undefined && !UUID.test(id))
+  if (id !== undefined && !isUuid(id))
     throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
   return id;
 }

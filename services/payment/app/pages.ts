@@ -1,4 +1,4 @@
-import { type PageCursor, readPageToken, writePageToken } from "@ferry/platform/db";
+import { isUuid, type PageCursor, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Position } from "./payment-row.ts";
 
@@ -8,7 +8,7 @@ const DEFAULT_PAGE_SIZE = 50;
 function positionOf(cursor: PageCursor | undefined): Position | undefined {
   if (cursor === undefined) return undefined;
   const [time = "", id = ""] = cursor;
-  if (/^\d{1,16}$/.test(time) && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return [time, id];
+  if (/^\d{1,16}$/.test(time) && isUuid(id)) return [time, id];
   throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 

@@ -10,6 +10,7 @@ import {
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { message as messagePolicy } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import type { Failure } from "@ferry/gen/ferry/types/v1/types_pb.ts";
+import { isUuid } from "@ferry/platform/db";
 import { invalidRequest } from "@ferry/platform/errors";
 import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
@@ -22,8 +23,6 @@ const SCHEMAS = [RefundBookedSchema, RefundNotBookedSchema, RefundTakenBackSchem
 
 /** Where the contracts say that ledger and banking tell of refunds. */
 const TOPICS = [...new Set(SCHEMAS.map((schema) => getOption(schema, messagePolicy).topic))];
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function failureOf(failure: Failure | undefined): { code: string; message: string } {
   return { code: failure?.code || "INTERNAL", message: failure?.message ?? "no reason was given" };
@@ -47,7 +46,7 @@ function newsOf(event: RefundEvent): RefundNews {
 /** @throws FerryError INVALID_REQUEST for an event of no refund: it goes to the dead letters alone. */
 function heardOf({ message, traceparent }: Envelope<RefundEvent>): HeardNews {
   const { refundId } = message;
-  if (!UUID.test(refundId)) throw invalidRequest([{ field: "refund_id", description: "must be a UUID" }]);
+  if (!isUuid(refundId)) throw invalidRequest([{ field: "refund_id", description: "must be a UUID" }]);
   return { refundId, news: newsOf(message), traceparent };
 }
 
