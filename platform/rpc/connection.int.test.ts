@@ -3,9 +3,15 @@ import { createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { FerryError } from "@ferry/platform/errors";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
+import { until } from "../../test/support/until.ts";
 import { callUnary, openChannel } from "./index.ts";
 import { EchoService } from "./testing/echo-service.ts";
 import { channelTo, echoClient, keepingLogger, type Line, reasonOf, serveEcho } from "./testing/harness.ts";
+
+/** The deadline of calls that something else is to end, in milliseconds: no limit of a channel is near it. */
+const FAR_MS = 30_000;
+/** Ends before this, in milliseconds, came by the limit that is tried, however busy the machine is. */
+const SOON_MS = 15_000;
 
 /** A peer that accepts connections and never says a word. */
 async function listenSilently(context: TestContext) {
@@ -50,11 +56,11 @@ async function timed(call: Promise<unknown>): Promise<{ error: FerryError; tookM
 test("a peer that accepts and says nothing fails a call within the time for connecting, whatever the deadline", async (context) => {
   const { port } = await listenSilently(context);
   const client = echoClient(context, port);
-  const first = await timed(client.echo({}, { timeoutMs: 30_000 }));
+  const first = await timed(client.echo({}, { timeoutMs: FAR_MS }));
   assert.deepEqual([first.error.reason, first.error.message], ["UNAVAILABLE", "no connection to echo within 1000 ms"]);
-  assert.ok(first.tookMs >= 900 && first.tookMs < 1_500, `${first.tookMs} ms`);
-  const second = await timed(client.echo({}, { timeoutMs: 30_000 }));
-  assert.ok(second.tookMs < 300, `while it is known to be silent, calls fail at once: ${second.tookMs} ms`);
+  assert.ok(first.tookMs >= 900 && first.tookMs < SOON_MS, `${first.tookMs} ms`);
+  const second = await timed(client.echo({}, { timeoutMs: FAR_MS }));
+  assert.ok(second.tookMs < 900, `known to be silent, it is not waited for once more: ${second.tookMs} ms`);
   const stream = await timed(
     (async () => {
       for await (const _ of client.count({}));
@@ -65,29 +71,31 @@ test("a peer that accepts and says nothing fails a call within the time for conn
 
 test("a call with less time than the connection has ends at its own deadline", async (context) => {
   const { port } = await listenSilently(context);
-  const { error, tookMs } = await timed(echoClient(context, port).echo({}, { timeoutMs: 200 }));
+  const client = echoClient(context, port, { connectTimeoutMs: FAR_MS });
+  const { error, tookMs } = await timed(client.echo({}, { timeoutMs: 200 }));
   assert.equal(error.reason, "DEADLINE_EXCEEDED");
-  assert.ok(tookMs < 500, `${tookMs} ms`);
+  assert.ok(tookMs < SOON_MS, `${tookMs} ms`);
 });
 
 test("waiting for a connection ends when the caller gives up", async (context) => {
   const { port, events } = await listenSilently(context);
   const aborter = new AbortController();
-  const call = timed(echoClient(context, port).echo({}, { signal: aborter.signal }));
+  const client = echoClient(context, port, { connectTimeoutMs: FAR_MS });
+  const call = timed(client.echo({}, { signal: aborter.signal, timeoutMs: FAR_MS }));
   while (events.accepted === 0) await new Promise((resolve) => setImmediate(resolve));
   aborter.abort(new FerryError("CANCELED", "no longer wanted"));
   const { error, tookMs } = await call;
   assert.equal(error.message, "no longer wanted");
-  assert.ok(tookMs < 900);
+  assert.ok(tookMs < SOON_MS, `${tookMs} ms`);
 });
 
 test("a refused connection fails a call soon, and the channel recovers by itself when the peer is there", async (context) => {
   const port = await freePort();
   const channel = channelTo(context, port);
-  const { error, tookMs } = await timed(callUnary(channel, EchoService.method.echo, {}, { timeoutMs: 30_000 }));
+  const { error, tookMs } = await timed(callUnary(channel, EchoService.method.echo, {}, { timeoutMs: FAR_MS }));
   assert.equal(error.reason, "UNAVAILABLE");
-  assert.match(String(error.cause), /ECONNREFUSED/);
-  assert.ok(tookMs < 1_300, `${tookMs} ms`);
+  assert.match(String(error.cause), /ECONNREFUSED/, "by the refusal, not by the time for connecting");
+  assert.ok(tookMs < SOON_MS, `${tookMs} ms`);
   assert.match(channel.unready() ?? "", /no connection to echo/);
   await serveEcho(context, { echo: () => ({ text: "here" }) }, { port });
   let text = "";
@@ -117,10 +125,11 @@ test("a connection that falls silent is given up within keepalive time and time-
   const { port } = await serveEcho(context, { once: ({ text }) => ({ text }) });
   const proxy = await TcpProxy.start({ port });
   context.after(() => proxy.close());
-  const keepalive = { everyMs: 200, timeoutMs: 200 };
-  const open = () => channelTo(context, proxy.port, { keepalive, connectTimeoutMs: 400 });
+  // Time enough for an answer on a machine that is busy; without them a silent connection is kept for 40 s.
+  const keepalive = { everyMs: 200, timeoutMs: 1_000 };
+  const open = () => channelTo(context, proxy.port, { keepalive });
   const [busy, idle] = [open(), open()];
-  const call = (channel: typeof busy) => callUnary(channel, EchoService.method.once, {}, { timeoutMs: 30_000 });
+  const call = (channel: typeof busy) => callUnary(channel, EchoService.method.once, {}, { timeoutMs: FAR_MS });
   await Promise.all([call(busy), call(idle)]);
   const aliveUntil = Date.now() + keepalive.everyMs * 3;
   while (Date.now() < aliveUntil) await call(busy);
@@ -129,13 +138,14 @@ test("a connection that falls silent is given up within keepalive time and time-
   proxy.darken("down");
   const darkAtMs = Date.now();
   const { error, tookMs } = await timed(call(busy));
-  assert.equal(error.reason, "UNAVAILABLE");
-  assert.ok(tookMs < 800, `${tookMs} ms: later than 200 and 200`);
-  while (idle.unready() === undefined) await new Promise((resolve) => setImmediate(resolve));
-  assert.match(idle.unready() ?? "", /no connection to echo/);
-  assert.ok(Date.now() - darkAtMs < 1_200, `${Date.now() - darkAtMs} ms: later than 200, 200 and 400 for another`);
+  assert.equal(error.reason, "UNAVAILABLE", "not by its deadline");
+  assert.ok(tookMs < SOON_MS, `${tookMs} ms: not by keepalive`);
+  assert.match(await until("the idle one to be given up", () => idle.unready()), /no connection to echo/);
+  assert.ok(Date.now() - darkAtMs < SOON_MS, `${Date.now() - darkAtMs} ms: not by keepalive`);
   proxy.lighten();
-  assert.equal(await reasonOf(call(busy)), "OK");
+  // Until the peer's first word has come, calls fail at once: its silence is known.
+  const goesThrough = async () => (await reasonOf(call(busy))) === "OK" || undefined;
+  assert.ok(await until("a call to go through", goesThrough));
 });
 
 test("a closed channel refuses calls, and a url that is none is refused when it is opened", async (context) => {
@@ -181,7 +191,9 @@ test("retries end with the budget, with the deadline, and where the server asks 
   assert.ok(tries >= 30 && tries <= 33, `20 calls may be tried again 10 to 13 times in all: ${tries} tries`);
   const fresh = echoClient(context, port);
   tries = 0;
-  await reasonOf(fresh.echo({}, { timeoutMs: 20 }));
+  // The server asks for a pause that would be kept, if the deadline were not before its end.
+  retryAfterMs = 900;
+  await reasonOf(fresh.echo({}, { timeoutMs: 800 }));
   assert.equal(tries, 1, "no time for another");
   retryAfterMs = 60_000;
   await reasonOf(fresh.echo({}));
@@ -190,26 +202,30 @@ test("retries end with the budget, with the deadline, and where the server asks 
 
 test("a peer that takes calls and never answers is left alone by a breaker, and called again when it is well", async (context) => {
   let hangs = true;
+  let called = 0;
   const { port } = await serveEcho(context, {
     echo: ({ text }) => (hangs ? new Promise<never>(() => {}) : { text }),
-    once: () => ({ text: "there" }),
+    once() {
+      called++;
+      return { text: "there" };
+    },
   });
-  const channel = channelTo(context, port, { breaker: { minCalls: 10, firstPauseMs: 50, longestPauseMs: 50 } });
-  const call = () => callUnary(channel, EchoService.method.echo, { text: "hello" }, { timeoutMs: 40 });
+  // A pause that is not over before the next call is made, also where the machine is busy.
+  const channel = channelTo(context, port, { breaker: { minCalls: 10, firstPauseMs: 1_000, longestPauseMs: 1_000 } });
+  const call = (timeoutMs: number) => callUnary(channel, EchoService.method.echo, { text: "hello" }, { timeoutMs });
   assert.deepEqual(
-    new Set(await Promise.all(Array.from({ length: 10 }, () => reasonOf(call())))),
+    new Set(await Promise.all(Array.from({ length: 10 }, () => reasonOf(call(40))))),
     new Set(["DEADLINE_EXCEEDED"]),
   );
   assert.equal(channel.upstream().state, "open");
-  const { error, tookMs } = await timed(callUnary(channel, EchoService.method.once, {}));
+  const { error } = await timed(callUnary(channel, EchoService.method.once, {}));
   assert.deepEqual([error.reason, error.message], ["UNAVAILABLE", "echo fails, and is left alone for a moment"]);
-  assert.ok(tookMs < 40, `at once: ${tookMs} ms`);
+  assert.equal(called, 0, "it was called");
   hangs = false;
-  let reason = await reasonOf(call());
-  while (reason === "UNAVAILABLE") {
-    await new Promise((resolve) => setImmediate(resolve));
-    reason = await reasonOf(call());
-  }
+  const reason = await until("the pause to be over", async () => {
+    const now = await reasonOf(call(FAR_MS));
+    return now === "UNAVAILABLE" ? undefined : now;
+  });
   assert.deepEqual([reason, channel.upstream().state], ["OK", "closed"]);
 });
 
