@@ -10,10 +10,14 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 /** Every port of the launcher: see local/up/plan.ts. */
-const PORTS = [
+export const PORTS: readonly number[] = [
   ...[8080, 9080, 9101, 9102, 9103, 9104, 9105, 9107, 10101, 10102, 10103, 10104, 10105, 10107],
   ...[9092, 5433, 9200, 9201],
 ];
+/** Listened on by whoever has found an offset, as long as its process lives: nobody else takes it meanwhile. */
+const CLAIM_PORT = 8030;
+/** No two of these ports lie a multiple of this apart: platforms at two offsets have none in common. */
+const OFFSET_STEP = 110;
 const UP_TIMEOUT_MS = 90_000;
 
 export interface UpFile {
@@ -41,10 +45,23 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** An offset at which every port is free, below the range that the system hands out by itself. */
+/** Listens on a port until the process ends. @returns false when something else does. */
+function claim(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const claimed = createServer();
+    claimed.once("error", () => done(false));
+    claimed.listen(port, "127.0.0.1", () => {
+      claimed.unref();
+      done(true);
+    });
+  });
+}
+
+/** An offset at which every port is free, below the range that the system hands out by itself; for this process alone. */
 export async function findOffset(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
-    const offset = randomInt(1_500, 22_000);
+    const offset = randomInt(14, 201) * OFFSET_STEP;
+    if (!(await claim(CLAIM_PORT + offset))) continue;
     const states = await Promise.all(PORTS.map((port) => isFree(port + offset)));
     if (states.every(Boolean)) return offset;
   }
