@@ -10,7 +10,8 @@ export function serverSettings(port: number, durable: boolean): string[] {
     listen_addresses: "127.0.0.1",
     port,
     unix_socket_directories: "",
-    max_connections: 100,
+    // Test files run side by side on one server, each with the pools of several services.
+    max_connections: durable ? 100 : 250,
     shared_buffers: "96MB",
     wal_buffers: "4MB",
     maintenance_work_mem: "32MB",
