@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type Postgres, startPostgres } from "../../local/postgres/server.ts";
+import { compileCacheDirectory } from "../../local/up/compile-cache.ts";
 
 let server: Postgres | undefined;
 let directory: string | undefined;
@@ -12,8 +13,11 @@ let directory: string | undefined;
  * Starts one throw-away PostgreSQL for a whole run, and tells the test processes where it is:
  * they inherit the environment. A server named by FERRY_TEST_DATABASE_URL is used instead;
  * whatever the run makes there carries the run's name, and goes at its end.
+ *
+ * Modules are compiled once: hundreds of processes load the same ones, and need no compiler when another had it.
  */
 export async function globalSetup(): Promise<void> {
+  process.env.NODE_COMPILE_CACHE ??= compileCacheDirectory;
   process.env.FERRY_TEST_RUN = randomBytes(4).toString("hex");
   if (process.env.FERRY_TEST_DATABASE_URL) return dropDatabasesOfRun(); // None yet: this fails early when nothing answers.
   directory = await mkdtemp(join(tmpdir(), "ferry-test-"));
