@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
-import { type RunOptions, run } from "node:test";
+import { delimiter, join, relative, resolve } from "node:path";
+import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
 import { globalSetup, globalTeardown } from "../test/support/global-setup.ts";
+import { type Group, KINDS, type Kind, kindOf, planOf } from "./test-plan.ts";
 
 const HELP = `npm test                            static checks, then every test
 npm test -- --only unit             static checks, then the tests without I/O (x.test.ts)
@@ -16,11 +17,8 @@ A PostgreSQL is started for the run, and thrown away; FERRY_TEST_DATABASE_URL na
 `;
 const ROOT = resolve(import.meta.dirname, "..");
 const ROOMS = ["platform", "edge", "client", "services", "local", "test", "bench", "scripts"];
-const AT_ONCE = 2;
-/** One test file that hangs must not eat the whole run's ten minutes. */
-const TEST_TIMEOUT_MS = 180_000;
-/** Flows bring a whole platform up, each for itself, and have the machine to themselves. */
-const FLOW_TIMEOUT_MS = 300_000;
+/** Files that are told of at the end, with how long they took. */
+const LONGEST_TOLD = 12;
 
 interface Check {
   name: string;
@@ -31,6 +29,8 @@ interface Outcome {
   passed: number;
   failed: number;
   skipped: number;
+  /** How long each file took, in milliseconds. */
+  took: Map<string, number>;
 }
 
 function execute(command: readonly string[], options: { quiet?: boolean } = {}): Promise<number> {
@@ -85,34 +85,34 @@ async function runChecks(): Promise<string[]> {
   return failed;
 }
 
-type Kind = "unit" | "int" | "flow";
-const KINDS: readonly Kind[] = ["unit", "int", "flow"];
-
-function kindOf(path: string): Kind {
-  const infix = /\.(int|flow)\.test\.ts$/.exec(path)?.[1];
-  return infix === undefined ? "unit" : (infix as Kind);
-}
-
 function findTests(only: string | undefined): string[] {
   const patterns = ROOMS.map((room) => `${room}/**/*.test.ts`);
   const found = globSync(patterns, { cwd: ROOT, exclude: (path) => path.split(/[\\/]/).includes("node_modules") });
-  // Unit tests first: they are quick, and what they find explains what follows.
-  const wanted = KINDS.filter((kind) => only === undefined || only === kind);
-  return wanted.flatMap((kind) => found.filter((path) => kindOf(path) === kind).sort()).map((path) => join(ROOT, path));
+  const wanted = found.filter((path) => only === undefined || only === kindOf(path));
+  return wanted.sort().map((path) => join(ROOT, path));
 }
 
-/** Runs what may run side by side, and then the flows one by one. */
-async function runAll(files: readonly string[]): Promise<Outcome> {
-  const flows = files.filter((path) => kindOf(path) === "flow");
-  const others = files.filter((path) => kindOf(path) !== "flow");
+/** Runs the files, group by group, and tells what took longest. */
+async function runAll(files: readonly string[]): Promise<Omit<Outcome, "took">> {
   const outcomes: Outcome[] = [];
-  await globalSetup(); // One PostgreSQL for both: the processes of the tests inherit its address.
+  const times: string[] = [];
+  await globalSetup(); // One PostgreSQL for all: the processes of the tests inherit its address.
   try {
-    if (others.length > 0) outcomes.push(await runTests(others, AT_ONCE, TEST_TIMEOUT_MS));
-    if (flows.length > 0) outcomes.push(await runTests(flows, 1, FLOW_TIMEOUT_MS));
+    for (const group of planOf(files, ROOT)) {
+      const started = performance.now();
+      outcomes.push(await runGroup(group));
+      const seconds = Math.round((performance.now() - started) / 1_000);
+      times.push(`${seconds} s  ${group.name}: ${group.files.length} files, ${group.atOnce} at once`);
+    }
   } finally {
     await globalTeardown();
   }
+  const longest = outcomes
+    .flatMap(({ took }) => [...took])
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, LONGEST_TOLD)
+    .map(([file, ms]) => `  ${(ms / 1_000).toFixed(1)} s  ${relative(ROOT, file)}`);
+  if (files.length > 1) process.stdout.write(`\n${[...times, "longest:", ...longest].join("\n")}\n`);
   const sum = (pick: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + pick(outcome), 0);
   return {
     passed: sum(({ passed }) => passed),
@@ -121,19 +121,14 @@ async function runAll(files: readonly string[]): Promise<Outcome> {
   };
 }
 
-/** Runs the files, each in a process of its own, and prints them as they go. */
-function runTests(files: readonly string[], concurrency: number, timeout: number): Promise<Outcome> {
+/** Runs the files of a group, each in a process of its own, and prints them in their order. */
+function runGroup({ files, atOnce: concurrency, timeoutMs: timeout }: Group): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const outcome: Outcome = { passed: 0, failed: 0, skipped: 0 };
-    const options: RunOptions = {
-      files: [...files],
-      concurrency,
-      timeout,
-      cwd: ROOT,
-    };
-    const stream = run(options);
-    stream.on("test:summary", ({ file, counts }) => {
-      if (file !== undefined) return; // One per file comes before the one for all.
+    const outcome: Outcome = { passed: 0, failed: 0, skipped: 0, took: new Map() };
+    const stream = run({ files: [...files], concurrency, timeout, cwd: ROOT });
+    stream.on("test:summary", ({ file, counts, duration_ms }) => {
+      // One per file comes before the one for all.
+      if (file !== undefined) return void outcome.took.set(file, duration_ms);
       outcome.passed = counts.passed;
       outcome.failed = counts.tests - counts.passed - counts.skipped - counts.todo;
       outcome.skipped = counts.skipped + counts.todo;
