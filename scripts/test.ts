@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { delimiter, join, relative, resolve } from "node:path";
 import { run } from "node:test";
@@ -33,21 +33,24 @@ interface Outcome {
   took: Map<string, number>;
 }
 
-function execute(command: readonly string[], options: { quiet?: boolean } = {}): Promise<number> {
+/** Runs a command. @returns its exit code, and all that it printed. */
+function execute(command: readonly string[]): Promise<{ code: number; output: string }> {
   const [program, ...args] = command;
   const path = [join(ROOT, "node_modules", ".bin"), process.env.PATH].join(delimiter);
-  const child: ChildProcess = spawn(program!, args, {
+  const child = spawn(program!, args, {
     cwd: ROOT,
     env: { ...process.env, PATH: path },
-    stdio: options.quiet ? "ignore" : "inherit",
+    stdio: ["ignore", "pipe", "pipe"],
     shell: process.platform === "win32",
   });
-  return new Promise((done) => {
-    child.on("error", (error) => {
-      process.stderr.write(`${program}: ${error.message}\n`);
-      done(1);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
     });
-    child.on("close", (code) => done(code ?? 1));
+  return new Promise((done) => {
+    child.on("error", (error) => done({ code: 1, output: `${program}: ${error.message}\n` }));
+    child.on("close", (code) => done({ code: code ?? 1, output }));
   });
 }
 
@@ -58,28 +61,36 @@ async function findContractsOfMain(): Promise<string | undefined> {
     { ref: "origin/main", against: ".git#ref=origin/main,subdir=proto" },
   ];
   for (const { ref, against } of candidates) {
-    if ((await execute(["git", "cat-file", "-e", `${ref}:proto`], { quiet: true })) === 0) return against;
+    if ((await execute(["git", "cat-file", "-e", `${ref}:proto`])).code === 0) return against;
   }
   return undefined;
 }
 
+/** Runs the static checks: those of code and those of contracts side by side. @returns the names of those that failed. */
 async function runChecks(): Promise<string[]> {
-  const checks: Check[] = [
+  const ofCode: Check[] = [
     { name: "types (tsc)", command: ["tsc", "--noEmit"] },
     { name: "style (biome)", command: ["biome", "check", "."] },
+  ];
+  const ofContracts: Check[] = [
+    { name: "generated code (generate --check)", command: ["node", "scripts/generate.ts", "--check"] },
     { name: "contracts (buf lint)", command: ["buf", "lint"] },
     { name: "contracts (buf format)", command: ["buf", "format", "proto", "--diff", "--exit-code"] },
   ];
   const main = await findContractsOfMain();
   if (main === undefined) process.stdout.write("skipped: buf breaking (no branch main with a proto folder)\n");
-  else checks.push({ name: "contracts (buf breaking)", command: ["buf", "breaking", "proto", "--against", main] });
-  checks.push({ name: "generated code (generate --check)", command: ["node", "scripts/generate.ts", "--check"] });
+  else ofContracts.push({ name: "contracts (buf breaking)", command: ["buf", "breaking", "proto", "--against", main] });
+  const failed = await Promise.all([ofCode, ofContracts].map(runInTurn));
+  return failed.flat();
+}
 
+async function runInTurn(checks: readonly Check[]): Promise<string[]> {
   const failed: string[] = [];
   for (const { name, command } of checks) {
     const started = performance.now();
-    const code = await execute(command);
-    process.stdout.write(`${code === 0 ? "ok" : "FAILED"}: ${name}, ${Math.round(performance.now() - started)} ms\n`);
+    const { code, output } = await execute(command);
+    const took = `${Math.round(performance.now() - started)} ms`;
+    process.stdout.write(`${output}${code === 0 ? "ok" : "FAILED"}: ${name}, ${took}\n`);
     if (code !== 0) failed.push(name);
   }
   return failed;
