@@ -6,7 +6,7 @@ export type PartName = (typeof PARTS)[number];
 
 export interface ProveOptions {
   help: boolean;
-  /** "short" is part of `npm test`; "full" has the faults last as long as they are meant to. */
+  /** "short" is what `npm test` does; "full" has the faults last as long as they are meant to. */
   form: "short" | "hour" | "full";
   seed: number;
   parts: readonly PartName[];
@@ -18,7 +18,7 @@ export interface ProveOptions {
 
 export const HELP = `npm run prove [-- options]   proves that no money is lost, doubled or invented, in under an hour on two cores
 
-  --short              a few minutes: the form that is part of npm test
+  --short              a few minutes: npm test does as much
   --full               every fault at its real length, every point killed 20 times; takes longer than an hour
   --only PART          one part alone: ${PARTS.join(", ")}; may be given more than once
   --seed N             what is left to chance comes of this number (default: of the clock)

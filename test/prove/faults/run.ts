@@ -62,9 +62,20 @@ function judge({ id, what, tests }: Fault, results: readonly TestResult[]): Faul
   return { id, what, green, tests: found };
 }
 
-/** Runs the tests of the faults. @param short Only those that take seconds. */
-export async function runFaults(short: boolean, say: (line: string) => void): Promise<FaultsReport> {
-  const faults = FAULTS.filter((fault) => !short || fault.short === true);
+export interface FaultsOptions {
+  /** Only those that take seconds. */
+  short: boolean;
+  /** Only these, as "F13"; none: all. */
+  only: readonly string[];
+  say(line: string): void;
+}
+
+/** Runs the tests of the faults. @throws Error when one is asked for that there is not. */
+export async function runFaults({ short, only, say }: FaultsOptions): Promise<FaultsReport> {
+  const unknown = only.find((id) => !FAULTS.some((fault) => fault.id === id));
+  if (unknown !== undefined) throw new Error(`there is no fault ${unknown}`);
+  const isWanted = (fault: Fault) => (!short || fault.short === true) && (only.length === 0 || only.includes(fault.id));
+  const faults = FAULTS.filter(isWanted);
   const files = [...new Set(faults.flatMap(({ tests }) => tests.map(({ file }) => file)))];
   await globalSetup();
   try {
