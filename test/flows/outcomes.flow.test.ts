@@ -9,13 +9,16 @@ import { EdgeCaller, type TestMember, toAccount, toBank } from "../support/clien
 import { makeOperator } from "../support/operator.ts";
 import { Platform, waitFor } from "../support/platform.ts";
 
+/** The bank's silence is noticed sooner than in local mode, and what it never answers waits sooner for an operator. */
+const PATIENCE = { FERRY_BANK_TIMEOUT_MS: "500", FERRY_PARK_AFTER_MS: "12000" };
+
 let platform: Platform;
 let edge: EdgeCaller;
 let payer: TestMember;
 let account: string;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({ environment: PATIENCE });
   edge = new EdgeCaller(platform.edge);
   payer = await edge.signUp();
   account = await edge.openAccount(payer.token);

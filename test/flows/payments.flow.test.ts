@@ -8,6 +8,9 @@ import { EdgeCaller, type Reply, type TestMember } from "../support/client.ts";
 import { makeOperator } from "../support/operator.ts";
 import { Platform, waitFor } from "../support/platform.ts";
 
+/** Of banking for an answer of the bank, which answers some payments after 5 s and others not at all. */
+const BANK_TIMEOUT_MS = "500";
+
 let platform: Platform;
 let edge: EdgeCaller;
 let payer: TestMember;
@@ -15,7 +18,7 @@ let merchant: TestMember;
 let shop: string;
 
 before(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({ environment: { FERRY_BANK_TIMEOUT_MS: BANK_TIMEOUT_MS } });
   edge = new EdgeCaller(platform.edge);
   [payer, merchant] = [await edge.signUp(), await edge.signUp()];
   shop = await edge.openAccount(merchant.token);
