@@ -1,9 +1,12 @@
-import { readFileSync } from "node:fs";
-import { registerHooks } from "node:module";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { registerHooks, stripTypeScriptTypes } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
+/** Patched modules without their types; `npm ci` takes them away with the rest. */
+const STRIPPED = join(REPOSITORY, "node_modules", ".cache", "ferry-patched");
 
 /** A change of one module's text while it is loaded; the file stays as it is. */
 export interface Patch {
@@ -29,6 +32,26 @@ export function expectPatchesFit(patches: readonly Patch[]): void {
 }
 
 /**
+ * Takes the types out of a text once for all processes: Node's own cache knows a module as it is on the disk, and a
+ * process that is killed leaves nothing there. Otherwise each of them would load the compiler of TypeScript.
+ */
+function withoutTypes(text: string): string {
+  const name = createHash("sha256").update(process.version).update(text).digest("hex");
+  const file = join(STRIPPED, `${name}.js`);
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    // The first process that needs it makes it.
+  }
+  const stripped = stripTypeScriptTypes(text);
+  mkdirSync(STRIPPED, { recursive: true });
+  const unfinished = `${file}.${process.pid}`;
+  writeFileSync(unfinished, stripped);
+  renameSync(unfinished, file);
+  return stripped;
+}
+
+/**
  * From here on the named modules of this process are loaded with their patches.
  *
  * @param applied Hears of each module that was loaded so.
@@ -42,7 +65,7 @@ export function applyPatches(patches: readonly Patch[], applied: (module: string
       if (own === undefined) return loaded;
       const source = own.reduce(patched, String(loaded.source));
       for (const { module } of own) applied(module);
-      return { ...loaded, source };
+      return { ...loaded, format: "module", source: withoutTypes(source) };
     },
   });
 }
