@@ -11,7 +11,8 @@ function upstreamOf(options: Partial<UpstreamOptions> = {}) {
     name: "bank",
     isIllError: (error) => error instanceof Ill,
     isIllAnswer: (answer) => answer === "ill",
-    breaker: { minCalls: 10, firstPauseMs: 20, longestPauseMs: 50 },
+    // Not over before a test has looked at the open breaker, also where the machine is busy.
+    breaker: { minCalls: 10, firstPauseMs: 250, longestPauseMs: 250 },
     logger: silentLogger,
     ...options,
   });
