@@ -3,8 +3,8 @@ import helmet from "@fastify/helmet";
 import { FerryError } from "@ferry/platform/errors";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { PLAIN_PATHS } from "./plain-routes.ts";
-import { allowHeader, splitTarget } from "./rest.ts";
 import type { EdgeRoutes } from "./routes.ts";
+import { allowHeader, splitTarget } from "./target.ts";
 
 /**
  * What browsers are told: nothing of an API's answers is to be framed, sniffed or run. Helmet says it in headers

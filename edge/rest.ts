@@ -1,150 +1,24 @@
 import { Readable } from "node:stream";
 import type { DescMethodServerStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
-import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
+import type { AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { runInContext } from "@ferry/platform/telemetry";
-import type { FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { Abort } from "./abort.ts";
-import { addClient, authorize, demandStillIn } from "./access.ts";
-import { checkContentLength, isGzip } from "./body-limit.ts";
+import { demandStillIn } from "./access.ts";
 import { sendContent } from "./content.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { etagOf, isKnown } from "./etag.ts";
 import { partsOf, within } from "./event-stream.ts";
-import {
-  conditionalChange,
-  methodNotAllowed,
-  toFailure,
-  unsupportedEncoding,
-  unsupportedMediaType,
-} from "./failures.ts";
+import { toFailure } from "./failures.ts";
 import { withJsonNames } from "./field-names.ts";
-import { idempotencyKey } from "./idempotency-key.ts";
-import type { InFlight } from "./in-flight.ts";
-import { PLAIN_PATHS } from "./plain-routes.ts";
 import { waitSecondsOf } from "./prefer.ts";
-import type { ChargeRate } from "./rate-limits.ts";
 import { readerFor } from "./raw-bodies.ts";
-import type { EdgeMatch, EdgePlan, EdgeRoutes } from "./routes.ts";
+import { forwardedHeaders, joined } from "./request-headers.ts";
+import type { EdgeMatch } from "./routes.ts";
 import { streamFormOf } from "./stream-form.ts";
 import type { Streams } from "./streams.ts";
-
-export interface RestOptions {
-  routes: EdgeRoutes;
-  authenticator: Authenticator;
-  authority: AuthorityState;
-  inFlight: InFlight;
-  charge: ChargeRate;
-  /** The largest body where the contract says nothing, in bytes. */
-  maxBodyBytes: number;
-  /** What a body's headers must be; as REST wants them by default. */
-  checkBody?: (request: FastifyRequest, plan: EdgePlan) => void;
-}
-
-/** The target of a request in its two parts; the query without its question mark. */
-export function splitTarget(url: string): { path: string; query: string } {
-  const mark = url.indexOf("?");
-  return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
-}
-
-/** The methods that a path has, as the header Allow says them; none when it has none. */
-export function allowHeader(allowed: readonly string[]): string[] {
-  if (allowed.length === 0) return [];
-  return [...new Set([...allowed, ...(allowed.includes("GET") ? ["HEAD"] : []), "OPTIONS"])].sort();
-}
-
-/**
- * All that happens before a body is read: what is refused here costs no more than its headers.
- * @throws FerryError.
- */
-export function createAdmission(options: RestOptions): onRequestHookHandler {
-  const { routes, authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
-
-  function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
-    const { facts } = request;
-    facts.abort = inFlight.enter(reply.raw);
-    const match = findRoute(routes, request);
-    if (match instanceof FerryError) {
-      if ("allow" in match) reply.header("allow", match.allow);
-      return after(charge(request, reply, "read"), () => fail(match));
-    }
-    facts.match = match;
-    const { plan } = match;
-    if (plan.deprecation !== undefined) reply.headers(plan.deprecation.headers);
-    const isPublic = plan.policy.auth === "public";
-    if (!isPublic) {
-      const reason = authority.unready();
-      if (reason !== undefined) throw new FerryError("UNAVAILABLE", "tokens cannot be verified yet", { cause: reason });
-      try {
-        facts.principal = authenticator.authenticate(request.headers.authorization);
-      } catch (error) {
-        return after(charge(request, reply, "read"), () => fail(error));
-      }
-    }
-    return after(charge(request, reply, plan.rateClass), () => {
-      if (facts.principal !== undefined) authorize(plan.policy, facts.principal, authenticator);
-      checkBody(request, plan);
-      checkContentLength(request, reply, plan, maxBodyBytes);
-      if (plan.policy.keyRequired)
-        facts.idempotencyKey = idempotencyKey(headerValues(request.raw.rawHeaders, "idempotency-key"));
-    });
-  }
-
-  // With a callback: nearly always nobody waits for anything, and a promise would be the greater part of the cost.
-  return (request, reply, done) => {
-    let admitted: Promise<void> | undefined;
-    try {
-      admitted = admit(request, reply);
-    } catch (error) {
-      done(error as FerryError);
-      return;
-    }
-    if (admitted === undefined) done();
-    else admitted.then(() => done(), done);
-  };
-}
-
-/** Goes on at once where there is nothing to wait for. */
-function after(waited: Promise<void> | undefined, next: () => void): Promise<void> | undefined {
-  if (waited !== undefined) return waited.then(next);
-  next();
-  return undefined;
-}
-
-function fail(error: unknown): never {
-  throw error;
-}
-
-function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (FerryError & { allow?: string }) {
-  const { path } = splitTarget(raw.url ?? "");
-  const found = routes.find(raw.method ?? "", path);
-  if (found !== undefined && "plan" in found) return found;
-  const allow = allowHeader(found?.allowed ?? (PLAIN_PATHS.includes(path) ? ["GET"] : []));
-  if (allow.length === 0) return new FerryError("ROUTE_NOT_FOUND", "there is no such route");
-  return Object.assign(methodNotAllowed(allow), { allow: allow.join(", ") });
-}
-
-/** What a body's headers say must fit before any of it is read. */
-function checkBodyHeaders(request: FastifyRequest, plan: EdgePlan): void {
-  const { headers } = request;
-  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  if (hasBody && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
-  if (hasBody && readerFor(plan, headers["content-type"]) === undefined)
-    throw unsupportedMediaType([...plan.rawBodies.keys()]);
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (hasBody && encoding.toLowerCase() !== "identity" && !isGzip(request)) throw unsupportedEncoding();
-  if (headers["if-match"] !== undefined && plan.route.httpMethod !== "GET") throw conditionalChange();
-}
-
-/** A header's values as they came: Node joins repeated ones with a comma, and nobody can tell them apart then. */
-function headerValues(rawHeaders: readonly string[], name: string): string[] {
-  const values: string[] = [];
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const given = rawHeaders[at]!;
-    if (given.length === name.length && given.toLowerCase() === name) values.push(rawHeaders[at + 1]!);
-  }
-  return values;
-}
+import { splitTarget } from "./target.ts";
 
 /** Answers an admitted request: JSON to message, the call, message to JSON. */
 export function createHandler(serving: { streams: Streams; authority: AuthorityState }) {
@@ -267,21 +141,4 @@ async function stream(
   // Closed after it, so that a stop need not wait for a connection that was busy when it began.
   const headers = { "x-accel-buffering": "no", connection: "close" };
   return reply.headers({ ...headers, "content-type": type }).send(Readable.from(parts));
-}
-
-/** The whole of what goes on to a service: a client's other headers are nobody's business inside. */
-export function forwardedHeaders(request: FastifyRequest, waitSeconds: number): Record<string, string> {
-  const { headers, facts } = request;
-  const forwarded: Record<string, string> = { "x-request-id": facts.requestId, traceparent: facts.traceparent };
-  if (facts.principal !== undefined && headers.authorization !== undefined)
-    forwarded.authorization = headers.authorization;
-  if (facts.idempotencyKey !== undefined) forwarded["idempotency-key"] = facts.idempotencyKey;
-  if (waitSeconds > 0) forwarded.prefer = `wait=${waitSeconds}`;
-  if (facts.match?.plan.policy.auth === "public") addClient(forwarded, request.ip, headers["user-agent"]);
-  return forwarded;
-}
-
-/** A header that may come several times, as one text. */
-export function joined(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(",") : header;
 }

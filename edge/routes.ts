@@ -2,7 +2,7 @@ import { METHODS } from "node:http";
 import { getOption } from "@bufbuild/protobuf";
 import { method as policyOption, RateClass } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { messageWriter, type WriteMessage } from "@ferry/platform/codec";
-import { getPolicy, type Policy } from "@ferry/platform/rpc";
+import { compileRules, getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "./backends.ts";
 import { exposedServices } from "./backends.ts";
 import { withComposition } from "./composition/index.ts";
@@ -10,7 +10,6 @@ import { compileDeprecation, type Deprecated } from "./deprecation.ts";
 import { compileEventStream, type EventStreamPlan } from "./event-stream.ts";
 import { compileRawBodies, type RawBodies } from "./raw-bodies.ts";
 import { compileStatus, type StatusPlan } from "./response-status.ts";
-import { compileRules } from "./rules.ts";
 import { chooseBackend } from "./several-backends.ts";
 import { ContractError, compileRoutes, nameOf, type OfferedRoute, type RouteTable } from "./transcoding/index.ts";
 
@@ -99,7 +98,7 @@ function compilePlan(route: OfferedRoute, backends: readonly (Backend | undefine
   const { maxBodyBytes } = option;
   const rawBodies = compileRawBodies(route);
   const events = compileEventStream(rpc);
-  const checkRules = compileRules(rpc.input);
+  const checkRules = compileRules(rpc.input, "json");
   const deprecation = compileDeprecation(rpc);
   return { route, backend, policy, rateClass, rawBodies, maxBodyBytes, status, events, deprecation, checkRules, write };
 }

@@ -16,9 +16,8 @@ import {
   RateClass,
 } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 import { MissingPartSchema } from "@ferry/gen/ferry/types/v1/types_pb.ts";
-import { getPolicy, type Policy } from "@ferry/platform/rpc";
+import { compileRules, getPolicy, type Policy } from "@ferry/platform/rpc";
 import type { Backend } from "../backends.ts";
-import { compileRules } from "../rules.ts";
 import { findFieldPath, setFromTexts } from "../transcoding/field-path.ts";
 
 /** What remains of a composed rpc's time, at least, when its slowest part is given up: to write the answer. */
@@ -142,7 +141,7 @@ function compileRequest(input: DescMessage, from: DescMessage, { arguments: give
     return request;
   };
   const trial = requestOf(create(from)); // What does not fit its field is found now.
-  if (given.every((argument) => argument.from === "")) compileRules(input)(trial);
+  if (given.every((argument) => argument.from === "")) compileRules(input, "json")(trial);
   return requestOf;
 }
 

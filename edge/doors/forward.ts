@@ -11,7 +11,7 @@ import { failureHeaders } from "../envelope.ts";
 import { logFailure, toFailure } from "../failures.ts";
 import { withJsonNames } from "../field-names.ts";
 import { waitSecondsOf } from "../prefer.ts";
-import { forwardedHeaders, joined } from "../rest.ts";
+import { forwardedHeaders, joined } from "../request-headers.ts";
 import type { EdgePlan } from "../routes.ts";
 import type { Streams } from "../streams.ts";
 import { LONGEST_MS } from "./deadline.ts";

@@ -2,9 +2,9 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { cors } from "@connectrpc/connect";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { type AdmissionOptions, createAdmission } from "../admission.ts";
 import { bodyLimitOf, limitChunkedBodies } from "../body-limit.ts";
 import { hasSecret } from "../compression.ts";
-import { createAdmission, type RestOptions } from "../rest.ts";
 import type { EdgePlan, EdgeRoutes } from "../routes.ts";
 import type { Streams } from "../streams.ts";
 import { parseJson } from "../transcoding/json-text.ts";
@@ -20,7 +20,7 @@ export { DOORS, type Door } from "./handlers.ts";
 /** Headers that pages of other origins may send to these doors and read from them, beside those of REST. */
 export const DOOR_CORS = { allowed: cors.allowedHeaders, exposed: cors.exposedHeaders };
 
-export interface DoorsOptions extends Omit<RestOptions, "checkBody"> {
+export interface DoorsOptions extends Omit<AdmissionOptions, "checkBody"> {
   /** The protocols to speak; with none, nothing is added. */
   doors: readonly Door[];
   streams: Streams;

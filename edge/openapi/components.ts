@@ -1,7 +1,7 @@
 import { create, type DescEnum, type DescField, type DescMessage } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import type { FieldRules } from "@ferry/gen/buf/validate/validate_pb.ts";
-import { validator } from "../rules.ts";
+import { validator } from "@ferry/platform/rpc";
 import { commentOf, exampleIn } from "./comments.ts";
 import {
   comparisonsOf,

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromJson } from "@bufbuild/protobuf";
 import { catalogue } from "@ferry/platform/errors";
+import { compileRules } from "@ferry/platform/rpc";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { compileEdgeRoutes } from "../routes.ts";
-import { compileRules } from "../rules.ts";
 import { createHarness } from "../testing/harness.ts";
 import { openApiDocument } from "./document.ts";
 
@@ -108,7 +108,7 @@ test("every example of a request keeps the rules of its contract", () => {
       const parameter = operation!.parameters.find(({ name }: Document) => name === fieldPath);
       return [rpc.input.fields.find(({ name }) => name === fieldPath)!.jsonName, parameter.example];
     });
-    compileRules(rpc.input)(fromJson(rpc.input, { ...example, ...Object.fromEntries(ids) }));
+    compileRules(rpc.input, "json")(fromJson(rpc.input, { ...example, ...Object.fromEntries(ids) }));
     checked++;
   }
   assert.ok(checked > 20);

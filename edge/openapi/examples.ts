@@ -7,7 +7,7 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import type { FieldRules, StringRules } from "@ferry/gen/buf/validate/validate_pb.ts";
-import { validator } from "../rules.ts";
+import { validator } from "@ferry/platform/rpc";
 import { exampleIn } from "./comments.ts";
 import { requiredTest } from "./components.ts";
 import { isRequiredOneof, rulesOf } from "./field-rules.ts";

@@ -60,6 +60,7 @@ const EVERY_MS = 4_000;
 const AFTER_FAILURE_MS = 5_000;
 const AGAIN_AT_ONCE = 200;
 const FROZEN_AT_ONCE = 20;
+const LONGEST_REASON = 500;
 /** A cursor that moved over nothing is written so seldom: what it passed is passed again after a restart. */
 const WRITE_IDLE_CURSOR_MS = 60_000;
 
@@ -261,7 +262,7 @@ class PostgresAuditor implements Auditor {
     if (!this.#mayFreeze || freeze === undefined) return;
     const unfrozen = await findUnfrozen(database, FROZEN_AT_ONCE);
     for (const { id, invariant, message, accounts } of unfrozen) {
-      const frozen = await freeze(accounts, `${invariant}: ${message} (breach ${id})`);
+      const frozen = await freeze(accounts, `${invariant}: ${message} (breach ${id})`.slice(0, LONGEST_REASON));
       await saveFrozen(database, id, frozen);
       logger.error({ breachId: id, frozen }, "accounts are frozen because of a breach");
     }

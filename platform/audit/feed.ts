@@ -1,3 +1,4 @@
+import type { Queryable } from "@ferry/platform/db";
 import type { Horizon } from "./horizon.ts";
 import type { AuditCheck, AuditResult, AuditRound, FoundBreach } from "./types.ts";
 
@@ -15,10 +16,15 @@ export interface Findings {
 
 /** Rows that are looked at in the order of their times, which never change. */
 export interface FeedOptions extends Pick<AuditCheck, "name" | "invariant" | "description" | "everyMs"> {
-  /** Of the database that the rows are in, where that is not the auditor's own. */
+  /** The database that the rows are in. */
+  db: Queryable;
+  /** Of that database, where it is not the auditor's own. */
   horizon?: Horizon;
-  /** The first `limit` rows of a window: how many there are, and the time of the last. By an index. */
-  measure(window: TimeWindow, limit: number): Promise<{ rows: number; last: string }>;
+  /**
+   * SQL: of the first $3 rows after $1, up to and with $2, how many there are (`rows`), and the time of the last
+   * (`last`, as text). By an index.
+   */
+  measure: string;
   /** Looks at all rows of a window. */
   look(window: TimeWindow): Promise<Findings>;
   /** Looks again at what was on its way. */
@@ -40,9 +46,10 @@ const FIRST_IDLE_MS = 1_000;
 export const SWEEP_REST_MS = 60_000;
 const BEGINNING = "-infinity";
 
-async function nextStretch({ measure }: FeedOptions, window: TimeWindow, limit: number) {
-  const { rows, last } = await measure(window, limit);
-  return rows < limit ? { rows, window, more: false } : { rows, window: { ...window, upTo: last }, more: true };
+async function nextStretch({ db, measure }: FeedOptions, window: TimeWindow, limit: number) {
+  const [first] = await db.query<{ rows: bigint; last: string }>(measure, [window.from, window.upTo, limit]);
+  const rows = Number(first!.rows);
+  return rows < limit ? { rows, window, more: false } : { rows, window: { ...window, upTo: first!.last }, more: true };
 }
 
 /**

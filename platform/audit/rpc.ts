@@ -2,21 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { AuditSchema, AuditService, CheckSchema } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
-import { type Database, isUuid, readPageToken, writePageToken } from "@ferry/platform/db";
+import { type Database, isMicros, isUuid, readPageToken, writePageToken } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { principalOf } from "@ferry/platform/rpc";
 import { sweepsOfProcess } from "@ferry/platform/telemetry";
 import type { Auditor, CheckState } from "./auditor.ts";
 import { breachMessage } from "./messages.ts";
-import {
-  acknowledge,
-  type BreachPosition,
-  type CursorRow,
-  countOpen,
-  countWaiting,
-  findCursors,
-  listBreaches,
-} from "./store.ts";
+import { acknowledge, type CursorRow, countOpen, countWaiting, findCursors, listBreaches } from "./store.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 
@@ -35,15 +27,6 @@ function checkMessage({ check, failure }: CheckState, row: CursorRow | undefined
           lag: row.lag_ms === null ? undefined : durationFromMs(Number(row.lag_ms)),
         }),
   });
-}
-
-/** @throws FerryError PAGE_TOKEN_INVALID, also for a token of the right form with anything else inside. */
-function positionOf(list: string, pageToken: string): BreachPosition | undefined {
-  const keys = readPageToken(list, pageToken, 2);
-  if (keys === undefined) return undefined;
-  const [micros = "", id = ""] = keys;
-  if (/^\d{1,16}$/.test(micros) && isUuid(id)) return [micros, id];
-  throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
 }
 
 /** Serves ferry.audit.v1.AuditService. Who may call is in the contract's options. */
@@ -70,7 +53,8 @@ export function auditRoutes(router: ConnectRouter, auditor: Auditor, database: D
       mustBeOurs(service);
       const size = pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;
       const list = `breaches:${service}:${open}`;
-      const found = await listBreaches(database, { open, limit: size + 1, after: positionOf(list, pageToken) });
+      const after = readPageToken(list, pageToken, [isMicros, isUuid]);
+      const found = await listBreaches(database, { open, limit: size + 1, after });
       const last = found.length > size ? found[size - 1] : undefined;
       return {
         breaches: found.slice(0, size).map(breachMessage),

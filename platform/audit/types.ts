@@ -59,5 +59,5 @@ export interface AuditCheck {
   run(round: AuditRound): Promise<AuditResult>;
 }
 
-/** Stops accounts because of a breach. @returns those that are frozen now. */
+/** Stops accounts because of a breach. @param reason At most 500 characters. @returns those that are frozen now. */
 export type FreezeAccounts = (accountIds: readonly string[], reason: string) => Promise<readonly string[]>;

@@ -1,7 +1,15 @@
 export { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
 export { type DatabaseOptions, openDatabase } from "./database.ts";
 export { createDatabaseIfMissing, type Migrations, migrate } from "./migrate.ts";
-export { type PageCursor, readPageToken, writePageToken } from "./page-token.ts";
+export {
+  isInt64,
+  isMicros,
+  isWholeUpTo,
+  type KeyCheck,
+  type PageCursor,
+  readPageToken,
+  writePageToken,
+} from "./page-token.ts";
 export { textArray } from "./parameters.ts";
 export { sqlStateOf } from "./sql-state.ts";
 export type {

@@ -1,5 +1,5 @@
 import type { Database } from "@ferry/platform/db";
-import type { Component } from "@ferry/platform/lifecycle";
+import { type Component, every } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { Inbox } from "./types.ts";
 
@@ -58,26 +58,14 @@ export async function purgeInbox(database: Database, keptDays = KEPT_DAYS): Prom
 
 /** Purges the inbox of a database now and then. One for each database is enough; several do no harm. */
 export function createInboxPurger({ database, logger }: { database: Database; logger: Logger }): Component {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-  async function purge(): Promise<void> {
-    try {
+  return every({
+    name: "inbox-purger",
+    periodMs: PURGE_EVERY_MS,
+    async work() {
       const deleted = await purgeInbox(database);
       if (deleted > 0) logger.info({ deleted }, "old inbox entries deleted");
-    } catch (error) {
-      logger.warn({ error: String(error) }, "inbox could not be purged now");
-    }
-  }
-  return {
-    name: "inbox-purger",
-    async start() {
-      timer = setInterval(() => {
-        running = purge();
-      }, PURGE_EVERY_MS).unref();
     },
-    async stop() {
-      clearInterval(timer);
-      await running;
-    },
-  };
+    what: "inbox could not be purged now",
+    logger,
+  });
 }

@@ -1,3 +1,5 @@
+export { type AlarmOptions, createAlarm } from "./alarm.ts";
+export { type EveryOptions, every } from "./every.ts";
 export { demandPrivateHost, demandPrivateUrl, isLoopback, type MutualTls, readTls } from "./private-links.ts";
 export { type ProbeOptions, startProbes } from "./probes.ts";
 export { type Component, type ProcessOptions, runProcess } from "./process.ts";

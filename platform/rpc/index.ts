@@ -9,9 +9,7 @@ export {
   type UnaryCallOptions,
 } from "./client/channel.ts";
 export { METADATA } from "./metadata.ts";
-export { compileNullCheck } from "./null-characters.ts";
 export { getPolicy, type Policy } from "./policy.ts";
-export { compileProof } from "./quick-rules.ts";
 export { idempotencyKeyOf, memberIdOf, principalOf, waitMsOf } from "./server/accessors.ts";
 export { type CallFacts, callFacts } from "./server/call-context.ts";
 export type { HealthRegistry } from "./server/health.ts";
@@ -19,3 +17,4 @@ export type { RpcServerLimits } from "./server/limits.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server/server.ts";
 export { toConnectError, toFerryError } from "./status.ts";
 export type { TlsOptions } from "./tls.ts";
+export { compileRules, type FieldNames, validator } from "./validation.ts";

@@ -30,6 +30,8 @@ test("a NUL is found in messages that hold themselves, in lists, and in maps", (
   assert.deepEqual(fieldsOf(compileNullCheck(FileDescriptorProtoSchema)(file)), [
     "message_type[0].nested_type[0].field[1].name",
   ]);
+  const inJson = compileNullCheck(FileDescriptorProtoSchema, ({ jsonName }) => jsonName);
+  assert.deepEqual(fieldsOf(inJson(file)), ["messageType[0].nestedType[0].field[1].name"]);
   const struct = create(StructSchema, {
     fields: {
       a: { kind: { case: "stringValue", value: NUL } },

@@ -1,6 +1,6 @@
 import type { Database } from "@ferry/platform/db";
+import { createAlarm } from "@ferry/platform/lifecycle";
 import { counter, type Logger } from "@ferry/platform/telemetry";
-import { createAlarm } from "./alarm.ts";
 import { deleteEnded } from "./store.ts";
 
 /** An ended saga answers repeated requests and late replies; both are over after 7 days. */

@@ -2,8 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { type ParkedSaga, ParkedSagaSchema, ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import { isUuid, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
-import { FerryError } from "@ferry/platform/errors";
+import { isUuid, isWholeUpTo, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import { principalOf } from "@ferry/platform/rpc";
 import { toSagaDetail } from "./detail.ts";
 import { writeJson } from "./json.ts";
@@ -13,6 +12,8 @@ import type { ParkedCursor } from "./store.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 const LIST = "parked-sagas";
+/** Up to the year 5138, which Date still holds. */
+const isMillis = isWholeUpTo(99_999_999_999_999n);
 
 function toParkedSaga(saga: Saga): ParkedSaga {
   const { id, definition, version, status, attempts, waiting, state, createdAtMs } = saga;
@@ -29,13 +30,10 @@ function toParkedSaga(saga: Saga): ParkedSaga {
   });
 }
 
-/** @throws FerryError PAGE_TOKEN_INVALID, also for a token of the right form with anything else inside. */
+/** @throws FerryError PAGE_TOKEN_INVALID. */
 function cursorOf(pageToken: string): ParkedCursor | undefined {
-  const keys = readPageToken(LIST, pageToken, 2);
-  if (keys === undefined) return undefined;
-  const [parkedAt = "", id = ""] = keys;
-  if (/^\d{1,14}$/.test(parkedAt) && isUuid(id)) return { parkedAtMs: Number(parkedAt), id };
-  throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
+  const keys = readPageToken(LIST, pageToken, [isMillis, isUuid]);
+  return keys === undefined ? undefined : { parkedAtMs: Number(keys[0]), id: keys[1] };
 }
 
 /** Serves what operators see of sagas, and do about parked ones. Who may call is in the contract's options. */

@@ -1,10 +1,9 @@
-import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
+import { every, type Service, type ServiceParts } from "@ferry/platform/lifecycle";
 import { sweep } from "@ferry/platform/telemetry";
 import { createAnswerExpired } from "./app/answer-expired.ts";
 import { createMakeCalls } from "./app/make-calls.ts";
 import { createPayOutRefunds } from "./app/pay-out-refunds.ts";
 import { toReply } from "./app/replies.ts";
-import { createSweeper } from "./app/sweeper.ts";
 import { createBankingAudit } from "./audit/audit.ts";
 import { createBankClient } from "./clients/bank-client.ts";
 import { guardBank } from "./clients/guarded-bank.ts";
@@ -51,14 +50,18 @@ export function createBankingService({ database, bus, outbox, logger, config }: 
       logger.warn({ error: String(error) }, "an outcome could not be recorded; the call is made again"),
   });
 
-  const sweeper = createSweeper({
-    sweep: () => calls.sweep(),
-    everyMs: SWEEP_EVERY_MS,
-    tookOver(count) {
+  const sweeper = every({
+    name: "pending-calls",
+    periodMs: SWEEP_EVERY_MS,
+    atStart: true,
+    async work() {
+      const count = await calls.sweep();
+      if (count === 0) return;
       sweptCalls(count);
       logger.info({ count }, "took over pending calls");
     },
-    failed: (error) => logger.warn({ error: String(error) }, "pending calls could not be read"),
+    what: "pending calls could not be read",
+    logger,
   });
   const commands = createBankingCommands({
     bus,

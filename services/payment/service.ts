@@ -2,7 +2,7 @@ import type { Client } from "@connectrpc/connect";
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { type Payment, PaymentService } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
-import type { Service, ServiceParts } from "@ferry/platform/lifecycle";
+import { every, type Service, type ServiceParts } from "@ferry/platform/lifecycle";
 import { createSagaEngine, createWaiters, sagaMigrations } from "@ferry/platform/saga";
 import { sweep } from "@ferry/platform/telemetry";
 import { createAnnounceAgain } from "./app/announce-again.ts";
@@ -16,7 +16,6 @@ import { createFollowTopUps } from "./app/follow-top-ups.ts";
 import { createReadPayments } from "./app/read-payments.ts";
 import { createReadRefunds } from "./app/read-refunds.ts";
 import type { RefundRow } from "./app/refund-row.ts";
-import { createRepeat } from "./app/repeat.ts";
 import type { TopUpRow } from "./app/top-up-row.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
@@ -102,15 +101,18 @@ export function createPaymentService(parts: PaymentParts): Service {
     }),
   };
   const follow = createFollowRefunds({ database, store, outbox, ended: waiters.refunds.ended });
-  const announceAgain = createRepeat({
+  const announceAgain = createAnnounceAgain({ database, store, outbox });
+  const announcer = every({
     name: "announce-again",
-    run: createAnnounceAgain({ database, store, outbox }),
-    everyMs: ANNOUNCE_EVERY_MS,
-    did(count) {
+    periodMs: ANNOUNCE_EVERY_MS,
+    async work() {
+      const count = await announceAgain();
+      if (count === 0) return;
       announcedAgain(count);
       logger.warn({ count }, "refunds that have not ended were announced again");
     },
-    failed: (error) => logger.warn({ error: String(error) }, "refunds could not be announced again now"),
+    what: "refunds could not be announced again now",
+    logger,
   });
   const closing = {
     name: "waiters",
@@ -123,6 +125,6 @@ export function createPaymentService(parts: PaymentParts): Service {
       router.service(PaymentService, rpcs);
       sagas.routes(router);
     },
-    components: [sagas, createRefundsConsumer({ bus, follow }), announceAgain, closing],
+    components: [sagas, createRefundsConsumer({ bus, follow }), announcer, closing],
   };
 }

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { expectPatchesFit } from "../support/patches.ts";
 import { MUTATIONS, type Mutation } from "./mutations/list.ts";
 
-const HELP = `npm run prove:mutations [-- options]   turns off four mechanisms, one at a time: each must make the proof red
+const HELP = `npm run prove:mutations [-- options]   turns off ${MUTATIONS.length} mechanisms, one at a time: each must make the proof red
 
   --only NAME   one of ${MUTATIONS.map(({ name }) => name).join(", ")}
   --help        this text`;

@@ -27,7 +27,6 @@ export const PART_NAMES = Object.keys(PARTS) as Part[];
  */
 const FILES: readonly [RegExp, Part][] = [
   [/^node_modules\/@bufbuild\/|^platform\/codec\/|^gen\/|^platform\/rpc\/(validation|null-characters)/, "protobuf"],
-  [/^edge\/rules\.ts/, "protobuf"],
   [/^node_modules\/(jsonwebtoken|jws|jwa|ecdsa-sig-formatter)\/|^platform\/auth\//, "jwt"],
   [/^node_modules\/@grpc\/grpc-js\/build\/src\/server/, "grpc-server"],
   [/^platform\/rpc\/server\//, "grpc-server"],

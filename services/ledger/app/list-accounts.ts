@@ -1,5 +1,4 @@
 import { isUuid, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
-import { FerryError } from "@ferry/platform/errors";
 import type { AccountId } from "../domain/account.ts";
 import { type AccountRecord, type Page, pageSizeOf, toPage } from "./records.ts";
 
@@ -17,8 +16,7 @@ export function createListAccounts({ db, store }: { db: Queryable; store: Accoun
    */
   return async (memberId: string, pageSize: number, pageToken: string): Promise<Page<AccountRecord>> => {
     const query = `accounts:${memberId}`;
-    const [afterId = BEFORE_ALL] = readPageToken(query, pageToken, 1) ?? [];
-    if (!isUuid(afterId)) throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
+    const afterId = readPageToken(query, pageToken, [isUuid])?.[0] ?? BEFORE_ALL;
     const size = pageSizeOf(pageSize);
     const rows = await store.listAccounts(db, memberId, afterId, size + 1);
     return toPage(rows, size, (last) => writePageToken(query, [last.id]));

@@ -1,5 +1,4 @@
-import { type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
-import { FerryError } from "@ferry/platform/errors";
+import { isInt64, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import { type AccountId, INT64_MAX } from "../domain/account.ts";
 import { type AccountRecord, type EntryRecord, type Page, pageSizeOf, toPage } from "./records.ts";
 
@@ -22,9 +21,7 @@ export function createListEntries({ db, store, getAccount }: Options) {
    */
   return async (id: AccountId, memberId: string, pageSize: number, pageToken: string) => {
     const query = `entries:${id}`;
-    const [text = String(INT64_MAX)] = readPageToken(query, pageToken, 1) ?? [];
-    const before = /^\d{1,19}$/.test(text) ? BigInt(text) : INT64_MAX + 1n;
-    if (before > INT64_MAX) throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
+    const before = BigInt(readPageToken(query, pageToken, [isInt64])?.[0] ?? INT64_MAX);
     const account = await getAccount(id, memberId);
     const size = pageSizeOf(pageSize);
     const rows = await store.listEntries(db, id, before, size + 1);

@@ -24,8 +24,6 @@ export interface LedgerAuditDeps extends Pick<FreezeAccounts, "freezeAccounts"> 
   spansTwo?: boolean;
 }
 
-const LONGEST_REASON = 500;
-
 /** The ledger's auditor: its checks, its routes, and what it tells its neighbors. */
 export function createLedgerAudit(deps: LedgerAuditDeps): ServiceAudit {
   const { database, outbox, logger, freezeAccounts, shards = [], spansTwo = false } = deps;
@@ -36,7 +34,7 @@ export function createLedgerAudit(deps: LedgerAuditDeps): ServiceAudit {
   const auditor = createAuditor({
     ...{ service: "ledger", database, outbox, logger },
     checks: [...books.flatMap(ledgerChecks), outboxCheck(database)],
-    freeze: (ids, reason) => freezeAccounts(ids, { actor: "auditor:ledger", reason: reason.slice(0, LONGEST_REASON) }),
+    freeze: (ids, reason) => freezeAccounts(ids, { actor: "auditor:ledger", reason }),
   });
   return {
     migrations: ledgerAuditMigrations,

@@ -39,14 +39,12 @@ function breachOf(what: Wrong, subject: string, accounts: readonly string[], row
 function postingsFeed({ name, db, isWhole }: LedgerBook): FeedOptions {
   return {
     name: nameIn("postings", name),
+    db,
     horizon: createHorizon(db),
     invariant: "I1,I6,I8",
     description:
       "Each movement has two postings that sum to zero, follows on the one before it on its account, has a settled hold or a credit as its reason, and leaves a balance that is the account's and within its limit.",
-    async measure({ from, upTo }, limit) {
-      const [row] = await db.query<{ rows: bigint; last: string }>(MEASURE_ENTRIES, [from, upTo, limit]);
-      return { rows: Number(row!.rows), last: row!.last };
-    },
+    measure: MEASURE_ENTRIES,
     async look({ from, upTo }) {
       const wrong = await db.query<{ what: Wrong; subject: string; accounts: string[]; rows: unknown }>(
         FIND_WRONG_ENTRIES,

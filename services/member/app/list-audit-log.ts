@@ -1,6 +1,5 @@
-import { type Queryable, writePageToken } from "@ferry/platform/db";
+import { isUuid, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
 import type { AuditEntry, AuditKind } from "../domain/audit.ts";
-import { readIdCursor } from "./paging.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 
@@ -24,7 +23,7 @@ export function createListAuditLog({ database, store }: { database: Queryable; s
   return async ({ memberId, kind, pageSize, pageToken }: ListAuditLog) => {
     const query = `audit log ${memberId ?? ""} ${kind ?? ""}`;
     const limit = pageSize || DEFAULT_PAGE_SIZE;
-    const before = readIdCursor(query, pageToken);
+    const before = readPageToken(query, pageToken, [isUuid])?.[0];
     const found = await store.list(database, { memberId, kind, before, limit: limit + 1 });
     const entries = found.slice(0, limit);
     return { entries, nextPageToken: found.length > limit ? writePageToken(query, [entries.at(-1)!.id]) : "" };

@@ -1,8 +1,14 @@
-import { type Database, type Queryable, type Transaction, writePageToken } from "@ferry/platform/db";
+import {
+  type Database,
+  isUuid,
+  type Queryable,
+  readPageToken,
+  type Transaction,
+  writePageToken,
+} from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { AuditFact, Caller } from "../domain/audit.ts";
 import type { Session } from "../domain/session.ts";
-import { readIdCursor } from "./paging.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 
@@ -34,7 +40,7 @@ export function createSessions({ database, store, audit, notifyRevoked, pushRevo
     async list(memberId: string, { pageSize, pageToken }: { pageSize: number; pageToken: string }) {
       const query = `sessions ${memberId}`;
       const limit = pageSize || DEFAULT_PAGE_SIZE;
-      const before = readIdCursor(query, pageToken);
+      const before = readPageToken(query, pageToken, [isUuid])?.[0];
       const found = await store.list(database, { memberId, now: new Date(), before, limit: limit + 1 });
       const sessions = found.slice(0, limit);
       const nextPageToken = found.length > limit ? writePageToken(query, [sessions.at(-1)!.id]) : "";

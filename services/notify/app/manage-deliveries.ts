@@ -1,5 +1,6 @@
 import {
   type Database,
+  isInt64,
   newUuid,
   type Queryable,
   readPageToken,
@@ -94,10 +95,8 @@ export function createManageDeliveries({ database, store, wake }: ManageDeliveri
       if ((await store.findEndpoint(database, memberId, endpointId)) === undefined) throw noEndpoint(endpointId);
       const size = request.pageSize || DEFAULT_PAGE_SIZE;
       const query = `deliveries ${endpointId} ${state ?? ""}`;
-      const [cursor] = readPageToken(query, request.pageToken, 1) ?? [];
-      if (cursor !== undefined && !/^\d{1,18}$/.test(cursor))
-        throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
-      const before = cursor === undefined ? undefined : BigInt(cursor);
+      const seq = readPageToken(query, request.pageToken, [isInt64])?.[0];
+      const before = seq === undefined ? undefined : BigInt(seq);
       const rows = await store.listDeliveries(database, { endpointId, state, before, limit: size + 1 });
       const deliveries = rows.slice(0, size);
       const last = rows.length > size ? deliveries.at(-1) : undefined;

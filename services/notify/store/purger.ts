@@ -1,5 +1,5 @@
 import type { Database } from "@ferry/platform/db";
-import type { Component } from "@ferry/platform/lifecycle";
+import { type Component, every } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
 import { purgeDeliveries } from "./delivery-store.ts";
 
@@ -10,26 +10,14 @@ const PURGE_EVERY_MS = 10 * 60_000;
 
 /** Deletes old deliveries, and those of deleted endpoints, now and then. Several at once do no harm. */
 export function createPurger({ database, logger }: { database: Database; logger: Logger }): Component {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-  async function purge(): Promise<void> {
-    try {
+  return every({
+    name: "purger",
+    periodMs: PURGE_EVERY_MS,
+    async work() {
       const deleted = await purgeDeliveries(database, KEPT_DAYS, CHUNK_ROWS);
       if (deleted > 0) logger.info({ deleted }, "old deliveries deleted");
-    } catch (error) {
-      logger.warn({ error: String(error) }, "deliveries could not be purged now");
-    }
-  }
-  return {
-    name: "purger",
-    async start() {
-      timer = setInterval(() => {
-        running = purge();
-      }, PURGE_EVERY_MS).unref();
     },
-    async stop() {
-      clearInterval(timer);
-      await running;
-    },
-  };
+    what: "deliveries could not be purged now",
+    logger,
+  });
 }

@@ -3,14 +3,15 @@ import type { PaymentRecordService } from "@ferry/gen/ferry/banking/v1/payments_
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { PostingService } from "@ferry/gen/ferry/ledger/v1/postings_pb.ts";
 import {
+  askByReference,
   auditMigrations,
   auditRoutes,
   createAuditor,
   type FeedOptions,
-  type Findings,
   type FoundBreach,
   feedCheck,
   outboxCheck,
+  recordFeed,
   sagaCheck,
   sweepCheck,
 } from "@ferry/platform/audit";
@@ -38,32 +39,20 @@ export interface PaymentAuditDeps {
   payments: Client<typeof PaymentRecordService>;
 }
 
-/** References in one call to a neighbor, as the contract allows. */
-const ASKED_AT_ONCE = 1_000;
-const LONGEST_REASON = 500;
 /** A saga has this many steps, its child's included, that may each take as long as a step may. */
 const STEPS = 8;
 const MARGIN_MS = 600_000;
 
-function chunks<Item>(items: readonly Item[]): Item[][] {
-  const count = Math.ceil(items.length / ASKED_AT_ONCE);
-  return Array.from({ length: count }, (_, at) => items.slice(at * ASKED_AT_ONCE, (at + 1) * ASKED_AT_ONCE));
-}
-
 /** What comes of each movement of a kind: its own books first, then the neighbors' where it has ended. */
 function movementFeed(kind: MovementKind, { database, postings, payments }: PaymentAuditDeps): FeedOptions {
-  const statements = statementsOf(kind);
-
-  async function neighborsOf(ended: readonly AuditedMovement[]): Promise<FoundBreach[]> {
-    const ids = ended.map(({ id }) => id);
-    const atBank = ended.filter(({ bank_code }) => bank_code !== null).map(({ id }) => id);
-    const [posted, paid] = await Promise.all([
-      Promise.all(chunks(ids).map((references) => postings.batchGetPostings({ references }))),
-      Promise.all(chunks(atBank).map((references) => payments.batchGetPayments({ references }))),
+  async function checkEnded(ended: readonly AuditedMovement[]): Promise<FoundBreach[]> {
+    const movements = ended.filter(({ skipped }) => skipped !== true);
+    const atBank = movements.filter(({ bank_code }) => bank_code !== null);
+    const [postingsOf, paymentOf] = await Promise.all([
+      askByReference(movements, async (references) => (await postings.batchGetPostings({ references })).postings),
+      askByReference(atBank, async (references) => (await payments.batchGetPayments({ references })).payments),
     ]);
-    const postingsOf = new Map(posted.flatMap((answer) => answer.postings).map((one) => [one.reference, one]));
-    const paymentOf = new Map(paid.flatMap((answer) => answer.payments).map((one) => [one.reference, one]));
-    return ended.flatMap((movement) => {
+    return movements.flatMap((movement) => {
       const found =
         checkPostings(kind, movement, postingsOf.get(movement.id)) ??
         (movement.bank_code === null ? undefined : checkPayment(kind, movement, paymentOf.get(movement.id)));
@@ -71,28 +60,16 @@ function movementFeed(kind: MovementKind, { database, postings, payments }: Paym
     });
   }
 
-  async function findingsOf(movements: readonly AuditedMovement[]): Promise<Findings> {
-    const own = movements.flatMap((movement) => checkOwn(kind, movement) ?? []);
-    const bad = new Set(own.map(({ subject }) => subject));
-    const good = movements.filter(({ id }) => !bad.has(id));
-    const ended = good.filter((movement) => hasEnded(movement) && movement.skipped !== true);
-    return {
-      breaches: [...own, ...(await neighborsOf(ended))],
-      waiting: good.filter((movement) => !hasEnded(movement)).map(({ id }) => id),
-    };
-  }
-
-  return {
+  return recordFeed({
     name: `${kind}s`,
     invariant: "I1,I2,I4",
     description: `Each ${kind} is in its saga's state where it has one, and at its end agrees with the ledger's postings and the bank's records.`,
-    async measure({ from, upTo }, limit) {
-      const [row] = await database.query<{ rows: bigint; last: string }>(statements.measure, [from, upTo, limit]);
-      return { rows: Number(row!.rows), last: row!.last };
-    },
-    look: async ({ from, upTo }) => findingsOf(await database.query<AuditedMovement>(statements.look, [from, upTo])),
-    lookAgain: async (ids) => findingsOf(await database.query<AuditedMovement>(statements.lookAgain, [ids])),
-  };
+    db: database,
+    statements: statementsOf(kind),
+    hasEnded,
+    checkOwn: (movement: AuditedMovement) => checkOwn(kind, movement),
+    checkEnded,
+  });
 }
 
 /** The auditor of top-ups, payments and refunds: its checks and its routes. */
@@ -108,10 +85,7 @@ export function createPaymentAudit(deps: PaymentAuditDeps): ServiceAudit {
       outboxCheck(database),
     ],
     async freeze(accountIds, reason) {
-      const frozen = await ledger.freezeAccounts({
-        accountIds: [...accountIds],
-        reason: reason.slice(0, LONGEST_REASON),
-      });
+      const frozen = await ledger.freezeAccounts({ accountIds: [...accountIds], reason });
       return frozen.accountIds;
     },
   });

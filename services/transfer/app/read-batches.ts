@@ -1,10 +1,17 @@
 import type { TransferBatch, TransferBatchLineResult } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
-import { type Database, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
+import {
+  type Database,
+  isMicros,
+  isUuid,
+  isWholeUpTo,
+  type Queryable,
+  readPageToken,
+  writePageToken,
+} from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { isBatchAtRest, type LineState } from "../domain/batch.ts";
 import { toBatchMessage, toLineMessage } from "./batch-message.ts";
 import type { BatchRow, LineCounts, LineRow } from "./batch-rows.ts";
-import { positionOf } from "./page-position.ts";
 
 const DEFAULT_PAGE_SIZE = 50;
 const DEFAULT_LINES = 100;
@@ -40,12 +47,7 @@ export interface ListLinesRequest {
   pageToken: string;
 }
 
-/** Number of the line that a page begins after. @throws FerryError PAGE_TOKEN_INVALID. */
-function lineAfter(query: string, pageToken: string): number {
-  const [line = "0"] = readPageToken(query, pageToken, 1) ?? [];
-  if (/^\d{1,6}$/.test(line)) return Number(line);
-  throw new FerryError("PAGE_TOKEN_INVALID", "page_token: not a token of this list");
-}
+const isLineNumber = isWholeUpTo(999_999n);
 
 /** Reads batches as their member may see them. Counts are those of the moment until a batch has ended. */
 export function createReadBatches({ database, batches, lines }: ReadBatchesDeps) {
@@ -78,7 +80,7 @@ export function createReadBatches({ database, batches, lines }: ReadBatchesDeps)
     async list({ memberId, pageSize, pageToken }: { memberId: string; pageSize: number; pageToken: string }) {
       const size = pageSize || DEFAULT_PAGE_SIZE;
       const query = `transfer-batches ${memberId}`;
-      const after = positionOf(readPageToken(query, pageToken, 2));
+      const after = readPageToken(query, pageToken, [isMicros, isUuid]);
       const rows = await batches.listBatches(database, { memberId, limit: size + 1, after });
       const page = rows.slice(0, size);
       const last = rows.length > size ? page.at(-1) : undefined;
@@ -93,7 +95,7 @@ export function createReadBatches({ database, batches, lines }: ReadBatchesDeps)
       const { batchId, state, pageSize, pageToken } = request;
       const size = pageSize || DEFAULT_LINES;
       const query = `transfer-batch-lines ${batchId} ${state ?? ""}`;
-      const after = lineAfter(query, pageToken);
+      const after = Number(readPageToken(query, pageToken, [isLineNumber])?.[0] ?? 0);
       await getRow(request.memberId, batchId);
       const rows = await lines.listLines(database, { batchId, state, after, limit: size + 1 });
       const page = rows.slice(0, size);

@@ -1,9 +1,16 @@
 import type { Transfer } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
-import { createBatcher, type Database, type Queryable, readPageToken, writePageToken } from "@ferry/platform/db";
+import {
+  createBatcher,
+  type Database,
+  isMicros,
+  isUuid,
+  type Queryable,
+  readPageToken,
+  writePageToken,
+} from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Saga } from "@ferry/platform/saga";
 import { isAtRest, type TransferState } from "../domain/transfer.ts";
-import { positionOf } from "./page-position.ts";
 import { toTransferMessage } from "./transfer-message.ts";
 import type { TransferRow } from "./transfer-row.ts";
 
@@ -73,7 +80,7 @@ export function createReadTransfers({ database, store, sagas }: ReadTransfersDep
       const { memberId, state } = request;
       const size = request.pageSize || DEFAULT_PAGE_SIZE;
       const query = `transfers ${memberId} ${state ?? ""}`;
-      const after = positionOf(readPageToken(query, request.pageToken, 2));
+      const after = readPageToken(query, request.pageToken, [isMicros, isUuid]);
       const rows = await store.listTransfers(database, { memberId, state, limit: size + 1, after });
       const page = rows.slice(0, size);
       const found = await sagas.find(

@@ -3,14 +3,15 @@ import type { PaymentRecordService } from "@ferry/gen/ferry/banking/v1/payments_
 import type { LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import type { PostingService } from "@ferry/gen/ferry/ledger/v1/postings_pb.ts";
 import {
+  askByReference,
   auditMigrations,
   auditRoutes,
   createAuditor,
   type FeedOptions,
-  type Findings,
   type FoundBreach,
   feedCheck,
   outboxCheck,
+  recordFeed,
   sagaCheck,
   sweepCheck,
 } from "@ferry/platform/audit";
@@ -38,29 +39,18 @@ export interface TransferAuditDeps {
   payments: Client<typeof PaymentRecordService>;
 }
 
-/** References in one call to a neighbor, as the contract allows. */
-const ASKED_AT_ONCE = 1_000;
-const LONGEST_REASON = 500;
 /** A saga has this many steps that may each take as long as a step may. */
 const STEPS = 6;
 const MARGIN_MS = 600_000;
 
-function chunks<Item>(items: readonly Item[]): Item[][] {
-  const count = Math.ceil(items.length / ASKED_AT_ONCE);
-  return Array.from({ length: count }, (_, at) => items.slice(at * ASKED_AT_ONCE, (at + 1) * ASKED_AT_ONCE));
-}
-
 /** What comes of each transfer: its own books first, then the neighbors' where it has ended. */
 function transferFeed({ database, postings, payments }: TransferAuditDeps): FeedOptions {
-  async function neighborsOf(ended: readonly AuditedTransfer[]): Promise<FoundBreach[]> {
-    const ids = ended.map(({ id }) => id);
-    const atBank = ended.filter(({ bank_code }) => bank_code !== null).map(({ id }) => id);
-    const [posted, paid] = await Promise.all([
-      Promise.all(chunks(ids).map((references) => postings.batchGetPostings({ references }))),
-      Promise.all(chunks(atBank).map((references) => payments.batchGetPayments({ references }))),
+  async function checkEnded(ended: readonly AuditedTransfer[]): Promise<FoundBreach[]> {
+    const atBank = ended.filter(({ bank_code }) => bank_code !== null);
+    const [postingsOf, paymentOf] = await Promise.all([
+      askByReference(ended, async (references) => (await postings.batchGetPostings({ references })).postings),
+      askByReference(atBank, async (references) => (await payments.batchGetPayments({ references })).payments),
     ]);
-    const postingsOf = new Map(posted.flatMap((answer) => answer.postings).map((one) => [one.reference, one]));
-    const paymentOf = new Map(paid.flatMap((answer) => answer.payments).map((one) => [one.reference, one]));
     const found = ended.flatMap((transfer) => {
       const breach =
         checkPostings(transfer, postingsOf.get(transfer.id)) ??
@@ -78,29 +68,17 @@ function transferFeed({ database, postings, payments }: TransferAuditDeps): Feed
     return found.filter(({ subject }) => !skipped.has(subject));
   }
 
-  async function findingsOf(transfers: readonly AuditedTransfer[]): Promise<Findings> {
-    const own = transfers.flatMap((transfer) => checkOwn(transfer) ?? []);
-    const bad = new Set(own.map(({ subject }) => subject));
-    const good = transfers.filter(({ id }) => !bad.has(id));
-    const ended = good.filter(hasEnded);
-    return {
-      breaches: [...own, ...(await neighborsOf(ended))],
-      waiting: good.filter((transfer) => !hasEnded(transfer)).map(({ id }) => id),
-    };
-  }
-
-  return {
+  return recordFeed({
     name: "transfers",
     invariant: "I1,I2,I4",
     description:
       "Each transfer has its saga and first command, is in its saga's state, and at its end agrees with the ledger's postings and the bank's payments.",
-    async measure({ from, upTo }, limit) {
-      const [row] = await database.query<{ rows: bigint; last: string }>(MEASURE_TRANSFERS, [from, upTo, limit]);
-      return { rows: Number(row!.rows), last: row!.last };
-    },
-    look: async ({ from, upTo }) => findingsOf(await database.query<AuditedTransfer>(LOOK_AT_TRANSFERS, [from, upTo])),
-    lookAgain: async (ids) => findingsOf(await database.query<AuditedTransfer>(LOOK_AGAIN_AT_TRANSFERS, [ids])),
-  };
+    db: database,
+    statements: { measure: MEASURE_TRANSFERS, look: LOOK_AT_TRANSFERS, lookAgain: LOOK_AGAIN_AT_TRANSFERS },
+    hasEnded,
+    checkOwn,
+    checkEnded,
+  });
 }
 
 /** The auditor of transfers: its checks and its routes. */
@@ -116,10 +94,7 @@ export function createTransferAudit(deps: TransferAuditDeps): ServiceAudit {
       outboxCheck(database),
     ],
     async freeze(accountIds, reason) {
-      const frozen = await ledger.freezeAccounts({
-        accountIds: [...accountIds],
-        reason: reason.slice(0, LONGEST_REASON),
-      });
+      const frozen = await ledger.freezeAccounts({ accountIds: [...accountIds], reason });
       return frozen.accountIds;
     },
   });

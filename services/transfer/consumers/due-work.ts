@@ -1,5 +1,5 @@
 import type { Database, Queryable } from "@ferry/platform/db";
-import type { Component } from "@ferry/platform/lifecycle";
+import { type Component, createAlarm } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
 import type { DueWork } from "../app/batch-rows.ts";
 
@@ -46,9 +46,6 @@ export function createDueWorkers(options: DueWorkOptions): DueWorkers {
   const nowMs = () => options.now().getTime();
   const waiting = new Set<string>();
   const advancing = new Map<string, Promise<void>>();
-  let timer: NodeJS.Timeout | undefined;
-  let setForMs = Number.POSITIVE_INFINITY;
-  let round: Promise<void> | undefined;
   let running = false;
 
   async function guarded(what: string, run: () => Promise<void>): Promise<void> {
@@ -74,22 +71,12 @@ export function createDueWorkers(options: DueWorkOptions): DueWorkers {
     }
   }
 
-  function set(atMs: number): void {
-    clearTimeout(timer);
-    setForMs = atMs;
-    if (running) timer = setTimeout(ring, Math.min(Math.max(atMs - nowMs(), 0), POLL_MS));
-  }
-
-  function ring(): void {
-    setForMs = Number.POSITIVE_INFINITY;
-    let nextMs = nowMs() + POLL_MS;
-    round = guarded("look", async () => {
-      nextMs = await doWork();
-    }).then(() => {
-      round = undefined;
-      set(Math.min(nextMs, setForMs)); // What was told of meanwhile may be earlier.
-    });
-  }
+  const alarm = createAlarm({
+    ring: doWork,
+    pollMs: POLL_MS,
+    what: "due work could not be done now",
+    ...{ logger, now: nowMs },
+  });
 
   /** A step at a time: what wakes the batch meanwhile makes one more step of it. */
   async function advance(id: string): Promise<void> {
@@ -118,18 +105,13 @@ export function createDueWorkers(options: DueWorkOptions): DueWorkers {
     name: "due-work",
     async start() {
       running = true;
-      set(nowMs());
+      alarm.start();
     },
     async stop() {
       running = false;
-      clearTimeout(timer);
-      await Promise.all([round, ...advancing.values()]);
+      await Promise.all([alarm.stop(), ...advancing.values()]);
     },
     wake,
-    wakeBy(dueAtMs) {
-      if (!running || dueAtMs >= setForMs) return;
-      if (round === undefined) set(dueAtMs);
-      else setForMs = dueAtMs;
-    },
+    wakeBy: alarm.wakeBy,
   };
 }

@@ -11,7 +11,7 @@ export interface Mutation {
 
 export const MUTATIONS: readonly Mutation[] = [
   {
-    name: "inbox",
+    name: "natural-key",
     what: "the ledger takes a command that comes again for a new one",
     patch: {
       module: "services/ledger/domain/place-hold.ts",
@@ -21,6 +21,19 @@ export const MUTATIONS: readonly Mutation[] = [
     test: {
       file: "test/faults/duplicates.int.test.ts",
       name: "F8 every message of the bus again, when all have ended",
+    },
+  },
+  {
+    name: "inbox",
+    what: "the inbox admits a message that was handled before",
+    patch: {
+      module: "platform/inbox/inbox.ts",
+      find: "return [...first.values()].filter(({ id }) => admitted.has(id));",
+      replace: "return [...first.values()].filter(({ id }) => admitted.has(id) || id !== undefined);",
+    },
+    test: {
+      file: "platform/inbox/redelivery.int.test.ts",
+      name: "a set that is lost before its commit, and comes again after it",
     },
   },
   {
