@@ -40,39 +40,114 @@ test("an idle connection does not wake up, and kafkajs alone still needs that me
   assert.match(own.warnings, /TimeoutNegativeWarning/);
 });
 
-/** How often a connection looks for requests that are over their time, within 350 ms, and which it then gives up. */
-async function timeoutChecks(load: string): Promise<{ looks: number; givenUp: string[] }> {
+interface TimeoutChecks {
+  looksOfIdle: number;
+  looksOfWaiting: number;
+  givenUp: string[];
+}
+
+/** How often connections look for requests that are over their time, within 500 ms, and which of them they give up. */
+async function timeoutChecks(load: string): Promise<TimeoutChecks> {
   const script = `
     import { createRequire } from "node:module";
     ${load}
     const require = createRequire(${JSON.stringify(import.meta.url)});
     const RequestQueue = require("kafkajs/src/network/requestQueue/index.js");
     const logger = { debug() {}, warn() {} };
-    const options = { maxInFlightRequests: 1, clientId: "c", broker: "b", logger, isConnected: () => true };
-    const queue = new RequestQueue({ ...options, requestTimeout: 10_000, enforceRequestTimeout: true });
-    let looks = 0;
     class Inflight extends Map {
-      forEach(...args) { looks++; return super.forEach(...args); }
-      values() { looks++; return super.values(); }
+      looks = 0;
+      forEach(...args) { this.looks++; return super.forEach(...args); }
+      values() { this.looks++; return super.values(); }
     }
-    queue.inflight = new Inflight();
-    queue.scheduleRequestTimeoutCheck();
+    const open = (requestTimeout, maxInFlightRequests = 10) => {
+      const options = { maxInFlightRequests, requestTimeout, enforceRequestTimeout: true, logger };
+      const queue = new RequestQueue({ ...options, clientId: "c", broker: "b" });
+      queue.inflight = new Inflight();
+      queue.scheduleRequestTimeoutCheck();
+      return queue;
+    };
     const givenUp = [];
-    const late = new RequestQueue({ ...options, requestTimeout: 100, enforceRequestTimeout: true });
-    const request = (name, agoMs) => ({ sentAt: Date.now() - agoMs, requestTimeout: 5_000, timeoutRequest: () => givenUp.push(name) });
-    late.inflight.set(1, request("over", 6_000));
-    late.inflight.set(2, request("in time", 0));
-    late.scheduleRequestTimeoutCheck();
-    setTimeout(() => { console.log(JSON.stringify({ looks, givenUp: [...new Set(givenUp)] })); process.exit(0); }, 350);`;
+    const send = (queue, name, requestTimeout) => {
+      const entry = { correlationId: name, resolve() {}, reject: (error) => givenUp.push(name + ": " + error.name) };
+      queue.push({ entry, expectResponse: true, requestTimeout, sendRequest() {} });
+    };
+    const idle = open(10_000);
+    const waiting = open(10_000);
+    send(waiting, "in time");
+    const short = open(100, 1);
+    send(short, "over");
+    send(short, "over too");
+    const again = open(100);
+    again.destroy();
+    again.scheduleRequestTimeoutCheck();
+    send(again, "longer", 300);
+    send(again, "far longer", 10_000);
+    const answered = open(100);
+    send(answered, "answered");
+    answered.fulfillRequest({ correlationId: "answered", payload: null, size: 0 });
+    setTimeout(() => {
+      const [looksOfIdle, looksOfWaiting] = [idle, waiting].map(({ inflight }) => inflight.looks);
+      console.log(JSON.stringify({ looksOfIdle, looksOfWaiting, givenUp }));
+      process.exit(0);
+    }, 500);`;
   const args = ["--input-type=module", "-e", script];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
-  return JSON.parse(stdout) as { looks: number; givenUp: string[] };
+  return JSON.parse(stdout) as TimeoutChecks;
 }
 
-test("a connection looks for late requests once a second, and kafkajs alone still needs that mend", async () => {
+test("a connection looks for late requests when one may be late, and kafkajs alone still needs that mend", async () => {
   const mends = new URL("kafkajs-mends.ts", import.meta.url).href;
-  assert.deepEqual(await timeoutChecks(`import ${JSON.stringify(mends)};`), { looks: 0, givenUp: ["over"] });
-  const own = await timeoutChecks("");
-  assert.ok(own.looks >= 2, `kafkajs alone looked ${own.looks} times: the mend of the time-out check can go`);
-  assert.deepEqual(own.givenUp, ["over"]);
+  const late = ["over", "over too", "longer"].map((name) => `${name}: KafkaJSRequestTimeoutError`);
+  const mended = await timeoutChecks(`import ${JSON.stringify(mends)};`);
+  assert.deepEqual(mended, { looksOfIdle: 0, looksOfWaiting: 0, givenUp: late });
+  const { looksOfIdle } = await timeoutChecks("");
+  assert.ok(looksOfIdle >= 2, `kafkajs alone looked ${looksOfIdle} times: the mend of the time-out check can go`);
+});
+
+/** The partitions that the consumer's workers hear of, where of three the second has a message and the third a marker. */
+async function fetchedPartitions(load: string): Promise<number[]> {
+  const script = `
+    import { createRequire } from "node:module";
+    ${load}
+    const require = createRequire(${JSON.stringify(import.meta.url)});
+    const ConsumerGroup = require("kafkajs/src/consumer/consumerGroup.js");
+    const [topic, numbers] = ["t", [0, 1, 2]];
+    const partition = (partition, messages) =>
+      ({ partition, highWatermark: "1", abortedTransactions: [], messages });
+    const answer = [
+      partition(0, []),
+      partition(1, [{ offset: "0", isControlRecord: false }]),
+      partition(2, [{ offset: "0", isControlRecord: true }]),
+    ];
+    const broker = { fetch: async () => ({ responses: [{ topicName: topic, partitions: answer }] }) };
+    const group = Object.assign(Object.create(ConsumerGroup.prototype), {
+      cluster: {
+        refreshMetadataIfNecessary: async () => {},
+        findTopicPartitionMetadata: () => numbers.map((partitionId) => ({ partitionId, leader: 1 })),
+        findBroker: async () => broker,
+      },
+      subscriptionState: {
+        assigned: () => [{ topic, partitions: numbers }],
+        active: () => [{ topic, partitions: numbers }],
+        isPaused: () => false,
+      },
+      offsetManager: {
+        resolveOffsets: async () => {},
+        committedOffsets: () => ({ [topic]: { 0: "0", 1: "0", 2: "0" } }),
+        nextOffset: () => "0",
+      },
+      seekOffset: { pop: () => undefined, has: () => false },
+      partitionsPerSubscribedTopic: null,
+      preferredReadReplicasPerTopicPartition: {},
+    });
+    console.log(JSON.stringify((await group.fetch(1)).map(({ partition }) => partition)));`;
+  const args = ["--input-type=module", "-e", script];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname });
+  return JSON.parse(stdout) as number[];
+}
+
+test("what a fetch found nothing in goes to no worker, and kafkajs alone still needs that mend", async () => {
+  const mends = new URL("kafkajs-mends.ts", import.meta.url).href;
+  assert.deepEqual(await fetchedPartitions(`import ${JSON.stringify(mends)};`), [1, 2]);
+  assert.deepEqual(await fetchedPartitions(""), [0, 1, 2], "the mend of empty fetches can go");
 });
