@@ -242,3 +242,36 @@ test("the watchdog calls a stall when messages wait and nothing moves, and only 
   await subscription.stop();
   await bus.close();
 });
+
+test("the watchdog of a subscription with nothing to do looks again and again, over one connection", async () => {
+  const topic = "test.quiet";
+  const bus = open();
+  await bus.publish([record(topic, "handled")]);
+  const subscription = await bus.subscribe({ group: "quiet", topics: [topic], handle: async () => {} });
+  await until(async () => (await committedOf("quiet", topic)) === 1, "the commit");
+  const client = openClient({ brokers, clientId: "watchdog", logger: silentLogger });
+  const admins: KafkaJs.Admin[] = [];
+  const closed = Promise.withResolvers<void>();
+  const admin = () => {
+    const made = client.admin();
+    made.on(made.events.DISCONNECT, () => closed.resolve());
+    admins.push(made);
+    return made;
+  };
+  const stopping = new AbortController();
+  let looks = 0;
+  watch({
+    ...{ kafka: { admin }, group: "quiet", topics: [topic], logger: silentLogger, stopping: stopping.signal },
+    ...{ stallMs: 20, lookMs: 10, onStall: assert.fail },
+    assigned() {
+      looks++;
+      return undefined;
+    },
+  });
+  await until(() => looks >= 4, "several looks");
+  assert.equal(admins.length, 1);
+  stopping.abort();
+  await closed.promise;
+  await subscription.stop();
+  await bus.close();
+});
