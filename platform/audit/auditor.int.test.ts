@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
 import { type Database, migrate, openDatabase } from "@ferry/platform/db";
@@ -126,6 +127,65 @@ test("operators see how far it is, list breaches in pages, and ask the right ser
   const subjects = [...first.breaches, ...second.breaches].map(({ subject }) => subject);
   assert.deepEqual([subjects.toSorted(), second.nextPageToken], [["a", "b", "c"], ""]);
   assert.match(first.breaches[0]?.detail ?? "", /12345678901234567890/);
+});
+
+test("what waits is looked at again; once nothing waits, rounds do not ask for it any more", async () => {
+  const asked: string[] = [];
+  const watched: Database = {
+    ...database,
+    query: <Row>(text: string, values?: readonly unknown[]) => {
+      asked.push(text);
+      return database.query<Row>(text, values);
+    },
+  };
+  let rounds = 0;
+  const seenAgain: string[] = [];
+  const check: AuditCheck = {
+    ...{ name: "test", invariant: "I1", description: "What a test says." },
+    async run({ cursor, again }) {
+      seenAgain.push(...again);
+      return { cursor, rows: 0, breaches: [], waiting: ++rounds === 1 ? ["late"] : [] };
+    },
+  };
+  const outbox = createOutbox({ database, bus, source: "ferry/test", logger: silentLogger });
+  const auditor = createAuditor({
+    ...{ service: "test", database: watched, outbox, logger: silentLogger, checks: [check], everyMs: 5 },
+  });
+  await auditor.start();
+  const makeDue = "UPDATE audit_waiting SET look_at = now() WHERE subject = 'late' RETURNING 1";
+  await until("it waits", async () => (await database.query(makeDue)).length === 1);
+  await until("it is looked at again", () => seenAgain.length > 0);
+  const asks = () => asked.filter((text) => text.includes("audit_waiting")).length;
+  await until("it is not asked for any more", async () => {
+    const [askedBefore, roundsBefore] = [asks(), rounds];
+    await until("five more rounds", () => rounds >= roundsBefore + 5);
+    return asks() === askedBefore;
+  });
+  assert.deepEqual(new Set(seenAgain), new Set(["late"]));
+  assert.deepEqual(await database.query("SELECT 1 FROM audit_waiting"), []);
+  await auditor.stop();
+});
+
+test("operators see when the last round was, also of rounds that found nothing and are not written", async () => {
+  const auditor = auditorOf({
+    ...{ name: "test", invariant: "I1", description: "What a test says." },
+    run: async ({ cursor }) => ({ cursor, rows: 0, breaches: [] }),
+  });
+  const transport = createRouterTransport((router) => auditRoutes(router, auditor, database));
+  const client = createClient(AuditService, transport);
+  const readCursor = async () => {
+    const [row] = await database.query<{ revision: bigint }>("SELECT revision FROM audit_cursor");
+    return row?.revision;
+  };
+  const roundAtMs = async () => {
+    await auditor.runRound("test");
+    const { audit } = await client.getAudit({ service: "test" });
+    return timestampMs(audit!.checks[0]!.roundTime!);
+  };
+  const first = await roundAtMs();
+  const written = await readCursor();
+  await until("a later round is seen", async () => (await roundAtMs()) > first);
+  assert.equal(await readCursor(), written);
 });
 
 test("the metrics show open breaches as the database has them", async () => {

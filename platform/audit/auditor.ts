@@ -15,6 +15,7 @@ import {
   findCursors,
   findDue,
   findUnfrozen,
+  hasWaiting,
   NotTheAuditor,
   saveBreaches,
   saveCursor,
@@ -62,7 +63,7 @@ const AGAIN_AT_ONCE = 200;
 const FROZEN_AT_ONCE = 20;
 const LONGEST_REASON = 500;
 /** A cursor that moved over nothing is written so seldom: what it passed is passed again after a restart. */
-const WRITE_IDLE_CURSOR_MS = 60_000;
+const WRITE_IDLE_CURSOR_MS = 300_000;
 
 interface Running extends CheckState {
   revision: bigint;
@@ -203,16 +204,26 @@ class PostgresAuditor implements Auditor {
   }
 
   async #round(state: Running): Promise<AuditResult> {
-    const { database, maxRows = 1_000 } = this.#options;
+    const { maxRows = 1_000 } = this.#options;
     const { check, figures, cursor } = state;
     const begunMs = performance.now();
-    const again = state.mayWait ? await findDue(database, check.name, AGAIN_AT_ONCE) : [];
+    const again = state.mayWait ? await this.#findDue(state) : [];
     const result = await check.run({ cursor, again, maxRows, horizon: this.#horizon });
     await this.#save(state, result, again, performance.now() - begunMs);
     figures.rounds++;
     figures.rows += result.rows;
     figures.lagMs = result.lagMs;
+    figures.roundAtMs = Date.now();
     return result;
+  }
+
+  /** Once nothing waits at all, nothing is asked for until something does: only this auditor has anything wait. */
+  async #findDue(state: Running): Promise<string[]> {
+    const { database } = this.#options;
+    const { name } = state.check;
+    const due = await findDue(database, name, AGAIN_AT_ONCE);
+    if (due.length === 0) state.mayWait = await hasWaiting(database, name);
+    return due;
   }
 
   /** Writes what a round found, together with the cursor: a round that is not written is done again. */

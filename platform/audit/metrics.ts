@@ -9,10 +9,12 @@ export interface CheckFigures {
   failures: number;
   breaches: number;
   lagMs: number | undefined;
+  /** When the last round ended, Unix time in milliseconds. */
+  roundAtMs: number | undefined;
 }
 
 export function newFigures(): CheckFigures {
-  return { rounds: 0, rows: 0, failures: 0, breaches: 0, lagMs: undefined };
+  return { rounds: 0, rows: 0, failures: 0, breaches: 0, lagMs: undefined, roundAtMs: undefined };
 }
 
 const labels = ["service", "check"] as const;

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { AuditSchema, AuditService, CheckSchema } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
 import { type Database, isMicros, isUuid, readPageToken, writePageToken } from "@ferry/platform/db";
@@ -12,14 +12,16 @@ import { acknowledge, type CursorRow, countOpen, countWaiting, findCursors, list
 
 const DEFAULT_PAGE_SIZE = 50;
 
-function checkMessage({ check, failure }: CheckState, row: CursorRow | undefined, waiting = 0n, openBreaches = 0n) {
+function checkMessage(state: CheckState, row: CursorRow | undefined, waiting = 0n, openBreaches = 0n) {
+  const { check, failure, figures } = state;
   const { name, invariant, description } = check;
   return create(CheckSchema, {
     ...{ name, invariant, description, failure, waiting, openBreaches },
     ...(row === undefined
       ? {}
       : {
-          roundTime: timestampFromDate(row.round_at),
+          // Rounds that found nothing are seldom written: who made them knows.
+          roundTime: timestampFromMs(Math.max(row.round_at.getTime(), figures.roundAtMs ?? 0)),
           roundRows: row.round_rows,
           roundDuration: durationFromMs(row.round_ms),
           totalRows: row.total_rows,

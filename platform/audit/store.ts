@@ -94,6 +94,15 @@ export async function findDue(db: Queryable, name: string, limit: number): Promi
   return rows.map(({ subject }) => subject);
 }
 
+/** Whether any subject of a check waits, due or not. */
+export async function hasWaiting(db: Queryable, name: string): Promise<boolean> {
+  const [row] = await db.query<{ waits: boolean }>(
+    "SELECT EXISTS (SELECT FROM audit_waiting WHERE check_name = $1) AS waits",
+    [name],
+  );
+  return row!.waits;
+}
+
 /** Looks again after 5 s, and then after as long as it waits already, an hour at most. */
 export async function saveWaiting(tx: Transaction, name: string, subjects: readonly string[]): Promise<void> {
   if (subjects.length === 0) return;

@@ -52,7 +52,7 @@ export interface AuditCheck {
   description: string;
   /** The check that its breaches belong to. Default: itself. */
   findsFor?: string;
-  /** Pause between rounds when there is no more to look at, in milliseconds. Default 2,000. */
+  /** Pause between rounds when there is no more to look at, in milliseconds. Default 4,000. */
   everyMs?: number;
   /** It finds a condition and not a fact in the books: what a round does not find any more has passed. */
   standing?: boolean;
