@@ -10,8 +10,11 @@ import { Platform } from "../support/platform.ts";
 import { cpuMsOf, hasProc, memoryOf } from "../support/processes.ts";
 
 const MAX_MEMORY_BYTES = 1_000_000_000;
+/** Of one core, on any machine: the 3 % of a quiet one are for `npm run bench -- --scenario idle`. */
 const MAX_IDLE_SHARE = 0.05;
-const IDLE_WINDOW_MS = 6_000;
+const WINDOW_MS = 5_000;
+/** What a start leaves to do is done by then: code to compile, memory to collect, first looks at what was left. */
+const AT_REST_WITHIN_MS = 60_000;
 
 let platform: Platform;
 before(async () => {
@@ -66,17 +69,27 @@ test("the edge tells its health, its version and everybody's", async () => {
   assert.equal(jwks.body.keys[0].alg, "ES256");
 });
 
-test("all processes together stay under 1 GB, and under 5 % of a core when idle", {
+/** The share of one core that a tree of processes uses from now on, over a while in which nothing is asked of it. */
+async function shareOfCore(pid: number): Promise<number> {
+  const [startedAtMs, usedMs] = [performance.now(), cpuMsOf(pid)];
+  await pause(WINDOW_MS); // The condition is what happens while nothing happens.
+  return (cpuMsOf(pid) - usedMs) / (performance.now() - startedAtMs);
+}
+
+test("all processes together stay under 1 GB, and come to rest: under 5 % of a core while nothing is asked", {
   skip: hasProc ? false : "no /proc here",
 }, async (t) => {
   const { pid } = platform.readUpFile();
-  const before = cpuMsOf(pid);
-  await pause(IDLE_WINDOW_MS); // The condition is what happens while nothing happens.
-  const share = (cpuMsOf(pid) - before) / IDLE_WINDOW_MS;
+  const shares: number[] = [];
+  for (const untilMs = Date.now() + AT_REST_WITHIN_MS; Date.now() < untilMs; ) {
+    shares.push(await shareOfCore(pid));
+    if (shares.at(-1)! < MAX_IDLE_SHARE) break;
+  }
   const bytes = memoryOf(pid);
-  t.diagnostic(`memory ${Math.round(bytes / 1e6)} MB, idle ${(share * 100).toFixed(1)} % of a core`);
+  const seen = shares.map((share) => `${(share * 100).toFixed(1)} %`).join(", ");
+  t.diagnostic(`memory ${Math.round(bytes / 1e6)} MB; of a core, in windows of ${WINDOW_MS / 1_000} s: ${seen}`);
   assert.ok(bytes < MAX_MEMORY_BYTES, `${bytes} bytes`);
-  assert.ok(share < MAX_IDLE_SHARE, `${share} of a core`);
+  assert.ok(shares.at(-1)! < MAX_IDLE_SHARE, `it did not come to rest within ${AT_REST_WITHIN_MS} ms: ${seen}`);
 });
 
 test("Ctrl-C stops all in order, and a second start goes on with the same data", async (t) => {
