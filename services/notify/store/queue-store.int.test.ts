@@ -29,9 +29,7 @@ test("what a sender that is gone had under way to an endpoint that fails is take
   await database.query("UPDATE webhook_endpoint SET due_at = now(), failing_since = now(), pending_count = 3");
 
   const take = () =>
-    database.transaction((tx) =>
-      takeDue(tx, { limit: 8, inFlightEach: 8, withFailing: true, leaseMs: 60_000 }),
-    );
+    database.transaction((tx) => takeDue(tx, { limit: 8, inFlightEach: 8, withFailing: true, leaseMs: 60_000 }));
   const first = await take();
   assert.deepEqual([first.looked, first.taken.length], [1, 1]);
   const second = await take();
