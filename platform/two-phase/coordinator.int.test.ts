@@ -269,6 +269,82 @@ test("an operator cannot decide against the log", async () => {
   assert.deepEqual((await purses.look()).amounts, [990, 1_010]);
 });
 
+test("an operator who decides for the commit, and a coordinator that takes a lost answer for a refusal: still all or none", async () => {
+  const [first, second] = purses.participants as [(typeof purses.participants)[0], (typeof purses.participants)[0]];
+  const firstIsPrepared = Promise.withResolvers<void>();
+  const firstHasEnded = Promise.withResolvers<void>();
+  const secondHasEnded = Promise.withResolvers<void>();
+  /** Ends the second before the coordinator does, and comes to the first after it. */
+  const operator = await start({
+    ...{ abortAfterMs: 3_600_000, recoverEveryMs: 3_600_000 },
+    participants: [
+      {
+        name: first.name,
+        database: {
+          ...first.database,
+          endPrepared: (name, end) => firstHasEnded.promise.then(() => first.database.endPrepared(name, end)),
+        },
+      },
+      {
+        name: second.name,
+        database: {
+          ...second.database,
+          endPrepared: (name, end) => second.database.endPrepared(name, end).finally(secondHasEnded.resolve),
+        },
+      },
+    ],
+  });
+  let resolving: Promise<unknown> | undefined;
+  const coordinator = await start({
+    ...{ abortAfterMs: 3_600_000, recoverEveryMs: 3_600_000 },
+    participants: [
+      {
+        name: first.name,
+        database: {
+          ...first.database,
+          async begin() {
+            const transaction = await first.database.begin();
+            return {
+              ...transaction,
+              prepare: (name) => transaction.prepare(name).finally(firstIsPrepared.resolve),
+              endPrepared: (end) => transaction.endPrepared(end).finally(firstHasEnded.resolve),
+            };
+          },
+        },
+      },
+      {
+        name: second.name,
+        database: {
+          ...second.database,
+          endPrepared: (name, end) => secondHasEnded.promise.then(() => second.database.endPrepared(name, end)),
+          async begin() {
+            const transaction = await second.database.begin();
+            return {
+              ...transaction,
+              async prepare(name) {
+                await transaction.prepare(name);
+                await firstIsPrepared.promise;
+                const by = { operatorId: "operator-7", reason: "all of it is prepared" };
+                resolving = operator.resolve(await idOf(operator), "commit", by);
+                const decided = () => purses.log.query("SELECT 1 FROM two_phase_decision");
+                await eventually("the operator has decided", async () => (await decided()).length > 0);
+                throw new Error("the answer was lost");
+              },
+            };
+          },
+        },
+      },
+    ],
+  });
+  const id = newUuid();
+  const [end] = await Promise.allSettled([move(coordinator, id)]);
+  await resolving;
+  const { amounts, moved } = await purses.look();
+  assert.deepEqual([amounts, moved], [[990, 1_010], [[id], [id]]]);
+  assert.equal(end.status, "fulfilled");
+  await move(await start()); // No lock is left.
+});
+
 test("more than may be open wait for their turn, and more than may wait are refused", async () => {
   const coordinator = await start({ maxOpen: 1, maxWaiting: 1 });
   const gate = Promise.withResolvers<void>();
