@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { fromUnknown } from "@ferry/platform/errors";
 import { createTestDatabase } from "../../test/support/postgres.ts";
@@ -94,4 +95,23 @@ test("a connection that breaks in a transaction fails the transaction, and nothi
   await database.query("SELECT 1");
   process.off("uncaughtException", hear);
   assert.deepEqual(unheard, []);
+});
+
+test("a server that takes a connection and says nothing gives no session, and keeps nobody waiting for one", async (t) => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const silent = openDatabase({ url: `postgres://nobody@127.0.0.1:${port}/none`, connectTimeoutMs: 100 });
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+    await silent.close();
+  });
+  let patience: NodeJS.Timeout | undefined;
+  const waited = new Promise((_, reject) => {
+    patience = setTimeout(() => reject(new TypeError("it still waits")), 5_000);
+  });
+  await assert.rejects(Promise.race([silent.session(), waited]), unavailable);
+  clearTimeout(patience);
 });

@@ -16,7 +16,7 @@ export interface DatabaseOptions {
   maxConnections?: number;
   /** Callers that may wait for a connection; one more is refused with OVERLOADED. Default 1,000. */
   maxWaiting?: number;
-  /** How long a caller waits for a connection, in milliseconds. Default 2,000. */
+  /** How long a caller waits for a connection, of the pool or of its own, in milliseconds. Default 2,000. */
   connectTimeoutMs?: number;
   /** The longest that a transaction may take, in milliseconds; it bounds the outbox's watermark. Default 5,000. */
   transactionTimeoutMs?: number;
@@ -142,7 +142,7 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   }
 
   async function session(): Promise<Session> {
-    const client = new pg.Client(settings);
+    const client = new pg.Client({ ...settings, connectionTimeoutMillis: connectTimeoutMs });
     const ended = new Promise<void>((resolve) => {
       client.on("end", resolve);
       client.on("error", () => resolve());

@@ -65,6 +65,7 @@ export function beginTransaction(client: pg.PoolClient, run: Run): OpenTransacti
   }
 
   function end(): void {
+    if (over) return;
     over = true;
     for (const hook of ended) hook();
   }

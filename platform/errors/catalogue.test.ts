@@ -28,6 +28,16 @@ test("what is thrown becomes one class, and what is not known leaks nothing", ()
   assert.match(String((unknown.cause as Error).message), /secret/);
 });
 
+test("what an infrastructure that is away says can be tried again, so that it buries no message", () => {
+  const codes = ["ENETUNREACH", "EHOSTDOWN", "ECONNABORTED", "55P03", "25006", "40P01"];
+  for (const code of codes) {
+    const { reason, retryable } = fromUnknown(Object.assign(new Error("no"), { code }));
+    assert.deepEqual([reason, retryable], ["UNAVAILABLE", true], code);
+  }
+  assert.equal(fromUnknown(new Error("timeout expired")).retryable, true);
+  assert.equal(fromUnknown(Object.assign(new Error("no"), { code: "23505" })).retryable, false);
+});
+
 test("a request that breaks rules names its first field and counts the rest", () => {
   const error = invalidRequest([
     { field: "amount.minor_units", description: "must be above zero" },

@@ -50,22 +50,26 @@ export function invalidRequest(fields: readonly FieldViolation[]): FerryError {
   return new FerryError("INVALID_REQUEST", message, { fields });
 }
 
-/** Error codes of Node and of PostgreSQL that mean: what we stand on is away, try again. */
+/**
+ * Error codes of Node and of PostgreSQL that mean: what we stand on is away, try again. Among them are a lock that
+ * was not given in time (55P03), and a server that only takes reads (25006), as the old one of a pair after a failover.
+ */
 const UNAVAILABLE_CODES = new Set([
-  ...["ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "EHOSTUNREACH"],
+  ...["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT"],
+  ...["EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN"],
   ...["57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006", "53300"],
-  ...["40001", "40P01", "25P03", "25P04", "57014", "53100", "53200"],
+  ...["40001", "40P01", "55P03", "25006", "25P03", "25P04", "57014", "53100", "53200"],
 ]);
+
+/** What the driver of PostgreSQL says of connections, without a code. */
+const AWAY = /Connection terminated|is not queryable|timeout exceeded when trying to connect|timeout expired/;
 
 /** Makes any thrown value a FerryError. What is not known is INTERNAL, with the value as its cause. */
 export function fromUnknown(thrown: unknown): FerryError {
   if (thrown instanceof FerryError) return thrown;
   if (thrown instanceof Error) {
     const code = "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
-    if (
-      UNAVAILABLE_CODES.has(code) ||
-      /Connection terminated|is not queryable|timeout exceeded when trying to connect/.test(thrown.message)
-    )
+    if (UNAVAILABLE_CODES.has(code) || AWAY.test(thrown.message))
       return new FerryError("UNAVAILABLE", "a part that the service stands on cannot be reached", { cause: thrown });
     if (thrown.name === "AbortError") return new FerryError("CANCELED", "the call was canceled", { cause: thrown });
   }

@@ -309,6 +309,22 @@ test("of two processes one publishes for both; when it stops, the other takes ov
   await otherDatabase.close();
 });
 
+test("a clock that is set back holds up neither what another process leaves to the table nor the mark", async (t) => {
+  const one = await relaying();
+  const other = make();
+  await send(one, "before");
+  await until(async () => keys().length === 1 && (await one.acknowledgedBelow()) > 0n, "a look at the table");
+  const { now } = Date;
+  t.mock.method(Date, "now", () => now() - 3_600_000);
+  let xid = 0n;
+  await database.transaction(async (tx) => {
+    xid = await xidOf(tx);
+    await other.add(tx, [reply("after")]);
+  });
+  await until(() => keys().includes("after"), "what the other process has left");
+  await until(async () => (await one.acknowledgedBelow()) > xid, "the mark passes");
+});
+
 test("when its session is broken, a process takes the lock again and loses nothing", async () => {
   const outbox = await relaying();
   broker.away = true;

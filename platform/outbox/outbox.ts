@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Database, newUuid, type Session, type Transaction } from "@ferry/platform/db";
 import type { Bus } from "@ferry/platform/events";
@@ -96,7 +97,7 @@ class PostgresOutbox implements Outbox, Component {
   /** Publishes what is committed, for two seconds at most; the rest is in the table for whoever comes next. */
   async stop(): Promise<void> {
     clearInterval(this.#purging);
-    for (const endMs = Date.now() + DRAIN_MS; Date.now() < endMs; ) {
+    for (const endMs = performance.now() + DRAIN_MS; performance.now() < endMs; ) {
       if (this.#relay === undefined || this.#relay.drained) break;
       await delay(DRAIN_LOOK_MS);
     }

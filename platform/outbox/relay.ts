@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Session } from "@ferry/platform/db";
 import { fromUnknown } from "@ferry/platform/errors";
@@ -60,7 +61,8 @@ export class Relay {
   #catchingUp = true;
   #youngest = 0n;
   #lookWanted = true;
-  #lookedAtMs = 0;
+  /** By the clock that only goes on: one that is set back must not keep this relay from the table for as long. */
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   #awake = Promise.withResolvers<void>();
   #busy = false;
 
@@ -174,7 +176,7 @@ export class Relay {
     const idle = this.#options.memory.queuedMessages === 0;
     if (this.#leaving && !idle) return false; // What was left to the table is younger than the queue.
     const dueMs = this.#lookWanted && idle ? 0 : this.#active ? ACTIVE_LOOK_MS : QUIET_LOOK_MS;
-    return Date.now() - this.#lookedAtMs >= dueMs;
+    return performance.now() - this.#lookedAtMs >= dueMs;
   }
 
   /** Something was published, or rolled back, that the mark in the table has not passed yet. */
@@ -184,7 +186,7 @@ export class Relay {
 
   async #rest(): Promise<void> {
     const untilMs = this.#lookedAtMs + (this.#active ? ACTIVE_LOOK_MS : QUIET_LOOK_MS);
-    const timer = setTimeout(() => this.#awake.resolve(), Math.max(1, untilMs - Date.now()));
+    const timer = setTimeout(() => this.#awake.resolve(), Math.max(1, untilMs - performance.now()));
     await this.#awake.promise;
     clearTimeout(timer);
     await new Promise(setImmediate); // What is committed in one turn leaves in one request.
@@ -199,7 +201,7 @@ export class Relay {
   async #readTable(): Promise<void> {
     const { memory } = this.#options;
     this.#lookWanted = false;
-    this.#lookedAtMs = Date.now();
+    this.#lookedAtMs = performance.now();
     const { oldest, rows } = await this.#scan();
     const left = rows.filter(({ xid }) => !memory.knows(xid));
     if (!(await this.#publish(batchesOf(left)))) return;

@@ -6,7 +6,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { outboxMigrations } from "./index.ts";
 import { newBatch } from "./message.ts";
-import { readRows, readTransactions } from "./store.ts";
+import { readHorizon, readRows, readTransactions } from "./store.ts";
 
 let created: TestDatabase;
 let database: Database;
@@ -32,4 +32,14 @@ test("rows come in the order of their transactions' numbers, also where these ga
   // What follows goes on from the last one: of a page in another order it would leave rows out for ever.
   assert.deepEqual(xidsOf(await readRows(database, { ...stretch, after: first.at(-1)! })), [999, 1_000]);
   assert.deepEqual(xidsOf(await readTransactions(database, [1_000n, 8n, 999n])), [8, 999, 1_000]);
+});
+
+test("the horizon lies above every transaction that has begun, also where none has ended since", async () => {
+  for (let round = 0; round < 5; round++)
+    await database.transaction(async (tx) => {
+      const [row] = await tx.query<{ xid: string }>("SELECT pg_current_xact_id()::text AS xid");
+      const xid = BigInt(row!.xid);
+      const { oldest, next } = await readHorizon(database);
+      assert.ok(oldest <= xid && xid < next, `${xid} runs; the horizon is from ${oldest} to ${next}`);
+    });
 });

@@ -51,13 +51,17 @@ export async function notify(db: Queryable): Promise<void> {
   await db.query(`SELECT pg_notify('${CHANNEL}', '')`);
 }
 
-/** Every transaction with an id below `oldest` is over; none with an id from `next` on has begun. */
+/**
+ * Every transaction with an id below `oldest` is over; none with an id from `next` on had begun. The snapshot's own
+ * upper end is no such id: it only lies above all that have ended, and one that runs may be numbered beyond it.
+ */
 export async function readHorizon(db: Queryable): Promise<{ oldest: bigint; next: bigint }> {
-  const [row] = await db.query<{ oldest: string; next: string }>(
-    `SELECT pg_snapshot_xmin(snapshot)::text AS oldest, pg_snapshot_xmax(snapshot)::text AS next
+  const [row] = await db.query<{ oldest: string; behind: number }>(
+    `SELECT pg_snapshot_xmin(snapshot)::text AS oldest, age(pg_snapshot_xmin(snapshot)::xid) AS behind
      FROM pg_current_snapshot() AS snapshot`,
   );
-  return { oldest: BigInt(row!.oldest), next: BigInt(row!.next) };
+  const oldest = BigInt(row!.oldest);
+  return { oldest, next: oldest + BigInt(row!.behind) };
 }
 
 export async function readMark(db: Queryable): Promise<Place> {

@@ -16,8 +16,8 @@ export interface AttemptOptions {
   participants: readonly Participant[];
   /** The name under which a branch is prepared. @param branch From 1. */
   nameOf(branch: number): string;
-  /** Writes the commit to the log, or says that it was decided otherwise. Rejects when the log cannot be asked. */
-  decide(): Promise<Decision>;
+  /** Writes a decision to the log, or says that it was decided otherwise. Rejects when the log cannot be asked. */
+  decide(decision: Decision): Promise<Decision>;
 }
 
 export type AttemptEnd<T> = { decision: "commit"; result: T; branches: Branch[] } | { decision: "unknown" };
@@ -25,6 +25,9 @@ export type AttemptEnd<T> = { decision: "commit"; result: T; branches: Branch[] 
 /**
  * The first phase and the decision. After it, a commit is to be ended on each branch by the caller; what
  * is unknown is left to recovery, which asks the log.
+ *
+ * Where one could not prepare, the abort is written to the log before the others are taken back: its answer may
+ * just have been lost, and then an operator who sees all of them prepared can have decided for the commit.
  *
  * @throws what the work, a participant or the abort by somebody else threw; all branches are then taken
  * back, or will be by recovery where that could not be done now.
@@ -34,16 +37,18 @@ export async function attempt<T>(
   work: (transactions: ReadonlyMap<string, Transaction>) => Promise<T>,
 ): Promise<AttemptEnd<T>> {
   const { branches, result } = await runWork(participants, nameOf, work);
-  await prepare(branches);
+  const failed = await prepare(branches);
   let decision: Decision;
   try {
-    decision = await decide();
+    decision = await decide(failed === undefined ? "commit" : "abort");
   } catch {
     for (const { transaction } of branches) transaction.settled(false);
+    if (failed !== undefined) throw explain(branches, failed.reason);
     return { decision: "unknown" };
   }
   if (decision === "commit") return { decision, result, branches };
   await Promise.all(branches.map(takeBack));
+  if (failed !== undefined) throw explain(branches, failed.reason);
   throw new FerryError("UNAVAILABLE", "the transaction took too long and was rolled back");
 }
 
@@ -64,19 +69,13 @@ async function runWork<T>(
   }
 }
 
-async function prepare(branches: readonly Branch[]): Promise<void> {
+/** Prepares all branches side by side. @returns the first that failed: it may be prepared all the same. */
+async function prepare(branches: readonly Branch[]): Promise<PromiseRejectedResult | undefined> {
   const ends = await Promise.allSettled(branches.map(({ name, transaction }) => transaction.prepare(name)));
-  const failed = ends.find((end) => end.status === "rejected");
-  if (failed === undefined) return;
   await Promise.all(
-    branches.map(async (branch, index) => {
-      if (ends[index]!.status === "fulfilled") return takeBack(branch);
-      // It may be prepared all the same: its answer can have been lost.
-      await branch.transaction.rollback();
-      await branch.participant.database.endPrepared(branch.name, "rollback").catch(() => {});
-    }),
+    branches.map(({ transaction }, index) => (ends[index]!.status === "rejected" ? transaction.rollback() : undefined)),
   );
-  throw explain(branches, failed.reason);
+  return ends.find((end) => end.status === "rejected");
 }
 
 /** Rolls a prepared branch back; recovery does it when its participant is away. */

@@ -104,7 +104,10 @@ class TwoPhaseCoordinator implements Coordinator {
     const nameOf = (branch: number) => names.nameOf(id, branch, participants.length);
     this.#live.add(id);
     try {
-      const end = await attempt({ participants, nameOf, decide: () => this.#decide(id, participants) }, work);
+      const end = await attempt(
+        { participants, nameOf, decide: (decision) => this.#decide(id, decision, participants) },
+        work,
+      );
       if (end.decision === "unknown") {
         this.#counts.unknownOutcomes++;
         this.#wake.resolve();
@@ -118,12 +121,12 @@ class TwoPhaseCoordinator implements Coordinator {
     }
   }
 
-  /** Writes the commit until it is known to be written, or to be decided otherwise. */
-  async #decide(id: string, participants: readonly Participant[]): Promise<Decision> {
+  /** Writes a decision until it is known to be written, or to be decided otherwise. */
+  async #decide(id: string, decision: Decision, participants: readonly Participant[]): Promise<Decision> {
     const names = participants.map(({ name }) => name);
     for (let count = 1; ; count++) {
       try {
-        return await decide(this.#options.log, id, "commit", names);
+        return await decide(this.#options.log, id, decision, names);
       } catch (error) {
         if (count >= DECIDE_TRIES) throw error;
         await delay(DECIDE_PAUSE_MS * 2 ** count);

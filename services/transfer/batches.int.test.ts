@@ -325,14 +325,19 @@ test("the same key is the same batch, another body none; another's batch is not 
   assert.deepEqual([batches[0]?.id, batches[0]?.counts?.completed, nextPageToken !== ""], [first.id, 5, true]);
 });
 
-test("so many batches of a member may be under way, and no more; those that begin later are no matter", async () => {
+test("so many batches of a member may be under way, and no more; those that begin later have a limit of their own", async () => {
   transfers.others.play({ verify: ["silent"] });
   const member = newUuid();
   const own = { sourceAccountId: transfers.directory.openAccount(member), lines: bankLines(1) };
   const first = await send(own, { member });
   for (let count = 1; count < 20; count++) await send(own, { member });
   await assert.rejects(send(own, { member }), because("RATE_LIMITED"));
-  await send({ ...own, executeTime: timestampFromMs(Date.now() + 86_400_000) }, { member });
+  const later = { ...own, executeTime: timestampFromMs(Date.now() + 86_400_000) };
+  const planned = await Promise.all(Array.from({ length: 99 }, () => send(later, { member })));
+  await send(later, { member });
+  await assert.rejects(send(later, { member }), because("RATE_LIMITED"));
+  await transfers.batches.cancelTransferBatch({ batchId: planned[0]!.id }, as(member));
+  await until("room for one more that begins later", () => send(later, { member }).catch(() => undefined));
   await transfers.batches.cancelTransferBatch({ batchId: first.id }, as(member));
   await until("room for one more", () => send(own, { member }).catch(() => undefined));
 });

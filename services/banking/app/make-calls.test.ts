@@ -23,7 +23,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
   const failures: unknown[] = [];
   const renewed: [seqs: readonly bigint[], leaseMs: number][] = [];
   const answers: ((response: BankResponse) => void)[] = [];
-  const state = { away: false, overdue: [] as PendingCall[] };
+  const state = { away: false, overdue: [] as PendingCall[], paid: new Set<string>() };
   const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
   const calls = createMakeCalls({
     database,
@@ -45,6 +45,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
         finished.push(...set);
         return new Set(set.filter(({ call }) => pending.delete(call.id)).map(({ call }) => call.seq));
       },
+      wasPaidBefore: async (_from, { reference }) => state.paid.has(reference),
     },
     banks: new Map([["081", { call: () => new Promise<BankResponse>((resolve) => answers.push(resolve)) }]]),
     failed: (error) => failures.push(error),
@@ -136,4 +137,16 @@ test("a full queue takes nothing over, and after the close nothing is begun", as
   await answer();
   await calls.whenIdle();
   assert.deepEqual([answers.length, [...pending.keys()], state.overdue.length], [0, ["b"], 1]);
+});
+
+test("a bank whose connection was taken away has the last word on what it was sent before", async () => {
+  const { calls, state } = createCalls();
+  const ask = async (id: string, operation: PendingCall["operation"]) =>
+    (await calls.makeOne({ ...callOf(id), reference: "r", bankCode: "999", operation })).kind;
+  const send = { kind: "send", accountNumber: "1", currency: "EUR", amountMinor: 1n, memo: "" } as const;
+  assert.equal(await ask("a", send), "refused");
+  state.paid.add("r");
+  assert.equal(await ask("b", send), "unknown");
+  assert.equal(await ask("c", { kind: "inquire" }), "unknown");
+  assert.equal(await ask("d", { kind: "verify", accountNumber: "1" }), "refused");
 });

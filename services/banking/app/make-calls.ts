@@ -1,4 +1,4 @@
-import { type Batcher, createBatcher, type Database, type Transaction } from "@ferry/platform/db";
+import { type Batcher, createBatcher, type Database, type Queryable, type Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import { type BankResponse, interpret, type Operation, type Outcome, unknownBank } from "../domain/call.ts";
@@ -14,6 +14,8 @@ interface CallStore {
   moveMark(tx: Transaction): Promise<void>;
   /** @returns the numbers of those that were still pending. */
   finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>>;
+  /** Whether a bank may have heard of a payment under the call's reference before this call. */
+  wasPaidBefore(from: Queryable, call: PendingCall): Promise<boolean>;
 }
 
 interface Bank {
@@ -80,10 +82,11 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     try {
       const startedAtMs = Date.now();
       const bank = banks.get(call.bankCode);
+      const { kind } = call.operation;
       const outcome =
         bank === undefined
-          ? unknownBank(call.bankCode)
-          : interpret(call.operation.kind, await bank.call(call.reference, call.operation));
+          ? unknownBank(kind, call.bankCode, await store.wasPaidBefore(database, call))
+          : interpret(kind, await bank.call(call.reference, call.operation));
       made?.(call, startedAtMs, outcome);
       await outcomes.add({ call, outcome, durationMs: Date.now() - startedAtMs });
       observers.get(call.id)?.(outcome);

@@ -61,3 +61,16 @@ test("a bank that refuses, or does not know a reference, is well", async () => {
   await close();
   assert.ok(script.closed);
 });
+
+test("while the auditor asks there is room for all calls of the queue still", async () => {
+  const { promise, resolve } = Promise.withResolvers<BankResponse>();
+  const answer: BankResponse = { kind: "answered", status: 200, body: {} };
+  const bank = guardBank({
+    ...{ bankCode: "081", connections: 2, logger },
+    bank: { call: () => promise, close: async () => {} },
+  });
+  const all = [1, 2, 3].map(() => bank.call("reference", inquiry));
+  resolve(answer);
+  assert.deepEqual(await Promise.all(all), [answer, answer, answer]);
+  await bank.close();
+});

@@ -7,11 +7,14 @@ export interface GuardedBankOptions {
   bank: BankClient;
   /** As "081". */
   bankCode: string;
-  /** Calls under way at once. */
+  /** Calls of the queue under way at once. */
   connections: number;
   breaker?: BreakerOptions;
   logger: Logger;
 }
+
+/** The auditor asks beside the queue, one question at a time: it must not take the room of a payment that the queue has begun. */
+const BESIDE_THE_QUEUE = 1;
 
 /** Whether the bank itself is ill: it was not there, did not answer, or said that it fails. A refusal is an answer. */
 function isIll(response: unknown): boolean {
@@ -28,7 +31,7 @@ export function guardBank({ bank, bankCode, connections, breaker, logger }: Guar
     name: `bank-${bankCode}`,
     isIllError: () => false,
     isIllAnswer: isIll,
-    maxInFlight: connections,
+    maxInFlight: connections + BESIDE_THE_QUEUE,
     breaker,
     logger,
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BankResponse, expired, interpret, type Operation } from "./call.ts";
+import { type BankResponse, expired, interpret, type Operation, unknownBank } from "./call.ts";
 
 const answered = (status: number, body?: unknown): BankResponse => ({ kind: "answered", status, body });
 const lost: BankResponse = { kind: "lost", detail: "no answer within 2000 ms" };
@@ -64,4 +64,19 @@ test("expired: a question was not asked; a payment was not made, unless an earli
     assert.deepEqual([expired(operation, false).kind, expired(operation, false).failure?.code], ["refused", "EXPIRED"]);
     assert.equal(expired(operation, true).kind, "unknown");
   }
+});
+
+test("no connection to the bank: a refusal, unless the bank may have heard of a payment when there was one", () => {
+  for (const operation of ["verify", "send", "collect", "inquire"] as const)
+    assert.deepEqual(
+      [unknownBank(operation, "999", false).kind, unknownBank(operation, "999", false).failure?.code],
+      ["refused", "BANK_UNKNOWN"],
+      operation,
+    );
+  for (const operation of ["send", "collect", "inquire"] as const)
+    assert.deepEqual(
+      [unknownBank(operation, "999", true).kind, unknownBank(operation, "999", true).failure?.code],
+      ["unknown", "BANK_UNKNOWN"],
+      operation,
+    );
 });

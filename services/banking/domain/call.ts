@@ -106,9 +106,26 @@ export function interpret(operation: Operation["kind"], response: BankResponse):
   }
 }
 
-/** The answer to a call for a bank that the platform has no connection to: nothing was sent. */
-export function unknownBank(bankCode: string): Outcome {
-  return refused("BANK_UNKNOWN", `there is no connection to bank ${bankCode}`);
+/**
+ * The answer to a call for a bank that the platform has no connection to: nothing was sent now. Whether something
+ * was before, as when the connection was taken away while a payment was under way, only the bank could tell.
+ *
+ * @param paidBefore Whether a payment was recorded under the reference for which there was a connection.
+ */
+export function unknownBank(operation: Operation["kind"], bankCode: string, paidBefore: boolean): Outcome {
+  const message = `there is no connection to bank ${bankCode}`;
+  switch (operation) {
+    case "verify":
+      return refused("BANK_UNKNOWN", message);
+    case "send":
+    case "collect":
+    case "inquire":
+      return paidBefore
+        ? { kind: "unknown", failure: { code: "BANK_UNKNOWN", message }, detail: message }
+        : refused("BANK_UNKNOWN", message);
+    default:
+      return operation satisfies never;
+  }
 }
 
 /**

@@ -168,3 +168,24 @@ test("which references a payment was recorded under", async () => {
   const references = [verified.reference, sent.reference, collected.reference, newUuid()];
   assert.deepEqual(await store.findPaidReferences(database, references), new Set(references.slice(1, 3)));
 });
+
+test("whether a bank may have heard of a payment before a call: not of what was refused for want of a connection", async () => {
+  const reference = newUuid();
+  const before = async (call: PendingCall) => store.wasPaidBefore(database, call);
+  const [verified, refused] = await insert(
+    [callOf({ kind: "verify", accountNumber: "1" }, { reference }), callOf(send, { reference })],
+    LEASE_MS,
+  );
+  assert.ok(verified && refused);
+  const failure = { code: "BANK_UNKNOWN", message: "no connection" } as const;
+  const outcome = { kind: "refused", failure, detail: "" } as const;
+  await database.transaction((tx) => store.finishCalls(tx, [{ call: refused, outcome, durationMs: 1 }]));
+  const [sent, inquiry] = await insert(
+    [callOf(send, { reference }), callOf({ kind: "inquire" }, { reference })],
+    LEASE_MS,
+  );
+  assert.ok(sent && inquiry);
+  assert.deepEqual([await before(refused), await before(sent)], [false, false]);
+  assert.equal(await before(inquiry), true, "its end is not known");
+  for (const call of [verified, sent, inquiry]) await finish(call);
+});

@@ -3,6 +3,7 @@ import { type Database, type Migrations, type Queryable, sqlStateOf, type Transa
 import type { BankCall, FinishedCall, PendingCall, RecordedCall } from "../app/bank-call.ts";
 import { type CallRow, fromRow, idOf, shortIdOf } from "./rows.ts";
 import {
+  FIND_EARLIER_PAYMENT,
   FIND_PAID_REFERENCES,
   FINISH_CALLS,
   INSERT_CALLS,
@@ -103,6 +104,14 @@ export async function finishCalls(tx: Transaction, finished: readonly FinishedCa
 export async function findPaidReferences(from: Queryable, references: readonly string[]): Promise<Set<string>> {
   const rows = await from.query<{ reference: string }>(FIND_PAID_REFERENCES, [references]);
   return new Set(rows.map(({ reference }) => reference));
+}
+
+/** Whether a bank may have heard of a payment, out or in, under the call's reference before this call. */
+export async function wasPaidBefore(
+  from: Queryable,
+  { reference, seq }: Pick<PendingCall, "reference" | "seq">,
+): Promise<boolean> {
+  return (await from.query(FIND_EARLIER_PAYMENT, [reference, seq])).length > 0;
 }
 
 /** Every call of one reference, oldest first. */

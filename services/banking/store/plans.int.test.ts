@@ -40,6 +40,7 @@ test("whatever is asked about bank calls goes by an index, once there are many",
     const [pending] = await store.insertCalls(database, [call], 0);
     assert.ok(pending);
     assert.deepEqual(await store.insertCalls(database, [call], 0), []);
+    assert.ok(await store.wasPaidBefore(database, pending));
     await database.transaction(async (tx) => {
       await store.renewLeases(tx, [pending.seq], 0);
       await store.moveMark(tx);

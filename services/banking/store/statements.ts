@@ -45,5 +45,10 @@ export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failur
 export const FIND_PAID_REFERENCES = `SELECT DISTINCT reference FROM bank_call
   WHERE reference = ANY($1::uuid[]) AND operation IN ('send', 'collect')`;
 
+/** What was refused for want of a connection never reached a bank. */
+export const FIND_EARLIER_PAYMENT = `SELECT 1 FROM bank_call
+  WHERE reference = $1 AND seq < $2 AND operation IN ('send', 'collect')
+    AND failure_code IS DISTINCT FROM 'BANK_UNKNOWN' LIMIT 1`;
+
 export const LIST_CALLS = `SELECT id, reference, bank_code, operation, outcome, detail, started_at, duration_ms
   FROM bank_call WHERE reference = $1 ORDER BY started_at, seq LIMIT $2`;

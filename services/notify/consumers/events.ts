@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Bus, header, type ReceivedRecord, readHeaders, type Subscription } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
@@ -48,8 +49,9 @@ export function createEvents({ bus, types, findSubscribed, record }: EventsDeps)
     );
   }
 
+  /** By the clock that only goes on: one that is set back would be waited for. */
   async function rest(): Promise<void> {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const waitMs = nextSetAtMs - nowMs;
     nextSetAtMs = Math.max(nowMs, nextSetAtMs) + BETWEEN_SETS_MS;
     if (waitMs > 0) await delay(waitMs, undefined, { signal: stopping.signal }).catch(() => {});

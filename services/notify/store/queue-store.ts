@@ -99,7 +99,8 @@ function roomOf(endpoint: string, limit: string): string {
 
 /**
  * Writes when endpoints are worth the next look: when something is due, or, while they have all that they may have
- * under way, when a lease ends. Only under their locks.
+ * under way, when the first of these leases ends. What a sender that is gone had under way waits for that too: its
+ * own leases are over, and a look now would find no room. Only under their locks.
  */
 export async function refreshDue(tx: Transaction, ids: readonly string[], inFlightEach: number): Promise<void> {
   await tx.query(
@@ -107,7 +108,8 @@ export async function refreshDue(tx: Transaction, ids: readonly string[], inFlig
        WHEN e.state <> 'ENABLED' THEN NULL
        WHEN ${roomOf("e", "$2")} > 0
          THEN (SELECT min(due_at) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.state = 'PENDING')
-       ELSE (SELECT min(due_at) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.sending)
+       ELSE (SELECT min(due_at) FROM webhook_delivery d
+         WHERE d.endpoint_id = e.id AND d.sending AND d.due_at > now())
      END WHERE e.id = ANY($1::uuid[])`,
     [ids, inFlightEach],
   );

@@ -1,18 +1,16 @@
 import type { Database, Queryable, Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
-import { type BatchMode, GATE_MS } from "../domain/batch.ts";
+import { type BatchMode, GATE_MS, MAX_SCHEDULED, MAX_UNDER_WAY } from "../domain/batch.ts";
 import { accountsOf, type BatchLine, judgeLines, type LineVerdict } from "../domain/batch-line.ts";
 import { type AccountFacts, checkPlan, type TransferFacts } from "../domain/transfer.ts";
 import type { BatchRow, DueWork, NewBatch } from "./batch-rows.ts";
 
-/** Batches of one member that may be under way at once; those that begin later are not counted before. */
-const MAX_UNDER_WAY = 20;
 /** Lines that a refusal names at most. */
 const MAX_NAMED = 100;
 
 interface BatchStore {
   findBatches(from: Queryable, ids: readonly string[]): Promise<Map<string, BatchRow>>;
-  countUnderWay(from: Queryable, memberId: string): Promise<number>;
+  countOfMember(from: Queryable, memberId: string): Promise<{ underWay: number; scheduled: number }>;
   insertBatch(tx: Transaction, batch: NewBatch): Promise<boolean>;
 }
 
@@ -58,6 +56,20 @@ function refuseIfAnyIsBad(verdicts: readonly LineVerdict[]): void {
   throw new FerryError("BATCH_REFUSED", `${what} of the batch cannot be paid: ${fields[0]?.description}`, { fields });
 }
 
+/** @throws FerryError RATE_LIMITED when the member has as many batches of this kind as may be. */
+function refuseIfTooMany(
+  { executeAtMs }: CreateBatch,
+  { underWay, scheduled }: { underWay: number; scheduled: number },
+): void {
+  const later = executeAtMs !== undefined;
+  const [count, limit] = later ? [scheduled, MAX_SCHEDULED] : [underWay, MAX_UNDER_WAY];
+  const what = later ? "wait for their time" : "are under way";
+  if (count >= limit)
+    throw new FerryError("RATE_LIMITED", `${limit} batches of the member ${what}, as many as may be`, {
+      retryAfterMs: 5_000,
+    });
+}
+
 /** Whether a recorded batch came of the same request. @throws FerryError IDEMPOTENCY_KEY_REUSED when not. */
 function replayOf(recorded: BatchRow, request: CreateBatch): BatchRow {
   if (Buffer.compare(recorded.requestHash, request.requestHash) === 0) return recorded;
@@ -79,15 +91,12 @@ export function createCreateBatch(deps: CreateBatchDeps): (request: CreateBatch)
       ...line,
       sourceAccountId: line.sourceAccountId === "" ? (request.sourceAccountId ?? "") : line.sourceAccountId,
     }));
-    const [memberState, known, underWay] = await Promise.all([
+    const [memberState, known, others] = await Promise.all([
       members.stateOf(request.memberId),
       accounts.allFactsOf(accountsOf(wanted)),
-      request.executeAtMs === undefined ? batches.countUnderWay(database, request.memberId) : 0,
+      batches.countOfMember(database, request.memberId),
     ]);
-    if (underWay >= MAX_UNDER_WAY)
-      throw new FerryError("RATE_LIMITED", `${MAX_UNDER_WAY} batches of the member are under way, as many as may be`, {
-        retryAfterMs: 5_000,
-      });
+    refuseIfTooMany(request, others);
     if (memberState === undefined) throw new FerryError("NOT_FOUND", "no such member");
     if (memberState === "suspended") throw new FerryError("MEMBER_SUSPENDED", "the member is suspended");
     const verdicts = judgeLines(request.memberId, wanted, { memberState, accounts: known });

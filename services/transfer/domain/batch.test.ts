@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Batch, type BatchMove, GATE_MS, nextMove, type OpenLines } from "./batch.ts";
+import { type Batch, type BatchMove, GATE_MS, MAX_UNDER_WAY, nextMove, type OpenLines } from "./batch.ts";
 
 const NOW = 1_000_000;
 const LIMIT = 16;
@@ -13,7 +13,7 @@ const batch = (changes: Partial<Batch> = {}): Batch => ({
   ...changes,
 });
 const open = (changes: Partial<OpenLines> = {}): OpenLines => ({
-  ...{ pending: false, running: 0, held: false, parked: false, failed: false, batches: 1 },
+  ...{ pending: false, running: 0, held: false, parked: false, failed: false, batches: 1, ofMember: 0 },
   ...changes,
 });
 const gated = (changes: Partial<Batch> = {}) => batch({ mode: "ALL_OR_NOTHING", expireAtMs: NOW + 1, ...changes });
@@ -30,6 +30,18 @@ const moves: [what: string, batch: Batch, open: OpenLines, move: Partial<BatchMo
     batch({ state: "SCHEDULED", executeAtMs: NOW }),
     open({ pending: true }),
     { kind: "begin", expireAtMs: undefined },
+  ],
+  [
+    "waits for its turn when its member has as many under way as may be",
+    batch({ state: "SCHEDULED", executeAtMs: NOW }),
+    open({ pending: true, batches: 25, ofMember: MAX_UNDER_WAY }),
+    { kind: "wait", untilMs: NOW + 5_000 },
+  ],
+  [
+    "begins beside one fewer",
+    batch({ state: "SCHEDULED", executeAtMs: NOW }),
+    open({ pending: true, batches: 25, ofMember: MAX_UNDER_WAY - 1 }),
+    { kind: "begin" },
   ],
   [
     "a gate has its time from the beginning",

@@ -11,6 +11,11 @@ export type LineState = "PENDING" | "RUNNING" | "HELD" | "COMPLETED" | "FAILED" 
 /** How long an all-or-nothing batch that names no expire time may gather its holds. */
 export const GATE_MS = 10 * 60_000;
 
+/** Batches of one member that may be under way at once: who plans more for one moment must not take all the room. */
+export const MAX_UNDER_WAY = 20;
+/** Batches of one member that may wait for their time. */
+export const MAX_SCHEDULED = 100;
+
 /**
  * What was decided about a batch, once and for ever. GO: every line was held, and money moves (all-or-nothing
  * only). STOP: what has not been sent is taken back.
@@ -40,6 +45,8 @@ export interface OpenLines {
   failed: boolean;
   /** Batches under way in all, this one among them. */
   batches: number;
+  /** Those of them that are its member's. */
+  ofMember: number;
 }
 
 /** What is to be done next about a batch. */
@@ -64,6 +71,8 @@ export type BatchMove =
 
 /** While only an operator can move it, somebody looks this often, in case a wake-up was lost. */
 const PARKED_LOOK_MS = 10_000;
+/** One whose time has come looks this often whether its member has room for it. */
+const NO_ROOM_LOOK_MS = 5_000;
 /** Lines that are taken back need no gentle pace. */
 const STOP_CHUNK = 200;
 
@@ -103,7 +112,7 @@ export function nextMove(batch: Batch, open: OpenLines, nowMs: number, linesUnde
   const { state, verdict, mode } = batch;
   if (hasBatchEnded(state)) return { kind: "nothing" };
   if (verdict?.kind === "STOP") return moveBack(batch, open, verdict.failure, nowMs);
-  if (state === "SCHEDULED") return moveScheduled(batch, nowMs);
+  if (state === "SCHEDULED") return moveScheduled(batch, open, nowMs);
   if (verdict === undefined && batch.expireAtMs !== undefined && batch.expireAtMs <= nowMs && isOpen(open))
     return { kind: "stop", failure: EXPIRED };
   const share = Math.max(1, Math.floor(linesUnderWay / Math.max(1, open.batches)));
@@ -120,8 +129,9 @@ function isOpen({ pending, running, held, parked }: OpenLines): boolean {
   return pending || running > 0 || held || parked;
 }
 
-function moveScheduled({ mode, executeAtMs, expireAtMs }: Batch, nowMs: number): BatchMove {
+function moveScheduled({ mode, executeAtMs, expireAtMs }: Batch, { ofMember }: OpenLines, nowMs: number): BatchMove {
   if (executeAtMs !== undefined && executeAtMs > nowMs) return { kind: "wait", untilMs: executeAtMs };
+  if (ofMember >= MAX_UNDER_WAY) return { kind: "wait", untilMs: nowMs + NO_ROOM_LOOK_MS };
   return { kind: "begin", expireAtMs: expireAtMs ?? (mode === "ALL_OR_NOTHING" ? nowMs + GATE_MS : undefined) };
 }
 

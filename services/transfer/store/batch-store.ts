@@ -52,13 +52,18 @@ export async function findBatches(from: Queryable, ids: readonly string[]): Prom
   return new Map(rows.map((row) => [row.id, fromRow(row)]));
 }
 
-/** How many batches of a member are under way. */
-export async function countUnderWay(from: Queryable, memberId: string): Promise<number> {
-  const [row] = await from.query<{ count: bigint }>(
-    "SELECT count(*) AS count FROM transfer_batch WHERE state IN ('RUNNING', 'STOPPING') AND member_id = $1",
+/** How many batches of a member are under way, and how many wait for their time. */
+export async function countOfMember(
+  from: Queryable,
+  memberId: string,
+): Promise<{ underWay: number; scheduled: number }> {
+  const [row] = await from.query<{ under_way: bigint; scheduled: bigint }>(
+    `SELECT
+       (SELECT count(*) FROM transfer_batch WHERE state IN ('RUNNING', 'STOPPING') AND member_id = $1) AS under_way,
+       (SELECT count(*) FROM transfer_batch WHERE state = 'SCHEDULED' AND member_id = $1) AS scheduled`,
     [memberId],
   );
-  return Number(row?.count ?? 0n);
+  return { underWay: Number(row?.under_way ?? 0n), scheduled: Number(row?.scheduled ?? 0n) };
 }
 
 /** Locks batches in id order. Whoever locks sagas too locks those first, and lines last. */

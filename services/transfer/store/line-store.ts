@@ -82,16 +82,21 @@ const LINES = "transfer_batch_line WHERE batch_id = $1 AND state";
 
 /** How the lines that are not at their end stand; each part is a look into an index. */
 export async function findOpenLines(from: Queryable, batchId: string): Promise<OpenLines> {
-  const [row] = await from.query<OpenLines & { running: bigint; batches: bigint }>(
+  const [row] = await from.query<OpenLines & Record<"running" | "batches" | "ofMember", bigint>>(
     `SELECT EXISTS (SELECT FROM ${LINES} = 'PENDING') AS pending, EXISTS (SELECT FROM ${LINES} = 'HELD') AS held,
        EXISTS (SELECT FROM ${LINES} = 'PARKED') AS parked,
        EXISTS (SELECT FROM ${LINES} = 'FAILED') OR EXISTS (SELECT FROM ${LINES} = 'CANCELED') AS failed,
-       (SELECT count(*) FROM ${LINES} = 'RUNNING') AS running,
-       (SELECT count(*) FROM transfer_batch WHERE state IN ('RUNNING', 'STOPPING')) AS batches`,
+       (SELECT count(*) FROM ${LINES} = 'RUNNING') AS running, under_way.batches, under_way."ofMember"
+     FROM (
+       SELECT count(*) AS batches,
+         count(*) FILTER (WHERE member_id = (SELECT member_id FROM transfer_batch WHERE id = $1)) AS "ofMember"
+       FROM transfer_batch WHERE state IN ('RUNNING', 'STOPPING')
+     ) AS under_way`,
     [batchId],
   );
-  if (row === undefined) throw new Error("a statement without FROM gave no row");
-  return { ...row, running: Number(row.running), batches: Number(row.batches) };
+  if (row === undefined) throw new Error("counts gave no row");
+  const { running, batches, ofMember } = row;
+  return { ...row, running: Number(running), batches: Number(batches), ofMember: Number(ofMember) };
 }
 
 /** Lines of a state, in their order, beginning after a line. @param state Undefined: any. */
