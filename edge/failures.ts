@@ -1,4 +1,4 @@
-import { METHODS, type ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, METHODS, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { FerryError, fromUnknown, invalidRequest } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
@@ -81,18 +81,27 @@ interface ParserError {
 }
 
 /** A socket, and the answer that Node has under way on it. */
-type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
+type HttpSocket = Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null };
+
+/**
+ * Whether what is written to a socket now would be taken for the answer to an earlier request: one that has come whole
+ * and is still being served. It would say that nothing was done of what is being done.
+ */
+function answersAnother({ _httpMessage: pending }: HttpSocket): boolean {
+  return pending !== undefined && pending !== null && (pending.headersSent || pending.req.complete);
+}
 
 /**
  * Answers what the HTTP parser refused, before there is a request: in the envelope too, then the connection closes.
- * @param allowedOf The methods of a path, for requests whose method the parser does not know.
+ * It is called by the parser itself: an error that is thrown here ends the process.
+ * @param allowedOf The methods of a path, for requests whose method the parser does not know. Must not throw.
  */
 export function answerClientError(
   error: ParserError,
   socket: HttpSocket,
   allowedOf: (path: string) => readonly string[],
 ): void {
-  if (error.code === "ECONNRESET" || !socket.writable || socket._httpMessage?.headersSent) {
+  if (error.code === "ECONNRESET" || !socket.writable || answersAnother(socket)) {
     socket.destroy();
     return;
   }
@@ -124,13 +133,21 @@ function parserFailure(
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return { failure: new FerryError("INVALID_REQUEST", "the request did not arrive in time") };
     case "HPE_INVALID_METHOD": {
-      const packet = Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString("latin1") : "";
-      const line = /^([A-Z]{1,32}) (\/[^\s?]*)\S* HTTP\/1\.[01]\r?\n/.exec(packet);
-      const allow = line?.[2] === undefined || METHODS.includes(line[1]!) ? [] : allowedOf(line[2]);
+      const line = Buffer.isBuffer(error.rawPacket) ? requestLineOf(error.rawPacket.toString("latin1")) : undefined;
+      const allow = line === undefined || METHODS.includes(line.method) ? [] : allowedOf(line.path);
       if (allow.length > 0) return { failure: methodNotAllowed(allow), allow };
     }
   }
   return { failure: new FerryError("INVALID_REQUEST", "the request is not valid HTTP") };
+}
+
+/**
+ * Method and path of a request whose method the parser does not know. Of the pattern's parts none can take what another
+ * could: with two that can, a long path would be tried in as many ways as its length squared.
+ */
+export function requestLineOf(packet: string): { method: string; path: string } | undefined {
+  const line = /^([A-Z]{1,32}) (\/[^\s?]*)(?:\?\S*)? HTTP\/1\.[01]\r?\n/.exec(packet);
+  return line === null ? undefined : { method: line[1]!, path: line[2]! };
 }
 
 export function methodNotAllowed(allow: readonly string[]): FerryError {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
+import { requestLineOf } from "./failures.ts";
 import { createHarness, type HarnessOptions, TRANSFER } from "./testing/harness.ts";
 
 async function listening(t: TestContext, options: HarnessOptions = {}) {
@@ -42,6 +43,32 @@ test("what the parser refuses is answered in the envelope and the connection clo
   const broken = opened(await talk(port(), "GET / HTTX\r\n\r\n"));
   assert.equal(broken.status, 400);
   assert.equal(broken.json.error.code, "INVALID_REQUEST");
+});
+
+test("an unknown method at a path that is badly encoded is refused, and the edge goes on", async (t) => {
+  const { port, base } = await listening(t);
+  for (const path of ["/v1/%zz", "/%", "/v1/transfers/x:%ff"]) {
+    const refused = opened(await talk(port(), `BREW ${path} HTTP/1.1\r\nhost: x\r\n\r\n`));
+    assert.equal(refused.status, 400, path);
+    assert.equal(refused.json.error.code, "INVALID_REQUEST", path);
+  }
+  assert.equal((await fetch(`${base}/livez`)).status, 200);
+});
+
+test("a request line is read in a time that grows with its length alone", () => {
+  assert.deepEqual(requestLineOf("BREW /a/b?c=/d?e HTTP/1.1\r\n"), { method: "BREW", path: "/a/b" });
+  assert.deepEqual(requestLineOf("BREW / HTTP/1.0\n"), { method: "BREW", path: "/" });
+  const startedMs = performance.now();
+  for (const mark of ["", "?"]) assert.equal(requestLineOf(`BREW /${mark}${"a".repeat(500_000)}\r\n`), undefined);
+  assert.ok(performance.now() - startedMs < 5_000, "a squared length would take minutes");
+});
+
+test("what comes broken behind a request that is being served is not taken for its answer", async (t) => {
+  const gate = Promise.withResolvers<object>();
+  const { port, bearer } = await listening(t, { answers: { ListTransfers: () => gate.promise } });
+  const first = `GET /v1/transfers HTTP/1.1\r\nhost: x\r\nauthorization: ${bearer()}\r\n\r\n`;
+  assert.equal(await talk(port(), `${first}GET / HTTX\r\n\r\n`), "", "the connection is closed without a word");
+  gate.resolve({});
 });
 
 test("a slow request is cut, with an answer", async (t) => {

@@ -143,8 +143,12 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
 
 function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, logger: Logger): FastifyInstance {
   const allowedOf = (path: string): string[] => {
-    const found = routes.find("", path);
-    return allowHeader(found !== undefined && "allowed" in found ? found.allowed : []);
+    try {
+      const found = routes.find("", path);
+      return allowHeader(found !== undefined && "allowed" in found ? found.allowed : []);
+    } catch {
+      return []; // Badly encoded, so that it is no path at all.
+    }
   };
   const app = fastify({
     bodyLimit: largestBody(routes, limits.maxBodyBytes),
