@@ -17,6 +17,9 @@ const gzipAside = promisify(gzip);
 
 type Coding = "br" | "gzip";
 
+/** One coding and its weight. No two parts that follow each other take the same characters, so it is read but once. */
+const CODING = /^([\w*-]+)(?:\s*;\s*q\s*=\s*([01](?:\.\d{0,3})?))?$/;
+
 /**
  * Chooses a coding by the header Accept-Encoding (RFC 9110, 12.5.3): brotli before gzip where the client has no
  * preference.
@@ -26,8 +29,8 @@ type Coding = "br" | "gzip";
 export function codingOf(acceptEncoding: string): Coding | undefined {
   const weights = new Map<string, number>();
   for (const part of acceptEncoding.split(",")) {
-    const match = /^\s*([\w*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*$/i.exec(part);
-    if (match !== null) weights.set(match[1]!.toLowerCase(), Number(match[2] ?? 1));
+    const match = CODING.exec(part.trim().toLowerCase());
+    if (match !== null) weights.set(match[1]!, Number(match[2] ?? 1));
   }
   const weightOf = (coding: string) => weights.get(coding) ?? weights.get("*") ?? 0;
   const brotli = weightOf("br");
