@@ -2,9 +2,7 @@ import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
 import { FerryError } from "@ferry/platform/errors";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
-import { PLAIN_PATHS } from "./plain-routes.ts";
-import { allowHeader, splitTarget } from "./rest.ts";
-import type { EdgeRoutes } from "./routes.ts";
+import { allowHeader, type RestOptions, splitTarget } from "./rest.ts";
 
 /**
  * What browsers are told: nothing of an API's answers is to be framed, sniffed or run. Helmet says it in headers
@@ -36,14 +34,14 @@ export async function browserHeaders(): Promise<Record<string, string>> {
  */
 export async function addOptions(
   app: FastifyInstance,
-  routes: EdgeRoutes,
+  { routes, plainPaths }: Pick<RestOptions, "routes" | "plainPaths">,
   corsOrigins: readonly string[],
   more: { allowed: readonly string[]; exposed: readonly string[] } = { allowed: [], exposed: [] },
 ): Promise<void> {
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { path } = splitTarget(request.raw.url ?? "");
     const found = routes.find("OPTIONS", path);
-    const plain = PLAIN_PATHS.includes(path) ? ["GET"] : [];
+    const plain = plainPaths.has(path) ? ["GET"] : [];
     const allow = allowHeader(found !== undefined && "allowed" in found ? found.allowed : plain);
     // A page is to learn that there is no such path from the answer to its request, not from a refused preflight.
     if (allow.length === 0 && !isPreflight(request)) throw new FerryError("ROUTE_NOT_FOUND", "there is no such route");

@@ -9,6 +9,7 @@ const TLS = { FERRY_TLS_CERT_FILE: "c.pem", FERRY_TLS_KEY_FILE: "k.pem", FERRY_T
 test("local mode knows where everything is and limits nobody; production limits by default and wants addresses", () => {
   const local = readEdgeConfig({ ...KEYS, FERRY_PORT_OFFSET: "100" });
   assert.deepEqual([local.port, local.ledgerUrl], [8180, "http://127.0.0.1:9202"]);
+  assert.deepEqual([local.docs, readEdgeConfig({ ...KEYS, FERRY_EDGE_DOCS: "off" }).docs], ["on", "off"]);
   assert.deepEqual([local.rateRead, local.rateWrite, local.rateLogin, local.corsOrigins], [0, 0, 0, []]);
   const urls = Object.fromEntries(
     ["MEMBER", "LEDGER", "BANKING", "TRANSFER", "PAYMENT", "NOTIFY"].map((name) => [

@@ -71,6 +71,12 @@ export const edgeVariables = {
     fallback: "",
     help: `protocols that are spoken beside REST on the same port: ${DOORS.join(", ")}, separated by commas; none by default`,
   },
+  docs: {
+    env: "FERRY_EDGE_DOCS",
+    schema: z.enum(["on", "off"]),
+    fallback: "on",
+    help: "whether the OpenAPI document (/openapi.json) and the page over it (/docs) are served: on or off",
+  },
   rateRead: rate("FERRY_RATE_READ", 600, "reads"),
   rateWrite: rate("FERRY_RATE_WRITE", 120, "writes"),
   rateLogin: rate("FERRY_RATE_LOGIN", 10, "log-ins and sign-ups"),

@@ -26,7 +26,8 @@ test("a document is made once and packed once for each coding, however often it 
     return LONG;
   });
   const plain = await get();
-  assert.deepEqual([plain.body, plain.headers.vary, plain.headers["cache-control"]], [LONG, "accept-encoding", "public"]);
+  assert.equal(plain.body, LONG);
+  assert.deepEqual([plain.headers.vary, plain.headers["cache-control"]], ["accept-encoding", "public"]);
   for (const [coding, unpack] of [["br", brotliDecompressSync] as const, ["gzip", gunzipSync] as const]) {
     const [first] = await Promise.all([get({ "accept-encoding": coding }), get({ "accept-encoding": coding })]);
     assert.equal(first.headers["content-encoding"], coding);

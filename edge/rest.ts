@@ -21,7 +21,6 @@ import {
 import { withJsonNames } from "./field-names.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { InFlight } from "./in-flight.ts";
-import { PLAIN_PATHS } from "./plain-routes.ts";
 import { waitSecondsOf } from "./prefer.ts";
 import type { ChargeRate } from "./rate-limits.ts";
 import { readerFor } from "./raw-bodies.ts";
@@ -31,6 +30,8 @@ import type { Streams } from "./streams.ts";
 
 export interface RestOptions {
   routes: EdgeRoutes;
+  /** Paths that are served beside the routes, each by GET. */
+  plainPaths: ReadonlySet<string>;
   authenticator: Authenticator;
   authority: AuthorityState;
   inFlight: InFlight;
@@ -58,12 +59,12 @@ export function allowHeader(allowed: readonly string[]): string[] {
  * @throws FerryError.
  */
 export function createAdmission(options: RestOptions): onRequestHookHandler {
-  const { routes, authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
+  const { authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
 
   function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
     const { facts } = request;
     facts.abort = inFlight.enter(reply.raw);
-    const match = findRoute(routes, request);
+    const match = findRoute(options, request);
     if (match instanceof FerryError) {
       if ("allow" in match) reply.header("allow", match.allow);
       return after(charge(request, reply, "read"), () => fail(match));
@@ -115,11 +116,14 @@ function fail(error: unknown): never {
   throw error;
 }
 
-function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (FerryError & { allow?: string }) {
+function findRoute(
+  { routes, plainPaths }: Pick<RestOptions, "routes" | "plainPaths">,
+  { raw }: FastifyRequest,
+): EdgeMatch | (FerryError & { allow?: string }) {
   const { path } = splitTarget(raw.url ?? "");
   const found = routes.find(raw.method ?? "", path);
   if (found !== undefined && "plan" in found) return found;
-  const allow = allowHeader(found?.allowed ?? (PLAIN_PATHS.includes(path) ? ["GET"] : []));
+  const allow = allowHeader(found?.allowed ?? (plainPaths.has(path) ? ["GET"] : []));
   if (allow.length === 0) return new FerryError("ROUTE_NOT_FOUND", "there is no such route");
   return Object.assign(methodNotAllowed(allow), { allow: allow.join(", ") });
 }

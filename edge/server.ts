@@ -17,7 +17,7 @@ import { createInFlight, type InFlight } from "./in-flight.ts";
 import { createLoopLag } from "./loop-lag.ts";
 import { showProtection } from "./metrics.ts";
 import { addOpenApi } from "./openapi/index.ts";
-import { addPlainRoutes } from "./plain-routes.ts";
+import { addPlainRoutes, plainPaths } from "./plain-routes.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { factsOf } from "./request-facts.ts";
 import { allowHeader, createAdmission, createHandler, splitTarget } from "./rest.ts";
@@ -42,6 +42,8 @@ export interface EdgeOptions {
   trustedProxies: readonly string[];
   /** Protocols that are spoken beside REST. Default none. */
   doors?: readonly Door[];
+  /** Whether /openapi.json and /docs are served. Default "on". */
+  docs?: "on" | "off";
   /** A PostgreSQL database in which several edges share the rate limits. Default: each counts by itself. */
   rateStoreUrl?: string;
   limits: EdgeLimits;
@@ -72,7 +74,7 @@ export interface Edge {
  */
 export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   const { options, backends, authenticator, authority, build, logger } = parts;
-  const { limits } = options;
+  const { limits, doors = [], docs = "on" } = options;
   const routes = parts.routes ?? compileEdgeRoutes(new Map(backends.map((backend) => [backend.name, backend])));
   const inFlight = createInFlight(limits.maxInFlight, createLoopLag(limits.maxLoopLagMs));
   const rates = createRateLimits(limits, options.rateStoreUrl ?? "");
@@ -109,14 +111,14 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     const error = new FerryError("ROUTE_NOT_FOUND", "there is no such route");
     return sendFailure(reply, request.facts, error, logger);
   });
-  const doors = options.doors ?? [];
-  await addOptions(app, withDoors(routes, doors), options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
+  const plain = { plainPaths: plainPaths(docs === "on") };
+  const offered = { ...plain, routes: withDoors(routes, doors) };
+  await addOptions(app, offered, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
   if (rates.addressHook !== undefined) app.addHook("onRequest", rates.addressHook);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
-  addOpenApi(app, routes.plans, build.version);
-  addDocsPage(app);
+  if (docs === "on") addDocs(app, routes, build);
   const { maxBodyBytes } = limits;
-  const stations = { routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
+  const stations = { ...plain, routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
   const admit = createAdmission(stations);
   addDoors(app, { ...stations, doors, streams, logger });
   addRestRoutes(app, { onRequest: admit, handler: createHandler({ streams, authority }) }, options);
@@ -171,6 +173,12 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
   // Bytes as they came: the contract decides what they mean, and the framework's JSON would coerce.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   return app;
+}
+
+/** The document, and the page over it. */
+function addDocs(app: FastifyInstance, { plans }: EdgeRoutes, { version }: Build): void {
+  addOpenApi(app, plans, version);
+  addDocsPage(app);
 }
 
 /** One route takes all paths and methods: the contracts' templates are matched by our own trie. */
