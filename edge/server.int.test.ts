@@ -71,6 +71,20 @@ test("what comes broken behind a request that is being served is not taken for i
   gate.resolve({});
 });
 
+test("a target may name its host, a request must; what it expects beside is ignored", async (t) => {
+  const { port, bearer } = await listening(t);
+  const say = async (target: string, ...lines: string[]) => {
+    const head = [`GET ${target} HTTP/1.1`, "connection: close", `authorization: ${bearer()}`, ...lines];
+    return opened(await talk(port(), `${head.join("\r\n")}\r\n\r\n`));
+  };
+  for (const target of ["http://x/v1/transfers", "https://x:8080/v1/transfers?page_size=5"])
+    assert.equal((await say(target, "host: x")).status, 200, target);
+  assert.equal((await say("http://x/v1/nothing", "host: x")).json.error.code, "ROUTE_NOT_FOUND");
+  const missing = await say("/v1/transfers");
+  assert.deepEqual([missing.status, missing.json.error.code], [400, "INVALID_REQUEST"]);
+  assert.equal((await say("/v1/transfers", "host: x", "expect: a miracle")).status, 200);
+});
+
 test("a slow request is cut, with an answer", async (t) => {
   const { port } = await listening(t, { limits: { requestTimeoutMs: 200 } });
   const slow = opened(await talk(port(), "POST /v1/members HTTP/1.1\r\nhost: x\r\ncontent-le"));

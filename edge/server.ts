@@ -90,7 +90,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   app.addHook("onRequest", (request, reply, done) => {
     request.facts = factsOf(request.raw);
     reply.headers(fixedHeaders).header("x-request-id", request.facts.requestId);
-    done();
+    done(request.raw.headers.host === undefined ? missingHost(request.raw) : undefined);
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     // Node waits for connections that were busy when the stop began, even when they are idle after their answer.
@@ -161,6 +161,7 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     http: {
+      requireHostHeader: false, // Node's own answer to it has no envelope: it is looked at in the first hook.
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
       connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, limits.requestTimeoutMs),
@@ -169,10 +170,17 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
     frameworkErrors: (error, request, reply) => sendFailure(reply, factsOf(request.raw), error, logger),
   });
   app.server.maxConnections = limits.maxConnections;
+  // Expectations that nobody knows may be ignored (RFC 9110, 10.1.1); Node would answer 417 without the envelope.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.removeAllContentTypeParsers();
   // Bytes as they came: the contract decides what they mean, and the framework's JSON would coerce.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   return app;
+}
+
+/** Only HTTP/1.0 knows requests without it (RFC 9112, 3.2). */
+function missingHost({ httpVersion }: { httpVersion: string }): FerryError | undefined {
+  return httpVersion === "1.1" ? new FerryError("INVALID_REQUEST", "the header Host is missing") : undefined;
 }
 
 /** The document, and the page over it. */
