@@ -11,6 +11,7 @@ import { BadField } from "./transcoding/index.ts";
 const FRAMEWORK: Readonly<Record<string, () => FerryError>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () => new FerryError("BODY_TOO_LARGE", "the body is larger than allowed"),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => unsupportedMediaType(),
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: () => unsupportedMediaType(),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => invalidRequest([{ field: "", description: "the body ended too early" }]),
   FST_ERR_BAD_URL: () => new FerryError("INVALID_REQUEST", "the path is not valid percent-encoded UTF-8"),
   ECONNRESET: () => new FerryError("CANCELED", "the client went away"),

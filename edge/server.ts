@@ -196,7 +196,7 @@ function addRestRoutes(
   { limits }: EdgeOptions,
 ): void {
   for (const method of METHODS)
-    if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+    if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
   const method = app.supportedMethods.filter((name) => name !== "OPTIONS" && name !== "CONNECT");
   const preParsing = readBodies(limits.maxBodyBytes);
   app.route({ method, url: "/*", preParsing, ...hooks });
