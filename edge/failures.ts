@@ -84,12 +84,17 @@ interface ParserError {
 /** A socket, and the answer that Node has under way on it. */
 type HttpSocket = Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null };
 
+/** Sockets that close with the answer that is under way on them. */
+const closing = new WeakSet<Socket>();
+
 /**
- * Whether what is written to a socket now would be taken for the answer to an earlier request: one that has come whole
- * and is still being served. It would say that nothing was done of what is being done.
+ * What came is broken, but stands behind a request that has come whole and is being served: an answer now would be
+ * taken for that request's, and say that nothing was done. Its own answer still goes out, and is the last one.
  */
-function answersAnother({ _httpMessage: pending }: HttpSocket): boolean {
-  return pending !== undefined && pending !== null && (pending.headersSent || pending.req.complete);
+function closeAfter(socket: Socket, pending: ServerResponse): void {
+  closing.add(socket);
+  pending.shouldKeepAlive = false;
+  pending.once("finish", () => socket.destroySoon());
 }
 
 /**
@@ -102,8 +107,15 @@ export function answerClientError(
   socket: HttpSocket,
   allowedOf: (path: string) => readonly string[],
 ): void {
-  if (error.code === "ECONNRESET" || !socket.writable || answersAnother(socket)) {
+  const isGone = error.code === "ECONNRESET" || !socket.writable;
+  if (closing.has(socket) && !isGone) return;
+  const { _httpMessage: pending } = socket;
+  if (isGone || pending?.headersSent) {
     socket.destroy();
+    return;
+  }
+  if (pending?.req.complete) {
+    closeAfter(socket, pending);
     return;
   }
   const facts = factsOf({ headers: {} });
