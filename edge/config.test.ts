@@ -36,3 +36,13 @@ test("every bad variable is named at once", () => {
     },
   );
 });
+
+test("proxies are addresses and networks, and a name or a network of everybody is none", () => {
+  const read = (FERRY_TRUSTED_PROXIES: string) => readEdgeConfig({ ...KEYS, FERRY_TRUSTED_PROXIES }).trustedProxies;
+  const good = ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "loopback"];
+  assert.deepEqual(read(good.join(", ")), good);
+  const isNamed = (error: unknown) =>
+    error instanceof ConfigError && error.problems.some((problem) => problem.startsWith("FERRY_TRUSTED_PROXIES"));
+  for (const bad of ["true", "*", "lb.example", "10.0.0.0/33", "0.0.0.0/0", "10.0.0.0/8/8", "::/129", "1"])
+    assert.throws(() => read(`192.0.2.1,${bad}`), isNamed, bad);
+});

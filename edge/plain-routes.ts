@@ -37,11 +37,10 @@ export function addPlainRoutes(app: FastifyInstance, options: PlainRouteOptions)
 
   app.get("/readyz", async (_request, reply) => {
     const reasons = isStopping() ? ["edge: stopping"] : [];
-    const parts = [{ name: "authority", unready: () => authority.unready() }, ...backends];
-    for (const part of parts) {
-      const reason = part.unready();
-      if (reason !== undefined) reasons.push(`${part.name}: ${reason}`);
-    }
+    const unknown = authority.unready();
+    if (unknown !== undefined) reasons.push(`authority: ${unknown}`);
+    // Anybody may ask: at which address a backend was looked for is for the log.
+    for (const backend of backends) if (backend.unready() !== undefined) reasons.push(`${backend.name}: no connection`);
     if (reasons.length > 0) reply.code(503);
     return { status: reasons.length === 0 ? "ok" : "unready", reasons };
   });

@@ -247,6 +247,16 @@ test("the plain routes tell health, versions and keys without the envelope", asy
   assert.equal(components[0]!.unready?.(), "stopping");
 });
 
+test("readiness says which service has no connection, and not where it was looked for", async () => {
+  const { backends } = await createHarness();
+  const away = backends.map((one) => ({ ...one, unready: () => `no connection to ${one.name} (10.0.0.5:9102)` }));
+  const { app } = await createHarness({ backendsOf: async () => away });
+  const answer = await app.inject("/readyz");
+  assert.equal(answer.statusCode, 503);
+  assert.deepEqual(answer.json().reasons.slice(0, 2), ["member: no connection", "ledger: no connection"]);
+  assert.doesNotMatch(answer.body, /10\.0\.0\.5/);
+});
+
 test("a service that does not tell its version is named with its reason", async () => {
   const { app } = await createHarness({
     answers: {
