@@ -6,7 +6,7 @@ import { runInContext } from "@ferry/platform/telemetry";
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import { Abort } from "./abort.ts";
 import { addClient, authorize, demandStillIn } from "./access.ts";
-import { checkContentLength, isGzip } from "./body-limit.ts";
+import { checkContentLength, hasBody, isGzip } from "./body-limit.ts";
 import { sendContent } from "./content.ts";
 import { JSON_TYPE, successText } from "./envelope.ts";
 import { etagOf, isKnown } from "./etag.ts";
@@ -138,12 +138,12 @@ function findRoute(
 /** What a body's headers say must fit before any of it is read. */
 function checkBodyHeaders(request: FastifyRequest, plan: EdgePlan): void {
   const { headers } = request;
-  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  if (hasBody && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
-  if (hasBody && readerFor(plan, headers["content-type"]) === undefined)
+  const comes = hasBody(request);
+  if (comes && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
+  if (comes && readerFor(plan, headers["content-type"]) === undefined)
     throw unsupportedMediaType([...plan.rawBodies.keys()]);
   const encoding = headers["content-encoding"] ?? "identity";
-  if (hasBody && encoding.toLowerCase() !== "identity" && !isGzip(request)) throw unsupportedEncoding();
+  if (comes && encoding.toLowerCase() !== "identity" && !isGzip(request)) throw unsupportedEncoding();
   if (headers["if-match"] !== undefined && plan.route.httpMethod !== "GET") throw conditionalChange();
 }
 
