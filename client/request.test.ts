@@ -20,6 +20,14 @@ test("fields of the path are encoded and not sent a second time", () => {
   assert.throws(() => make({ path: "/v1/things/{id}" }, {}), /id is missing/);
 });
 
+test("no value of a path leads to another one", () => {
+  for (const id of [".", ".."]) assert.throws(() => make({ path: "/v1/things/{id}" }, { id }), /id cannot be/);
+  for (const name of ["shelves/..", "../members", "a/./b"])
+    assert.throws(() => make({ path: "/v1/{+name}" }, { name }), /name cannot be/);
+  const { url } = make({ path: "/v1/things/{id}" }, { id: "...%2e" });
+  assert.equal(new URL(url).pathname, "/v1/things/...%252e");
+});
+
 test("without a body the query says the rest: nested, repeated, exact, times", () => {
   const since = new Date("2026-01-02T03:04:05Z");
   const request = { pageSize: 5, states: ["A", "B"], amount: { minorUnits: 2n ** 60n }, since, none: undefined };

@@ -15,7 +15,7 @@ type Fields = Record<string, unknown>;
 
 /**
  * Makes the HTTP request of an rpc: path, then body, then query, as its contract says.
- * @throws TypeError when a field of the path is missing, or a value has no form in a query.
+ * @throws TypeError when a field of the path is missing or would lead elsewhere, or a value has no form in a query.
  */
 export function httpRequestOf(baseUrl: string, plan: RpcPlan, request: object, options: AllOptions): HttpRequest {
   const inPath = new Set<string>();
@@ -24,7 +24,7 @@ export function httpRequestOf(baseUrl: string, plan: RpcPlan, request: object, o
     if (value === undefined || value === null || value === "") throw new TypeError(`${name} is missing`);
     inPath.add(name);
     const text = textOf(value, name);
-    return several === "" ? encodeURIComponent(text) : text.split("/").map(encodeURIComponent).join("/");
+    return several === "" ? segmentOf(text, name) : text.split("/").map((part) => segmentOf(part, name)).join("/");
   });
   const headers: Record<string, string> = {
     accept: plan.stream === undefined ? "application/json" : "text/event-stream",
@@ -47,6 +47,12 @@ export function httpRequestOf(baseUrl: string, plan: RpcPlan, request: object, o
   }
   const query = queryOf(inQuery);
   return { method: plan.httpMethod, url: `${baseUrl}${path}${query === "" ? "" : `?${query}`}`, headers, body };
+}
+
+/** fetch takes "." and ".." out of a path, encoded or not: the request would become one of another rpc. */
+function segmentOf(text: string, name: string): string {
+  if (text === "." || text === "..") throw new TypeError(`${name} cannot be ${JSON.stringify(text)}`);
+  return encodeURIComponent(text);
 }
 
 function valueAt(request: object, path: string): unknown {

@@ -41,19 +41,22 @@ export function createSession({
   onChange?: (tokens: SessionTokens | undefined) => void;
 } = {}): Session {
   let current = tokens;
-  let refreshing: Promise<string> | undefined;
+  let refreshing: Promise<string | undefined> | undefined;
   const change = (next: SessionTokens | undefined) => {
     current = next;
     onChange(next);
   };
-  const refresh = async (refreshToken: string, client: FerryClient): Promise<string> => {
+  const refresh = async (refreshToken: string, client: FerryClient): Promise<string | undefined> => {
+    // Who logged out while it was under way, or in anew, has the last word; the call that waits is nobody else's.
+    const isCurrent = () => current?.refreshToken === refreshToken;
     try {
       const next = await client.member.refreshSession({ refreshToken });
+      if (!isCurrent()) return undefined;
       change({ accessToken: next.accessToken, refreshToken: next.refreshToken });
       return next.accessToken;
     } catch (error) {
       // Refused for good: whoever waits for it logs in anew.
-      if (error instanceof FerryApiError && error.status === 401) change(undefined);
+      if (error instanceof FerryApiError && error.status === 401 && isCurrent()) change(undefined);
       throw error;
     }
   };

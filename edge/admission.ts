@@ -2,11 +2,10 @@ import type { Authenticator, AuthorityState } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import { authorize } from "./access.ts";
-import { checkContentLength, isGzip } from "./body-limit.ts";
+import { checkContentLength, hasBody, isGzip } from "./body-limit.ts";
 import { conditionalChange, methodNotAllowed, unsupportedEncoding, unsupportedMediaType } from "./failures.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { InFlight } from "./in-flight.ts";
-import { PLAIN_PATHS } from "./plain-routes.ts";
 import type { ChargeRate } from "./rate-limits.ts";
 import { readerFor } from "./raw-bodies.ts";
 import { headerValues } from "./request-headers.ts";
@@ -15,6 +14,8 @@ import { allowHeader, splitTarget } from "./target.ts";
 
 export interface AdmissionOptions {
   routes: EdgeRoutes;
+  /** Paths that are served beside the routes, each by GET. */
+  plainPaths: ReadonlySet<string>;
   authenticator: Authenticator;
   authority: AuthorityState;
   inFlight: InFlight;
@@ -30,12 +31,12 @@ export interface AdmissionOptions {
  * @throws FerryError.
  */
 export function createAdmission(options: AdmissionOptions): onRequestHookHandler {
-  const { routes, authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
+  const { authenticator, authority, inFlight, charge, maxBodyBytes, checkBody = checkBodyHeaders } = options;
 
   function admit(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined {
     const { facts } = request;
     facts.abort = inFlight.enter(reply.raw);
-    const match = findRoute(routes, request);
+    const match = findRoute(options, request);
     if (match instanceof FerryError) {
       if ("allow" in match) reply.header("allow", match.allow);
       return after(charge(request, reply, "read"), () => fail(match));
@@ -87,11 +88,14 @@ function fail(error: unknown): never {
   throw error;
 }
 
-function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (FerryError & { allow?: string }) {
+function findRoute(
+  { routes, plainPaths }: Pick<AdmissionOptions, "routes" | "plainPaths">,
+  { raw }: FastifyRequest,
+): EdgeMatch | (FerryError & { allow?: string }) {
   const { path } = splitTarget(raw.url ?? "");
   const found = routes.find(raw.method ?? "", path);
   if (found !== undefined && "plan" in found) return found;
-  const allow = allowHeader(found?.allowed ?? (PLAIN_PATHS.includes(path) ? ["GET"] : []));
+  const allow = allowHeader(found?.allowed ?? (plainPaths.has(path) ? ["GET"] : []));
   if (allow.length === 0) return new FerryError("ROUTE_NOT_FOUND", "there is no such route");
   return Object.assign(methodNotAllowed(allow), { allow: allow.join(", ") });
 }
@@ -99,11 +103,11 @@ function findRoute(routes: EdgeRoutes, { raw }: FastifyRequest): EdgeMatch | (Fe
 /** What a body's headers say must fit before any of it is read. */
 function checkBodyHeaders(request: FastifyRequest, plan: EdgePlan): void {
   const { headers } = request;
-  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  if (hasBody && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
-  if (hasBody && readerFor(plan, headers["content-type"]) === undefined)
+  const comes = hasBody(request);
+  if (comes && !plan.route.takesBody) throw new FerryError("INVALID_REQUEST", "this route takes no body");
+  if (comes && readerFor(plan, headers["content-type"]) === undefined)
     throw unsupportedMediaType([...plan.rawBodies.keys()]);
   const encoding = headers["content-encoding"] ?? "identity";
-  if (hasBody && encoding.toLowerCase() !== "identity" && !isGzip(request)) throw unsupportedEncoding();
+  if (comes && encoding.toLowerCase() !== "identity" && !isGzip(request)) throw unsupportedEncoding();
   if (headers["if-match"] !== undefined && plan.route.httpMethod !== "GET") throw conditionalChange();
 }

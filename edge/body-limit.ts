@@ -18,6 +18,11 @@ export function bodyTooLarge(): FerryError {
   return new FerryError("BODY_TOO_LARGE", "the body is larger than allowed");
 }
 
+/** Whether a body comes with a request, by what its headers say. */
+export function hasBody({ headers }: Pick<FastifyRequest, "headers">): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}
+
 /** Refuses a body by the length that it says, before any of it is read. @throws FerryError BODY_TOO_LARGE. */
 export function checkContentLength(request: FastifyRequest, reply: FastifyReply, plan: EdgePlan, limitBytes: number) {
   if (Number(request.headers["content-length"] ?? 0) <= bodyLimitOf(plan, limitBytes)) return;
@@ -25,10 +30,13 @@ export function checkContentLength(request: FastifyRequest, reply: FastifyReply,
   throw bodyTooLarge();
 }
 
-/** Counts what comes through, and ends it with BODY_TOO_LARGE where the limit is. */
+/**
+ * Counts what comes through, and ends it with BODY_TOO_LARGE where the limit is. Whoever reads it hears of an error;
+ * one that nobody reads has one that nobody needs, which must not end the process.
+ */
 function counting(limit: number, reply: FastifyReply): Transform {
   let received = 0;
-  return new Transform({
+  const counted = new Transform({
     transform(chunk: Buffer, _encoding, next) {
       received += chunk.length;
       if (received <= limit) return next(null, chunk);
@@ -36,6 +44,7 @@ function counting(limit: number, reply: FastifyReply): Transform {
       next(bodyTooLarge());
     },
   });
+  return counted.on("error", () => {});
 }
 
 /** Counts a body that does not say its length while it comes, and ends it where its route's limit is. */
@@ -57,7 +66,8 @@ export function readBodies(limitBytes: number): preParsingHookHandler {
   const limitChunked = limitChunkedBodies(limitBytes);
   return function (request, reply, payload, done) {
     const { match } = request.facts;
-    if (match === undefined || !isGzip(request)) return limitChunked.call(this, request, reply, payload, done);
+    if (match === undefined || !isGzip(request) || !hasBody(request))
+      return limitChunked.call(this, request, reply, payload, done);
     done(null, unpacked(payload, counting(bodyLimitOf(match.plan, limitBytes), reply)));
   };
 }

@@ -2,8 +2,7 @@ import cors from "@fastify/cors";
 import helmet from "@fastify/helmet";
 import { FerryError } from "@ferry/platform/errors";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
-import { PLAIN_PATHS } from "./plain-routes.ts";
-import type { EdgeRoutes } from "./routes.ts";
+import type { AdmissionOptions } from "./admission.ts";
 import { allowHeader, splitTarget } from "./target.ts";
 
 /**
@@ -36,14 +35,14 @@ export async function browserHeaders(): Promise<Record<string, string>> {
  */
 export async function addOptions(
   app: FastifyInstance,
-  routes: EdgeRoutes,
+  { routes, plainPaths }: Pick<AdmissionOptions, "routes" | "plainPaths">,
   corsOrigins: readonly string[],
   more: { allowed: readonly string[]; exposed: readonly string[] } = { allowed: [], exposed: [] },
 ): Promise<void> {
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { path } = splitTarget(request.raw.url ?? "");
     const found = routes.find("OPTIONS", path);
-    const plain = PLAIN_PATHS.includes(path) ? ["GET"] : [];
+    const plain = plainPaths.has(path) ? ["GET"] : [];
     const allow = allowHeader(found !== undefined && "allowed" in found ? found.allowed : plain);
     // A page is to learn that there is no such path from the answer to its request, not from a refused preflight.
     if (allow.length === 0 && !isPreflight(request)) throw new FerryError("ROUTE_NOT_FOUND", "there is no such route");

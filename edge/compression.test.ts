@@ -20,8 +20,17 @@ test("a coding is chosen by the client's weights, brotli before gzip", () => {
     ["gzip;q=0", undefined],
     ["", undefined],
     ["gzip;q=nonsense", undefined],
+    [" GZIP ; Q = 0.5 , br;q=0.4 ", "gzip"],
   ];
   for (const [header, coding] of cases) assert.equal(codingOf(header), coding, header);
+});
+
+test("a header of spaces is read in a time that grows with its length alone", () => {
+  const spaces = " ".repeat(500_000);
+  const startedMs = performance.now();
+  for (const header of [`gzip${spaces}x`, `gzip${spaces};${spaces}x`, `gzip;q${spaces}=${spaces}x`])
+    assert.equal(codingOf(header), undefined);
+  assert.ok(performance.now() - startedMs < 5_000, "a squared length would take minutes");
 });
 
 test("a large answer to a read is compressed as the client takes it, and says what it depends on", async () => {

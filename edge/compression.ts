@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { EdgePlan, EdgeRoutes } from "./routes.ts";
 
 /** Below this an answer goes in two packets at most, and compressing it costs more than it saves. */
-const MIN_BYTES = 2_048;
+export const MIN_BYTES = 2_048;
 /** Up to this the work is done where it is, 0.1 ms at most: a thread of the pool costs as much as it saves. */
 const MAX_SYNC_BYTES = 65_536;
 const TEXT = /^(?:application\/(?:json|javascript|[a-z.+-]+\+json)|text\/(?:html|css|javascript|plain))\b/;
@@ -15,7 +15,10 @@ const GZIP = { level: 3 };
 const brotliAside = promisify(brotliCompress);
 const gzipAside = promisify(gzip);
 
-type Coding = "br" | "gzip";
+export type Coding = "br" | "gzip";
+
+/** One coding and its weight. No two parts that follow each other take the same characters, so it is read but once. */
+const CODING = /^([\w*-]+)(?:\s*;\s*q\s*=\s*([01](?:\.\d{0,3})?))?$/;
 
 /**
  * Chooses a coding by the header Accept-Encoding (RFC 9110, 12.5.3): brotli before gzip where the client has no
@@ -26,14 +29,25 @@ type Coding = "br" | "gzip";
 export function codingOf(acceptEncoding: string): Coding | undefined {
   const weights = new Map<string, number>();
   for (const part of acceptEncoding.split(",")) {
-    const match = /^\s*([\w*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*$/i.exec(part);
-    if (match !== null) weights.set(match[1]!.toLowerCase(), Number(match[2] ?? 1));
+    const match = CODING.exec(part.trim().toLowerCase());
+    if (match !== null) weights.set(match[1]!, Number(match[2] ?? 1));
   }
   const weightOf = (coding: string) => weights.get(coding) ?? weights.get("*") ?? 0;
   const brotli = weightOf("br");
   const zipped = weightOf("gzip");
   if (brotli === 0 && zipped === 0) return undefined;
   return brotli >= zipped ? "br" : "gzip";
+}
+
+/** Packs on a thread of the pool. */
+export function pack(content: string | Buffer, coding: Coding): Promise<Buffer> {
+  return coding === "br" ? brotliAside(content, BROTLI) : gzipAside(content, GZIP);
+}
+
+/** Says that an answer is another one for who takes other codings. */
+export function varyByCoding(reply: FastifyReply): void {
+  const vary = reply.getHeader("vary");
+  reply.header("vary", vary === undefined ? "accept-encoding" : `${vary}, accept-encoding`);
 }
 
 export type Compress = (
@@ -57,16 +71,14 @@ export function createCompress({ plans }: EdgeRoutes): Compress {
       return done(null, payload);
     const type = reply.getHeader("content-type");
     if (typeof type !== "string" || !TEXT.test(type) || reply.hasHeader("content-encoding")) return done(null, payload);
-    const vary = reply.getHeader("vary");
-    reply.header("vary", vary === undefined ? "accept-encoding" : `${vary}, accept-encoding`);
+    varyByCoding(reply);
     const accepted = request.headers["accept-encoding"];
     const coding = accepted === undefined ? undefined : codingOf(String(accepted));
     if (coding === undefined) return done(null, payload);
     reply.header("content-encoding", coding).removeHeader("content-length");
     if (payload.length <= MAX_SYNC_BYTES)
       return done(null, coding === "br" ? brotliCompressSync(payload, BROTLI) : gzipSync(payload, GZIP));
-    const aside = coding === "br" ? brotliAside(payload, BROTLI) : gzipAside(payload, GZIP);
-    aside.then((compressed) => done(null, compressed), done);
+    pack(payload, coding).then((compressed) => done(null, compressed), done);
   };
 }
 

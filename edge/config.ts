@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   type Environment,
   loadConfig,
@@ -18,6 +19,18 @@ const list = z.string().transform((text) =>
     .map((item) => item.trim())
     .filter((item) => item !== ""),
 );
+
+/** Names that the framework has for networks of a site's own. */
+const NAMED_NETWORKS = ["loopback", "linklocal", "uniquelocal"];
+
+/** Whether a text is an address, or a network as "10.0.0.0/8". */
+function isNetwork(text: string): boolean {
+  if (NAMED_NETWORKS.includes(text)) return true;
+  const [address = "", length, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return length === undefined || (/^[1-9]\d{0,2}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
+}
 
 /** Limits that protect a platform in production and would only be in the way on one's own machine, where 0 means none. */
 const rate = (env: string, inProduction: number, what: string): Variable<number> => ({
@@ -58,7 +71,10 @@ export const edgeVariables = {
   },
   trustedProxies: {
     env: "FERRY_TRUSTED_PROXIES",
-    schema: list,
+    schema: list.refine(
+      (proxies) => proxies.every(isNetwork),
+      "must be addresses, or networks like 10.0.0.0/8, separated by commas",
+    ),
     fallback: "",
     help: "addresses or networks of proxies whose X-Forwarded-For is believed; none by default",
   },
@@ -70,6 +86,12 @@ export const edgeVariables = {
     ),
     fallback: "",
     help: `protocols that are spoken beside REST on the same port: ${DOORS.join(", ")}, separated by commas; none by default`,
+  },
+  docs: {
+    env: "FERRY_EDGE_DOCS",
+    schema: z.enum(["on", "off"]),
+    fallback: "on",
+    help: "whether the OpenAPI document (/openapi.json) and the page over it (/docs) are served: on or off",
   },
   rateRead: rate("FERRY_RATE_READ", 600, "reads"),
   rateWrite: rate("FERRY_RATE_WRITE", 120, "writes"),

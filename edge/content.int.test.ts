@@ -22,6 +22,8 @@ const RPCS: RpcText[] = [
   { name: "List", serverStreaming: true, rule: { get: "/v1/list" } },
   { name: "Any", rule: { post: "/v1/any", body: "*" } },
   { name: "Purge", rule: { custom: { kind: "PURGE", path: "/v1/cache/{a_string}" } } },
+  { name: "Report", rule: { custom: { kind: "REPORT", path: "/v1/report" }, body: "*" } },
+  { name: "Ask", rule: { custom: { kind: "QUERY", path: "/v1/ask" }, body: "*" } },
   { name: "Probe", rule: { custom: { kind: "HEAD", path: "/v1/probe" } } },
 ];
 const { service } = contractOf(
@@ -207,4 +209,18 @@ test("an Any goes through in both directions, and methods of any name are served
   assert.equal((await send("/v1/cache/a")).headers.get("allow"), "OPTIONS, PURGE");
   assert.equal((await send("/v1/probe", { method: "HEAD" })).status, 200);
   assert.equal((await send("/v1/probe")).status, 405);
+});
+
+test("a method of a contract's own takes a body as any other does", async (t) => {
+  const { seen, send } = await listening(t, {});
+  const json = { "content-type": "application/json" };
+  for (const [method, path] of [["REPORT", "/v1/report"] as const, ["QUERY", "/v1/ask"] as const]) {
+    const answer = await send(path, { method, headers: json, body: '{"aString":"x"}' });
+    assert.equal(answer.status, 200, method);
+    assert.equal((seen.pop() as { aString: string }).aString, "x", method);
+    const wrong = await send(path, { method, headers: json, body: '{"nothing":1}' });
+    assert.equal(wrong.status, 400, method);
+  }
+  assert.equal((await send("/v1/report", { method: "REPORT" })).status, 200);
+  assert.equal((await send("/v1/ask", { method: "QUERY" })).status, 415, "its type must be said");
 });

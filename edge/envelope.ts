@@ -11,6 +11,9 @@ export const JSON_TYPE = "application/json; charset=utf-8";
 /** Time after which a client may try again when the error does not tell one, in milliseconds. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
+/** Fields that an error names, at most: a body of many small faults must not be answered with a much larger one. */
+const MAX_DETAILS = 100;
+
 /** @param data JSON text. */
 export function successText(data: string, meta: Meta): string {
   return `{"data":${data},"meta":{"requestId":"${meta.requestId}","traceId":"${meta.traceId}"}}`;
@@ -19,7 +22,7 @@ export function successText(data: string, meta: Meta): string {
 /** The failure envelope: nothing but what the catalogue and the error's message say; never its cause. */
 export function failureText(error: FerryError, meta: Meta): string {
   const { reason, message, fields, entry, retryable } = error;
-  const details = fields.map(({ field, description }) => ({ field, description }));
+  const details = fields.slice(0, MAX_DETAILS).map(({ field, description }) => ({ field, description }));
   return JSON.stringify({ error: { code: reason, status: entry.httpStatus, message, details, retryable }, meta });
 }
 

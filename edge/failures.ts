@@ -1,4 +1,4 @@
-import { METHODS, type ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, METHODS, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { FerryError, fromUnknown, invalidRequest } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
@@ -11,6 +11,7 @@ import { BadField } from "./transcoding/index.ts";
 const FRAMEWORK: Readonly<Record<string, () => FerryError>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: () => new FerryError("BODY_TOO_LARGE", "the body is larger than allowed"),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => unsupportedMediaType(),
+  FST_ERR_ROUTE_MISSING_CONTENT_TYPE: () => unsupportedMediaType(),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => invalidRequest([{ field: "", description: "the body ended too early" }]),
   FST_ERR_BAD_URL: () => new FerryError("INVALID_REQUEST", "the path is not valid percent-encoded UTF-8"),
   ECONNRESET: () => new FerryError("CANCELED", "the client went away"),
@@ -81,19 +82,40 @@ interface ParserError {
 }
 
 /** A socket, and the answer that Node has under way on it. */
-type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
+type HttpSocket = Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null };
+
+/** Sockets that close with the answer that is under way on them. */
+const closing = new WeakSet<Socket>();
+
+/**
+ * What came is broken, but stands behind a request that has come whole and is being served: an answer now would be
+ * taken for that request's, and say that nothing was done. Its own answer still goes out, and is the last one.
+ */
+function closeAfter(socket: Socket, pending: ServerResponse): void {
+  closing.add(socket);
+  pending.shouldKeepAlive = false;
+  pending.once("finish", () => socket.destroySoon());
+}
 
 /**
  * Answers what the HTTP parser refused, before there is a request: in the envelope too, then the connection closes.
- * @param allowedOf The methods of a path, for requests whose method the parser does not know.
+ * It is called by the parser itself: an error that is thrown here ends the process.
+ * @param allowedOf The methods of a path, for requests whose method the parser does not know. Must not throw.
  */
 export function answerClientError(
   error: ParserError,
   socket: HttpSocket,
   allowedOf: (path: string) => readonly string[],
 ): void {
-  if (error.code === "ECONNRESET" || !socket.writable || socket._httpMessage?.headersSent) {
+  const isGone = error.code === "ECONNRESET" || !socket.writable;
+  if (closing.has(socket) && !isGone) return;
+  const { _httpMessage: pending } = socket;
+  if (isGone || pending?.headersSent) {
     socket.destroy();
+    return;
+  }
+  if (pending?.req.complete) {
+    closeAfter(socket, pending);
     return;
   }
   const facts = factsOf({ headers: {} });
@@ -124,13 +146,21 @@ function parserFailure(
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return { failure: new FerryError("INVALID_REQUEST", "the request did not arrive in time") };
     case "HPE_INVALID_METHOD": {
-      const packet = Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString("latin1") : "";
-      const line = /^([A-Z]{1,32}) (\/[^\s?]*)\S* HTTP\/1\.[01]\r?\n/.exec(packet);
-      const allow = line?.[2] === undefined || METHODS.includes(line[1]!) ? [] : allowedOf(line[2]);
+      const line = Buffer.isBuffer(error.rawPacket) ? requestLineOf(error.rawPacket.toString("latin1")) : undefined;
+      const allow = line === undefined || METHODS.includes(line.method) ? [] : allowedOf(line.path);
       if (allow.length > 0) return { failure: methodNotAllowed(allow), allow };
     }
   }
   return { failure: new FerryError("INVALID_REQUEST", "the request is not valid HTTP") };
+}
+
+/**
+ * Method and path of a request whose method the parser does not know. Of the pattern's parts none can take what another
+ * could: with two that can, a long path would be tried in as many ways as its length squared.
+ */
+export function requestLineOf(packet: string): { method: string; path: string } | undefined {
+  const line = /^([A-Z]{1,32}) (\/[^\s?]*)(?:\?\S*)? HTTP\/1\.[01]\r?\n/.exec(packet);
+  return line === null ? undefined : { method: line[1]!, path: line[2]! };
 }
 
 export function methodNotAllowed(allow: readonly string[]): FerryError {

@@ -8,7 +8,9 @@ export interface InFlight {
   /**
    * Counts a request until its answer is closed.
    * @returns Aborted when the client goes away before its answer, or when the edge stops.
-   * @throws FerryError OVERLOADED, always the same one, when there are as many as allowed or the process is behind.
+   * @throws FerryError OVERLOADED, always the same one, when there are as many as allowed or the process is behind;
+   *   CANCELED when the client went away before, while a limit was asked of its store: its place would never be free
+   *   again, since its response has closed already.
    */
   enter(response: ServerResponse): Abort;
   readonly size: number;
@@ -40,6 +42,7 @@ export function createInFlight(max: number, lag: LoopLag): InFlight {
       return calls.size;
     },
     enter(response) {
+      if (response.destroyed) throw new FerryError("CANCELED", "the client went away");
       const why = calls.size >= max ? "crowded" : lag.isLate() ? "late" : undefined;
       if (why !== undefined) {
         shed[why]++;

@@ -12,8 +12,14 @@ const VERSION_TIMEOUT_MS = 1_000;
 /** How long a client may keep the keys, in seconds: shorter than a new key is announced before it signs. */
 const JWKS_MAX_AGE_SECONDS = 60;
 
-/** The paths that are served without the envelope, each by GET. */
-export const PLAIN_PATHS = ["/livez", "/readyz", "/version", "/.well-known/jwks.json", OPENAPI_PATH, ...docsPaths];
+/**
+ * The paths that are served without the envelope, each by GET.
+ * @param withDocs Whether the OpenAPI document and its page are among them.
+ */
+export function plainPaths(withDocs: boolean): ReadonlySet<string> {
+  const always = ["/livez", "/readyz", "/version", "/.well-known/jwks.json"];
+  return new Set(withDocs ? [...always, OPENAPI_PATH, ...docsPaths] : always);
+}
 
 export interface PlainRouteOptions {
   build: Build;
@@ -31,11 +37,10 @@ export function addPlainRoutes(app: FastifyInstance, options: PlainRouteOptions)
 
   app.get("/readyz", async (_request, reply) => {
     const reasons = isStopping() ? ["edge: stopping"] : [];
-    const parts = [{ name: "authority", unready: () => authority.unready() }, ...backends];
-    for (const part of parts) {
-      const reason = part.unready();
-      if (reason !== undefined) reasons.push(`${part.name}: ${reason}`);
-    }
+    const unknown = authority.unready();
+    if (unknown !== undefined) reasons.push(`authority: ${unknown}`);
+    // Anybody may ask: at which address a backend was looked for is for the log.
+    for (const backend of backends) if (backend.unready() !== undefined) reasons.push(`${backend.name}: no connection`);
     if (reasons.length > 0) reply.code(503);
     return { status: reasons.length === 0 ? "ok" : "unready", reasons };
   });

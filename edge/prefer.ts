@@ -7,11 +7,12 @@
 export function waitSecondsOf(prefer: string | undefined, maxSeconds: number): number {
   if (prefer === undefined || maxSeconds <= 0) return 0;
   for (const preference of prefer.split(",")) {
-    const wait = /^\s*wait\s*=\s*(?:"([^"]*)"|([^\s;"]*))\s*(?:;|$)/i.exec(preference);
-    if (wait === null) continue;
+    const [said = ""] = preference.split(";", 1);
+    const equals = said.indexOf("=");
+    if (equals === -1 || said.slice(0, equals).trim().toLowerCase() !== "wait") continue;
     // The first of several counts, also when it is malformed.
-    const text = wait[1] ?? wait[2] ?? "";
-    return /^[0-9]{1,9}$/.test(text) ? Math.min(Number(text), maxSeconds) : 0;
+    const seconds = /^(?:[0-9]{1,9}|"[0-9]{1,9}")$/.exec(said.slice(equals + 1).trim())?.[0];
+    return seconds === undefined ? 0 : Math.min(Number(seconds.replaceAll('"', "")), maxSeconds);
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
+import { requestLineOf } from "./failures.ts";
 import { createHarness, type HarnessOptions, TRANSFER } from "./testing/harness.ts";
 
 async function listening(t: TestContext, options: HarnessOptions = {}) {
@@ -42,6 +43,48 @@ test("what the parser refuses is answered in the envelope and the connection clo
   const broken = opened(await talk(port(), "GET / HTTX\r\n\r\n"));
   assert.equal(broken.status, 400);
   assert.equal(broken.json.error.code, "INVALID_REQUEST");
+});
+
+test("an unknown method at a path that is badly encoded is refused, and the edge goes on", async (t) => {
+  const { port, base } = await listening(t);
+  for (const path of ["/v1/%zz", "/%", "/v1/transfers/x:%ff"]) {
+    const refused = opened(await talk(port(), `BREW ${path} HTTP/1.1\r\nhost: x\r\n\r\n`));
+    assert.equal(refused.status, 400, path);
+    assert.equal(refused.json.error.code, "INVALID_REQUEST", path);
+  }
+  assert.equal((await fetch(`${base}/livez`)).status, 200);
+});
+
+test("a request line is read in a time that grows with its length alone", () => {
+  assert.deepEqual(requestLineOf("BREW /a/b?c=/d?e HTTP/1.1\r\n"), { method: "BREW", path: "/a/b" });
+  assert.deepEqual(requestLineOf("BREW / HTTP/1.0\n"), { method: "BREW", path: "/" });
+  const startedMs = performance.now();
+  for (const mark of ["", "?"]) assert.equal(requestLineOf(`BREW /${mark}${"a".repeat(500_000)}\r\n`), undefined);
+  assert.ok(performance.now() - startedMs < 5_000, "a squared length would take minutes");
+});
+
+test("what comes broken behind a request that is being served is not taken for its answer", async (t) => {
+  const { port, bearer } = await listening(t);
+  const first = `GET /v1/transfers HTTP/1.1\r\nhost: x\r\nauthorization: ${bearer()}\r\n\r\n`;
+  const text = await talk(port(), `${first}GET / HTTX\r\n\r\n`);
+  const { status, head, json } = opened(text);
+  assert.deepEqual([status, json.data.transfers], [200, []]);
+  assert.match(head, /^connection: close$/m);
+  assert.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, "one answer, and the connection is closed");
+});
+
+test("a target may name its host, a request must; what it expects beside is ignored", async (t) => {
+  const { port, bearer } = await listening(t);
+  const say = async (target: string, ...lines: string[]) => {
+    const head = [`GET ${target} HTTP/1.1`, "connection: close", `authorization: ${bearer()}`, ...lines];
+    return opened(await talk(port(), `${head.join("\r\n")}\r\n\r\n`));
+  };
+  for (const target of ["http://x/v1/transfers", "https://x:8080/v1/transfers?page_size=5"])
+    assert.equal((await say(target, "host: x")).status, 200, target);
+  assert.equal((await say("http://x/v1/nothing", "host: x")).json.error.code, "ROUTE_NOT_FOUND");
+  const missing = await say("/v1/transfers");
+  assert.deepEqual([missing.status, missing.json.error.code], [400, "INVALID_REQUEST"]);
+  assert.equal((await say("/v1/transfers", "host: x", "expect: a miracle")).status, 200);
 });
 
 test("a slow request is cut, with an answer", async (t) => {

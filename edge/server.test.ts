@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzip, gzipSync } from "node:zlib";
 import { createHarness, TRANSFER } from "./testing/harness.ts";
 
 test("whatever is not exposed is 404, a wrong verb is 405 with Allow, all in the envelope", async () => {
@@ -81,6 +82,18 @@ test("bodies of another kind are 415, too large ones 413, unwanted ones 400", as
     payload: "{}",
   });
   assert.equal(unwanted.statusCode, 400);
+});
+
+test("a coding of no body is nothing to unpack", async () => {
+  const { app, bearer } = await createHarness();
+  const headers = { authorization: bearer(), "content-encoding": "gzip" };
+  const cases = [["GET", "/v1/transfers", 200] as const, ["POST", "/v1/members", 400] as const];
+  for (const [method, url, status] of cases) {
+    const answer = await app.inject({ method, url, headers });
+    assert.equal(answer.statusCode, status, `${method} ${url}: ${answer.body}`);
+    // What would be unpacked is unpacked aside, and what fails there, with nobody to hear of it, fails after the answer.
+    for (let round = 0; round < 8; round++) await promisify(gunzip)(gzipSync("x"));
+  }
 });
 
 test("a body may come as gzip, and its limit is that of what it unpacks to", async () => {
@@ -245,6 +258,16 @@ test("the plain routes tell health, versions and keys without the envelope", asy
   assert.deepEqual([keys[0].kid, keys[0].alg, "d" in keys[0]], ["k1", "ES256", false]);
   await components[0]!.stop?.();
   assert.equal(components[0]!.unready?.(), "stopping");
+});
+
+test("readiness says which service has no connection, and not where it was looked for", async () => {
+  const { backends } = await createHarness();
+  const away = backends.map((one) => ({ ...one, unready: () => `no connection to ${one.name} (10.0.0.5:9102)` }));
+  const { app } = await createHarness({ backendsOf: async () => away });
+  const answer = await app.inject("/readyz");
+  assert.equal(answer.statusCode, 503);
+  assert.deepEqual(answer.json().reasons.slice(0, 2), ["member: no connection", "ledger: no connection"]);
+  assert.doesNotMatch(answer.body, /10\.0\.0\.5/);
 });
 
 test("a service that does not tell its version is named with its reason", async () => {

@@ -18,7 +18,7 @@ import { createInFlight, type InFlight } from "./in-flight.ts";
 import { createLoopLag } from "./loop-lag.ts";
 import { showProtection } from "./metrics.ts";
 import { addOpenApi } from "./openapi/index.ts";
-import { addPlainRoutes } from "./plain-routes.ts";
+import { addPlainRoutes, plainPaths } from "./plain-routes.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { factsOf } from "./request-facts.ts";
 import { createHandler } from "./rest.ts";
@@ -44,6 +44,8 @@ export interface EdgeOptions {
   trustedProxies: readonly string[];
   /** Protocols that are spoken beside REST. Default none. */
   doors?: readonly Door[];
+  /** Whether /openapi.json and /docs are served. Default "on". */
+  docs?: "on" | "off";
   /** A PostgreSQL database in which several edges share the rate limits. Default: each counts by itself. */
   rateStoreUrl?: string;
   limits: EdgeLimits;
@@ -74,7 +76,7 @@ export interface Edge {
  */
 export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   const { options, backends, authenticator, authority, build, logger } = parts;
-  const { limits } = options;
+  const { limits, doors = [], docs = "on" } = options;
   const routes = parts.routes ?? compileEdgeRoutes(new Map(backends.map((backend) => [backend.name, backend])));
   const inFlight = createInFlight(limits.maxInFlight, createLoopLag(limits.maxLoopLagMs));
   const rates = createRateLimits(limits, options.rateStoreUrl ?? "");
@@ -90,7 +92,7 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
   app.addHook("onRequest", (request, reply, done) => {
     request.facts = factsOf(request.raw);
     reply.headers(fixedHeaders).header("x-request-id", request.facts.requestId);
-    done();
+    done(request.raw.headers.host === undefined ? missingHost(request.raw) : undefined);
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
     // Node waits for connections that were busy when the stop began, even when they are idle after their answer.
@@ -111,14 +113,14 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
     const error = new FerryError("ROUTE_NOT_FOUND", "there is no such route");
     return sendFailure(reply, request.facts, error, logger);
   });
-  const doors = options.doors ?? [];
-  await addOptions(app, withDoors(routes, doors), options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
+  const plain = { plainPaths: plainPaths(docs === "on") };
+  const offered = { ...plain, routes: withDoors(routes, doors) };
+  await addOptions(app, offered, options.corsOrigins, doors.length > 0 ? DOOR_CORS : undefined);
   if (rates.addressHook !== undefined) app.addHook("onRequest", rates.addressHook);
   addPlainRoutes(app, { build, authority, backends, logger, isStopping: () => stopping });
-  addOpenApi(app, routes.plans, build.version);
-  addDocsPage(app);
+  if (docs === "on") addDocs(app, routes, build);
   const { maxBodyBytes } = limits;
-  const stations = { routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
+  const stations = { ...plain, routes, authenticator, authority, inFlight, charge: rates.charge, maxBodyBytes };
   const admit = createAdmission(stations);
   addDoors(app, { ...stations, doors, streams, logger });
   addRestRoutes(app, { onRequest: admit, handler: createHandler({ streams, authority }) }, options);
@@ -145,8 +147,12 @@ export async function buildEdge(parts: EdgeParts): Promise<Edge> {
 
 function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, logger: Logger): FastifyInstance {
   const allowedOf = (path: string): string[] => {
-    const found = routes.find("", path);
-    return allowHeader(found !== undefined && "allowed" in found ? found.allowed : []);
+    try {
+      const found = routes.find("", path);
+      return allowHeader(found !== undefined && "allowed" in found ? found.allowed : []);
+    } catch {
+      return []; // Badly encoded, so that it is no path at all.
+    }
   };
   const app = fastify({
     bodyLimit: largestBody(routes, limits.maxBodyBytes),
@@ -157,6 +163,7 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     http: {
+      requireHostHeader: false, // Node's own answer to it has no envelope: it is looked at in the first hook.
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: Math.min(HEADERS_TIMEOUT_MS, limits.requestTimeoutMs),
       connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, limits.requestTimeoutMs),
@@ -165,10 +172,23 @@ function createApp({ limits, trustedProxies }: EdgeOptions, routes: EdgeRoutes, 
     frameworkErrors: (error, request, reply) => sendFailure(reply, factsOf(request.raw), error, logger),
   });
   app.server.maxConnections = limits.maxConnections;
+  // Expectations that nobody knows may be ignored (RFC 9110, 10.1.1); Node would answer 417 without the envelope.
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   app.removeAllContentTypeParsers();
   // Bytes as they came: the contract decides what they mean, and the framework's JSON would coerce.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   return app;
+}
+
+/** Only HTTP/1.0 knows requests without it (RFC 9112, 3.2). */
+function missingHost({ httpVersion }: { httpVersion: string }): FerryError | undefined {
+  return httpVersion === "1.1" ? new FerryError("INVALID_REQUEST", "the header Host is missing") : undefined;
+}
+
+/** The document, and the page over it. */
+function addDocs(app: FastifyInstance, { plans }: EdgeRoutes, { version }: Build): void {
+  addOpenApi(app, plans, version);
+  addDocsPage(app);
 }
 
 /** One route takes all paths and methods: the contracts' templates are matched by our own trie. */
@@ -178,7 +198,7 @@ function addRestRoutes(
   { limits }: EdgeOptions,
 ): void {
   for (const method of METHODS)
-    if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method);
+    if (method !== "CONNECT" && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
   const method = app.supportedMethods.filter((name) => name !== "OPTIONS" && name !== "CONNECT");
   const preParsing = readBodies(limits.maxBodyBytes);
   app.route({ method, url: "/*", preParsing, ...hooks });

@@ -5,7 +5,9 @@ export interface Streams {
   /**
    * Counts a stream until its answer is closed.
    * @param whose Id of the member, or the address.
-   * @throws FerryError OVERLOADED when there are as many as allowed, RATE_LIMITED when the caller has as many.
+   * @param abort Ends the stream. What is aborted already is not counted, since its answer closes no more.
+   * @throws FerryError OVERLOADED when there are as many as allowed, RATE_LIMITED when the caller has as many; the
+   *   reason of an abort.
    */
   enter(whose: string, abort: AbortController): { leave(): void };
   /** Ends all of them: their clients come back, to another edge. */
@@ -19,6 +21,7 @@ export function createStreams({ max, maxEach }: { max: number; maxEach: number }
   const counts = new Map<string, number>();
   return {
     enter(whose, abort) {
+      if (abort.signal.aborted) throw abort.signal.reason;
       if (open.size >= max)
         throw new FerryError("OVERLOADED", "more streams at once than can be served", { retryAfterMs: RETRY_AFTER_MS });
       const count = counts.get(whose) ?? 0;

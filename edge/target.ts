@@ -1,7 +1,14 @@
 /** The target of a request in its two parts; the query without its question mark. */
 export function splitTarget(url: string): { path: string; query: string } {
-  const mark = url.indexOf("?");
-  return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+  const target = url.startsWith("/") ? url : originForm(url);
+  const mark = target.indexOf("?");
+  return mark === -1 ? { path: target, query: "" } : { path: target.slice(0, mark), query: target.slice(mark + 1) };
+}
+
+/** Of a target that names its host too, as to a proxy, which every server must take (RFC 9112, 3.2.2). */
+function originForm(url: string): string {
+  const rest = url.replace(/^https?:\/\/[^/?]*/i, "");
+  return rest.startsWith("?") ? `/${rest}` : rest;
 }
 
 /** The methods that a path has, as the header Allow says them; none when it has none. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { etagOf, isKnown } from "../etag.ts";
+import type { FastifyInstance } from "fastify";
+import { documentHandler } from "../documents.ts";
 
 export const DOCS_PATH = "/docs";
 
@@ -45,19 +45,12 @@ const parts: readonly Part[] = [
 /** The paths of the page and its parts, each by GET. */
 export const docsPaths: readonly string[] = parts.map(({ path }) => path);
 
-/** Serves the page to try calls on: Swagger UI over /openapi.json, and a log-in. Its files are read when asked for. */
+/** Serves the page to try calls on: Swagger UI over /openapi.json, and a log-in. */
 export function addDocsPage(app: FastifyInstance): void {
-  for (const part of parts) app.get(part.path, (request, reply) => send(part, request, reply));
-}
-
-async function send({ type, file }: Part, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const content = await readFile(file, "utf8"); // As text it is compressed on its way like other answers.
-  const etag = etagOf(content);
-  reply
-    .header("content-security-policy", CONTENT_SECURITY_POLICY)
-    .header("cache-control", `public, max-age=${MAX_AGE_SECONDS}`)
-    .header("etag", etag);
-  const known = request.headers["if-none-match"];
-  if (known !== undefined && isKnown(known, etag)) return reply.code(304).send();
-  return reply.type(type).send(content);
+  const headers = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cache-control": `public, max-age=${MAX_AGE_SECONDS}`,
+  };
+  for (const { path, type, file } of parts)
+    app.get(path, documentHandler({ type, headers, make: () => readFile(file, "utf8") }));
 }

@@ -44,3 +44,17 @@ test("a part is not sent again to who has it, and has no other method", async ()
   assert.equal(posted.statusCode, 405);
   assert.equal(posted.json().error.code, "METHOD_NOT_ALLOWED");
 });
+
+test("switched off, neither page nor document is there, as if they had never been", async () => {
+  const { app, bearer } = await createHarness({ options: { docs: "off" } });
+  for (const path of ["/openapi.json", ...docsPaths])
+    for (const method of ["GET", "HEAD", "POST", "OPTIONS"] as const) {
+      const answer = await app.inject({ url: path, method });
+      assert.equal(answer.statusCode, 404, `${method} ${path}`);
+      assert.equal(answer.headers.allow, undefined);
+      if (method !== "HEAD") assert.equal(answer.json().error.code, "ROUTE_NOT_FOUND");
+    }
+  assert.equal((await app.inject("/livez")).statusCode, 200);
+  const answer = await app.inject({ url: "/v1/transfers", headers: { authorization: bearer() } });
+  assert.equal(answer.statusCode, 200);
+});

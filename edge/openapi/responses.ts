@@ -34,7 +34,7 @@ export const envelopeSchemas: Readonly<Record<string, Schema>> = {
           message: { type: "string", description: "One sentence for a person." },
           details: {
             type: "array",
-            description: "The fields that are wrong, each with what is wrong with it.",
+            description: "The fields that are wrong, each with what is wrong with it; at most a hundred.",
             items: {
               type: "object",
               properties: { field: { type: "string" }, description: { type: "string" } },

@@ -8,6 +8,7 @@ import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { until } from "../../test/support/until.ts";
 import type { EdgeLimits } from "../config.ts";
 import { createHarness } from "../testing/harness.ts";
+import { createLeaseStore } from "./store/lease-store.ts";
 
 const MEMBERS = ["0190b2c4-0000-7000-8000-000000000001", "0190b2c4-0000-7000-8000-000000000002"];
 
@@ -153,4 +154,29 @@ test("windows that are over begin anew, and are removed", async (t) => {
   await until("a new window", async () => (await read(1)).statusCode === 200 || undefined);
   const rows = await database.query<{ spent: number }>("SELECT spent FROM rate_budget WHERE window_end > now()");
   assert.deepEqual([rows.length, (rows[0]?.spent ?? 0) <= 20], [1, true]);
+});
+
+test("one caller who asks several times in one statement is granted the limit once", async (t) => {
+  const { url, drop } = await createTestDatabase();
+  const database = openDatabase({ url });
+  t.after(async () => {
+    await database.close();
+    await drop();
+  });
+  const store = createLeaseStore(database, url);
+  const ask = (key: string, want: number) => ({ key, want, limit: 10 });
+  const grants = await store.take([ask("a", 4), ask("b", 3), ask("a", 4), ask("a", 4)], 60_000);
+  assert.deepEqual(
+    grants.map(({ granted, left }) => [granted, left]),
+    [
+      [4, 0],
+      [3, 7],
+      [4, 0],
+      [2, 0],
+    ],
+  );
+  assert.deepEqual(
+    (await store.take([ask("a", 1)], 60_000)).map(({ granted }) => granted),
+    [0],
+  );
 });

@@ -60,14 +60,18 @@ test("a session that was ended is refused, with a kept token too, until its last
   const { keys, clock, authority, authenticator } = setUp();
   const token = `Bearer ${forge(keys.privateKeyPem, HEADER, CLAIMS)}`;
   authenticator.authenticate(token);
+  // Of a signer whose clock is ahead: it is good here for ten seconds more.
+  const ahead = `Bearer ${forge(keys.privateKeyPem, HEADER, { ...CLAIMS, iat: NOW + 10, exp: NOW + 610 })}`;
   authority.apply(change({ revokedSessionIds: ["s1"] }));
   refuses(() => authenticator.authenticate(token), "SESSION_REVOKED");
-  clock.ms += 609_000;
+  clock.ms += 619_000;
   authority.apply(change({}));
   assert.equal(authority.isRevoked("s1"), true);
+  refuses(() => authenticator.authenticate(ahead), "SESSION_REVOKED");
   clock.ms += 2_000;
   authority.apply(change({}));
   assert.equal(authority.isRevoked("s1"), false);
+  refuses(() => authenticator.authenticate(ahead), "TOKEN_EXPIRED");
 });
 
 test("a rotation overlaps: both keys are good, then the retired one is not, for kept tokens too", () => {

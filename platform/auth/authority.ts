@@ -22,14 +22,32 @@ export type AuthorityChange = Pick<
 > & { keys: readonly { kid: string; publicKeyPem: string }[] };
 
 export interface MutableAuthorityState extends AuthorityState {
-  /** @throws KeyError when a key is not for ES256; the state is then as before. */
-  apply(change: AuthorityChange): void;
+  /**
+   * @param goesOn Whether more of a snapshot is still to come: what was known before holds until then. Default false.
+   * @throws KeyError when a key is not for ES256; the state is then as before.
+   */
+  apply(change: AuthorityChange, goesOn?: boolean): void;
   /** All that is known, as the change that would bring another state to it. */
   snapshot(): AuthorityChange;
 }
 
-/** After this no access token of an ended session is good any more, and the session is forgotten. */
-const REVOCATION_LIFE_MS = (ACCESS_TOKEN.lifeSeconds + CLOCK_SKEW_SECONDS) * 1_000;
+/**
+ * Ids in one list of a message of the authority's stream, at most, so that all of them stay below the limit of a
+ * message. A snapshot with a list that is full goes on in the next message.
+ */
+export const MAX_LISTED = 10_000;
+
+/** Whether a message of the stream is followed by more of the same snapshot, when it is of one. */
+export function isFull(change: AuthorityChange): boolean {
+  const { suspendedMemberIds, reinstatedMemberIds, revokedSessionIds } = change;
+  return [suspendedMemberIds, reinstatedMemberIds, revokedSessionIds].some((ids) => ids.length >= MAX_LISTED);
+}
+
+/**
+ * After this no access token of an ended session is good any more, and the session is forgotten. Whoever signed it may
+ * have had a clock that was ahead, and whoever verifies it lets it live for as much longer.
+ */
+export const REVOCATION_LIFE_MS = (ACCESS_TOKEN.lifeSeconds + 2 * CLOCK_SKEW_SECONDS) * 1_000;
 
 /** An authority's state in memory: a snapshot replaces all of it, other changes add to it. */
 export function createAuthorityState(now: () => number = Date.now): MutableAuthorityState {
@@ -38,6 +56,8 @@ export function createAuthorityState(now: () => number = Date.now): MutableAutho
   const suspended = new Set<string>();
   const revokedUntil = new Map<string, number>();
   let known = false;
+  /** What was known before a snapshot and is not in it so far; undefined while none is under way. */
+  let unconfirmed: { suspended: Set<string>; revoked: Set<string> } | undefined;
 
   /** A key that stays keeps its object, by which caches of verified tokens see that it is the same. */
   function replaceKeys(given: AuthorityChange["keys"]): void {
@@ -58,6 +78,15 @@ export function createAuthorityState(now: () => number = Date.now): MutableAutho
     }
   }
 
+  /** Only now: between the messages of a snapshot nobody must be let in who is in a later one. */
+  function completeSnapshot(): void {
+    if (unconfirmed === undefined) return;
+    for (const memberId of unconfirmed.suspended) suspended.delete(memberId);
+    for (const sessionId of unconfirmed.revoked) revokedUntil.delete(sessionId);
+    unconfirmed = undefined;
+    known = true;
+  }
+
   return {
     keys: () => keys,
     isSuspended: (memberId) => suspended.has(memberId),
@@ -70,20 +99,21 @@ export function createAuthorityState(now: () => number = Date.now): MutableAutho
       reinstatedMemberIds: [],
       revokedSessionIds: [...revokedUntil.keys()],
     }),
-    apply(change) {
+    apply(change, goesOn = false) {
       if (change.snapshot || change.keys.length > 0) replaceKeys(change.keys);
-      if (change.snapshot) {
-        suspended.clear();
-        revokedUntil.clear();
-        known = true;
+      if (change.snapshot) unconfirmed = { suspended: new Set(suspended), revoked: new Set(revokedUntil.keys()) };
+      for (const memberId of change.suspendedMemberIds) {
+        suspended.add(memberId);
+        unconfirmed?.suspended.delete(memberId);
       }
-      for (const memberId of change.suspendedMemberIds) suspended.add(memberId);
       for (const memberId of change.reinstatedMemberIds) suspended.delete(memberId);
       forgetOldRevocations();
       for (const sessionId of change.revokedSessionIds) {
         revokedUntil.delete(sessionId);
         revokedUntil.set(sessionId, now() + REVOCATION_LIFE_MS);
+        unconfirmed?.revoked.delete(sessionId);
       }
+      if (!goesOn) completeSnapshot();
     },
   };
 }

@@ -3,7 +3,9 @@ export {
   type AuthorityChange,
   type AuthorityState,
   createAuthorityState,
+  MAX_LISTED,
   type MutableAuthorityState,
+  REVOCATION_LIFE_MS,
 } from "./authority.ts";
 export {
   generateKeyPair,

@@ -8,6 +8,7 @@ import {
   WatchAuthorityResponseSchema,
 } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { MAX_LISTED } from "./authority.ts";
 import { generateKeyPair } from "./keys.ts";
 import { watchAuthority } from "./watch.ts";
 
@@ -85,6 +86,37 @@ test("a lost stream leaves the last state; the next snapshot replaces it", async
   assert.equal(watch.isSuspended("m1"), true);
   await until(() => watch.isSuspended("m2"));
   assert.equal(watch.isSuspended("m1"), false);
+  await watch.stop!();
+});
+
+test("a snapshot of several messages holds when the last has come, and lets nobody in between them", async () => {
+  const fullOf = (prefix: string) => Array.from({ length: MAX_LISTED }, (_, index) => `${prefix}${index}`);
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { watch } = setUp(
+    async function* () {
+      yield message({ snapshot: true, keys, suspendedMemberIds: fullOf("a") });
+      await first.promise;
+      yield message({ suspendedMemberIds: ["late", "gone"], revokedSessionIds: ["s1"] });
+    },
+    async function* (signal) {
+      yield message({ snapshot: true, keys, suspendedMemberIds: fullOf("b") });
+      await second.promise;
+      yield message({ suspendedMemberIds: ["late"] });
+      await untilAborted(signal);
+    },
+  );
+  const told = () => [watch.isSuspended("late"), watch.isSuspended("gone"), watch.isRevoked("s1")];
+  const started = watch.start!();
+  await until(() => watch.isSuspended("a0"));
+  assert.match(watch.unready() ?? "", /not known/);
+  first.resolve();
+  await started;
+  await until(() => watch.isSuspended("b0"));
+  assert.deepEqual(told(), [true, true, true]);
+  second.resolve();
+  await until(() => !watch.isSuspended("gone"));
+  assert.deepEqual(told(), [true, false, false]);
+  assert.deepEqual([watch.isSuspended("a0"), watch.isSuspended("b0")], [false, true]);
   await watch.stop!();
 });
 

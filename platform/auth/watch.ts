@@ -3,7 +3,7 @@ import type { Client } from "@connectrpc/connect";
 import type { AuthorityService } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
 import type { Component } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
-import { type AuthorityState, createAuthorityState } from "./authority.ts";
+import { type AuthorityState, createAuthorityState, isFull } from "./authority.ts";
 
 export interface WatchOptions {
   client: Pick<Client<typeof AuthorityService>, "watchAuthority">;
@@ -34,10 +34,10 @@ export function watchAuthority(options: WatchOptions): Component & AuthorityStat
     for await (const change of client.watchAuthority({}, { signal: stopping.signal })) {
       snapshotCame ||= change.snapshot;
       if (!snapshotCame) throw new Error("the authority's stream did not begin with a snapshot");
-      state.apply(change);
+      state.apply(change, isFull(change));
       if (failures > 0) logger.info({ failures }, "authority is watched again");
       failures = 0;
-      started();
+      if (state.unready() === undefined) started();
     }
     throw new Error("the authority closed the stream");
   }

@@ -192,3 +192,17 @@ test("who becomes an operator keeps no client from before", async () => {
     ),
   );
 });
+
+test("a session that has ended gives no secret any more, before the word of its end has gone around", async () => {
+  const { person, mine, client } = await withClient(["members:read"]);
+  // As another replica does it, the moment before its notice is heard here.
+  await platform.database.query(
+    "UPDATE session SET revoked_at = now() WHERE member_id = $1 AND api_client_id IS NULL",
+    [person.id],
+  );
+  const make = () => clients.createApiClient({ displayName: "x", scopes: ["members:read"] }, mine);
+  await refusedWith("SESSION_REVOKED", make);
+  await refusedWith("SESSION_REVOKED", () => clients.rotateApiClientSecret({ apiClientId: client.id }, mine));
+  const rows = await platform.database.query("SELECT id FROM api_client WHERE member_id = $1", [person.id]);
+  assert.deepEqual(rows, [{ id: client.id }]);
+});

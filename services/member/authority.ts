@@ -1,9 +1,8 @@
 import {
-  ACCESS_TOKEN,
   type AuthorityChange,
   type AuthorityState,
-  CLOCK_SKEW_SECONDS,
   createAuthorityState,
+  REVOCATION_LIFE_MS,
 } from "@ferry/platform/auth";
 import type { Database, Listening } from "@ferry/platform/db";
 import type { Component } from "@ferry/platform/lifecycle";
@@ -16,7 +15,6 @@ import { createWatchers } from "./watchers.ts";
 
 /** Everything is looked at anew this often: notices are lost while the connection that hears them is. */
 const RELOAD_MS = 15_000;
-const REVOCATION_LIFE_MS = (ACCESS_TOKEN.lifeSeconds + CLOCK_SKEW_SECONDS) * 1_000;
 
 /** The authority at first hand: its state comes from the database, and whoever watches hears of each change. */
 export type MemberAuthority = AuthorityState &

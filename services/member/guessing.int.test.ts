@@ -75,6 +75,13 @@ test("one address guesses a hundred times in a window, at whomever; a network of
   assert.deepEqual(await guess(["c@example.com"], () => "2001:db8:1:3::1"), ["taken"]);
 });
 
+test("no subject is counted as another one at an address, however it is spelled", async () => {
+  const [victim, home] = ["e@example.com", "192.0.2.7"];
+  const odd = [`${victim} at ${home}`, `${victim}","${home}`, `["subject","${victim}","${home}"]`];
+  for (const subject of odd) await guess(times(10, subject), () => "203.0.113.1");
+  assert.deepEqual(await guess([victim], () => home), ["taken"]);
+});
+
 test("a window that is over counts no more, and is forgotten", async () => {
   await guess(times(10, "d@example.com"), () => "192.0.2.6");
   assert.deepEqual(await guess(["d@example.com"], () => "192.0.2.6"), ["RATE_LIMITED"]);

@@ -86,7 +86,7 @@ export function createMemberService({ database, outbox, logger, config }: Member
   });
   const apiClientRpcs = createApiClientRpcs({
     apiClients: createApiClients({
-      ...{ ...audited, ...revoking, store: apiClientStore },
+      ...{ ...audited, ...revoking, store: apiClientStore, sessions: sessionStore },
       secrets: { make: makeClientSecret },
     }),
     createToken: createCreateToken({

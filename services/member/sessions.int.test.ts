@@ -3,7 +3,16 @@ import { after, before, test } from "node:test";
 import { MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import type { FerryError } from "@ferry/platform/errors";
 import { createRpcClient } from "@ferry/platform/rpc";
+import { createCreateSession } from "./app/create-session.ts";
+import { createGuesses } from "./app/guesses.ts";
+import { NOWHERE } from "./domain/audit.ts";
 import { bearer, type MemberPlatform, PASSWORD, refusedWith, startMembersAlone, until } from "./member.fixture.ts";
+import { auditStore } from "./store/audit-store.ts";
+import { guessStore } from "./store/guess-store.ts";
+import { memberStore } from "./store/member-store.ts";
+import { createPasswordHasher } from "./store/password-hash.ts";
+import { hashOfRefreshToken, makeRefreshToken } from "./store/refresh-token.ts";
+import { sessionStore } from "./store/session-store.ts";
 
 let platform: MemberPlatform;
 
@@ -108,4 +117,27 @@ test("who becomes an operator gets a new password, and their open sessions end",
   const { authorization } = await platform.logIn(person.email, "a new password");
   const other = await platform.signUp();
   await platform.member.suspendMember({ memberId: other.id, reason: "by the new one" }, bearer(authorization));
+});
+
+test("who becomes an operator while the old password is looked at is not logged in by it", async () => {
+  const { database, makeOperator, signUp } = platform;
+  const person = await signUp();
+  const passwords = createPasswordHasher();
+  const logIn = createCreateSession({
+    ...{ database, members: memberStore, sessions: sessionStore, audit: auditStore },
+    passwords: {
+      async verify(password, stored) {
+        const isRight = await passwords.verify(password, stored);
+        await makeOperator({ email: person.email, displayName: "x", password: "a new password" });
+        return isRight;
+      },
+    },
+    accessTokens: { sign: () => "an access token" },
+    refreshTokens: { make: makeRefreshToken, hashOf: hashOfRefreshToken },
+    guesses: createGuesses({ database, store: guessStore }),
+  });
+  const attempt = { email: person.email, password: PASSWORD, origin: NOWHERE };
+  await refusedWith("CREDENTIALS_INVALID", () => logIn(attempt));
+  const open = "SELECT id FROM session WHERE member_id = $1 AND revoked_at IS NULL";
+  assert.deepEqual(await database.query(open, [person.id]), []);
 });

@@ -5,7 +5,10 @@ import type { Lease, LeaseGrant, LeaseRequest } from "../leases.ts";
 export interface LeaseStore {
   /** Makes the table where there is none. */
   ready(): Promise<void>;
-  /** @param requests Of different callers. */
+  /**
+   * @param requests Several of one caller share what is granted to them together, first come first served: one asks
+   *   anew when its first lease came too late, or its window has ended meanwhile.
+   */
   take(requests: readonly LeaseRequest[], windowMs: number): Promise<LeaseGrant[]>;
   giveBack(leases: readonly Lease[]): Promise<void>;
   /** Removes windows that are over, at most 10,000. */
@@ -34,16 +37,19 @@ export function createLeaseStore(database: Pick<Database, "query">, url: string)
     ready,
     async take(requests, windowMs) {
       await ready();
+      const asked = together(requests);
       const rows = await database.query<TakenRow>(TAKE, [
-        requests.map(({ key }) => key),
-        requests.map(({ want }) => want),
-        requests.map(({ limit }) => limit),
+        asked.map(({ key }) => key),
+        asked.map(({ want }) => want),
+        asked.map(({ limit }) => limit),
         windowMs,
       ]);
       const byKey = new Map(rows.map((row) => [row.key, row]));
-      return requests.map(({ key }) => {
-        const { granted, left, window_id, ends_in_ms } = byKey.get(key)!;
-        return { granted, left, windowId: window_id, endsInMs: ends_in_ms };
+      return requests.map(({ key, want }) => {
+        const row = byKey.get(key)!;
+        const granted = Math.min(want, row.granted);
+        row.granted -= granted;
+        return { granted, left: row.left, windowId: row.window_id, endsInMs: row.ends_in_ms };
       });
     },
     async giveBack(leases) {
@@ -58,6 +64,16 @@ export function createLeaseStore(database: Pick<Database, "query">, url: string)
       await database.query(PURGE);
     },
   };
+}
+
+/** One request for each caller: a statement touches a row but once. */
+function together(requests: readonly LeaseRequest[]): readonly LeaseRequest[] {
+  const byKey = new Map<string, LeaseRequest>();
+  for (const request of requests) {
+    const before = byKey.get(request.key)?.want ?? 0;
+    byKey.set(request.key, { ...request, want: before + request.want });
+  }
+  return byKey.size === requests.length ? requests : [...byKey.values()];
 }
 
 interface TakenRow {

@@ -18,9 +18,15 @@ interface ApiClientStore {
   delete(tx: Transaction, client: ApiClient, now: Date): Promise<void>;
 }
 
+interface SessionStore {
+  /** Keeps others from ending a session until the transaction is over. @returns Whether it is open. */
+  lockOpen(tx: Transaction, id: string): Promise<boolean>;
+}
+
 export interface ApiClientsDeps {
   database: Database;
   store: ApiClientStore;
+  sessions: SessionStore;
   secrets: { make(): { secret: string; hash: Buffer } };
   audit: { record(db: Queryable, fact: AuditFact): Promise<void> };
   /** Tells the other replicas, when the transaction commits. */
@@ -34,11 +40,23 @@ export type ApiClients = ReturnType<typeof createApiClients>;
 const unknown = (id: string) => new FerryError("NOT_FOUND", `api_client_id: there is no API client ${id}`);
 
 /** What members do with their API clients. All that names one throws NOT_FOUND for another's too. */
-export function createApiClients({ database, store, secrets, audit, notifyRevoked, pushRevoked }: ApiClientsDeps) {
+export function createApiClients(deps: ApiClientsDeps) {
+  const { database, store, sessions, secrets, audit, notifyRevoked, pushRevoked } = deps;
+
+  /**
+   * A new secret outlives the session that asked for it, so the word of the session's end must not be under way still.
+   * Asked after the rest has locked its member, as whoever makes an operator does first.
+   * @throws FerryError SESSION_REVOKED.
+   */
+  async function demandOpen(tx: Transaction, { sessionId }: Caller): Promise<void> {
+    if (!(await sessions.lockOpen(tx, sessionId)))
+      throw new FerryError("SESSION_REVOKED", "the session was ended: log in again");
+  }
+
   return {
     /**
      * @param allowed Scopes that the caller may give to a machine.
-     * @throws FerryError INVALID_REQUEST, API_CLIENT_LIMIT.
+     * @throws FerryError INVALID_REQUEST, API_CLIENT_LIMIT, SESSION_REVOKED.
      */
     async create(
       caller: Caller,
@@ -60,6 +78,7 @@ export function createApiClients({ database, store, secrets, audit, notifyRevoke
         if ((await store.lockCount(tx, memberId)) >= MAX_API_CLIENTS)
           throw new FerryError("API_CLIENT_LIMIT", `a member has at most ${MAX_API_CLIENTS} API clients`);
         await store.insert(tx, client, hash);
+        await demandOpen(tx, caller);
         const reason = client.scopes.join(" ");
         await audit.record(tx, { kind: "API_CLIENT_CREATED", memberId, by: caller, apiClientId: client.id, reason });
       });
@@ -75,6 +94,7 @@ export function createApiClients({ database, store, secrets, audit, notifyRevoke
       return found;
     },
 
+    /** @throws FerryError NOT_FOUND, SESSION_REVOKED. */
     async rotateSecret(caller: Caller, id: string) {
       const { memberId } = caller;
       const { secret, hash } = secrets.make();
@@ -83,6 +103,7 @@ export function createApiClients({ database, store, secrets, audit, notifyRevoke
         const client = await store.lock(tx, memberId, id);
         if (client === undefined) throw unknown(id);
         await store.replaceSecret(tx, client, { hash, sessionId, now: new Date() });
+        await demandOpen(tx, caller);
         await audit.record(tx, { kind: "API_CLIENT_SECRET_ROTATED", memberId, by: caller, apiClientId: id });
         await notifyRevoked(tx, [client.sessionId]);
         return client;

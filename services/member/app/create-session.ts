@@ -6,8 +6,15 @@ import { REFRESH_LIFE_MS } from "../domain/session.ts";
 import type { Guesses } from "./guesses.ts";
 import type { AccessTokens, RefreshTokens, Tokens } from "./tokens.ts";
 
+interface Proven {
+  member: Member;
+  passwordHash: string;
+}
+
 interface MemberStore {
-  findWithPassword(db: Queryable, email: string): Promise<{ member: Member; passwordHash: string } | undefined>;
+  findWithPassword(db: Queryable, email: string): Promise<Proven | undefined>;
+  /** Undefined when the password is another one by now. */
+  lockWithPassword(tx: Transaction, id: string, passwordHash: string): Promise<Member | undefined>;
 }
 
 interface SessionStore {
@@ -47,8 +54,13 @@ export interface CreateSession {
 export function createCreateSession(deps: CreateSessionDeps) {
   const { database, members, sessions, passwords, accessTokens, refreshTokens, guesses, audit } = deps;
 
+  async function refuse(memberId: string | undefined, origin: Origin): Promise<never> {
+    await audit.record(database, { kind: "LOG_IN", memberId, origin, outcome: "CREDENTIALS_INVALID" });
+    throw new FerryError("CREDENTIALS_INVALID", "email or password is wrong");
+  }
+
   /** @returns The member whose email and password these are. */
-  async function prove({ email, password, origin }: CreateSession): Promise<Member> {
+  async function prove({ email, password, origin }: CreateSession): Promise<Proven> {
     const guess = await guesses.begin(email, origin.address);
     let isDecided = false;
     try {
@@ -57,12 +69,10 @@ export function createCreateSession(deps: CreateSessionDeps) {
       isDecided = true;
       if (found !== undefined && isRight) {
         await guess.right();
-        return found.member;
+        return found;
       }
       await guess.wrong();
-      const memberId = found?.member.id;
-      await audit.record(database, { kind: "LOG_IN", memberId, origin, outcome: "CREDENTIALS_INVALID" });
-      throw new FerryError("CREDENTIALS_INVALID", "email or password is wrong");
+      return await refuse(found?.member.id, origin);
     } finally {
       if (!isDecided) await guess.dropped();
     }
@@ -70,7 +80,7 @@ export function createCreateSession(deps: CreateSessionDeps) {
 
   return async (command: CreateSession): Promise<Tokens> => {
     const { origin } = command;
-    const member = await prove({ ...command, email: normalizeEmail(command.email) });
+    const { member, passwordHash } = await prove({ ...command, email: normalizeEmail(command.email) });
     if (member.state === "suspended") {
       const outcome = "MEMBER_SUSPENDED";
       await audit.record(database, { kind: "LOG_IN", memberId: member.id, origin, outcome });
@@ -80,14 +90,18 @@ export function createCreateSession(deps: CreateSessionDeps) {
     const sessionId = newUuid();
     const now = new Date();
     const expiresAt = new Date(now.getTime() + REFRESH_LIFE_MS);
-    const accessToken = accessTokens.sign({ memberId: member.id, sessionId, role: member.role });
     const { token, hash } = refreshTokens.make(sessionId);
     const by = { memberId: member.id, sessionId, clientId: undefined };
-    await database.transaction(async (tx) => {
+    const accessToken = await database.transaction(async (tx) => {
+      // Looked at once more, under the lock that whoever makes an operator takes: between the two a log-in by an old
+      // password would open a session that nobody ends any more.
+      const present = await members.lockWithPassword(tx, member.id, passwordHash);
+      if (present === undefined) return undefined;
       await sessions.open(tx, { id: sessionId, memberId: member.id, now, expiresAt, origin });
       await sessions.addToken(tx, { hash, sessionId, expiresAt });
       await audit.record(tx, { kind: "LOG_IN", memberId: member.id, by, origin });
+      return accessTokens.sign({ memberId: member.id, sessionId, role: present.role });
     });
-    return { accessToken, refreshToken: token };
+    return accessToken === undefined ? refuse(member.id, origin) : { accessToken, refreshToken: token };
   };
 }

@@ -32,10 +32,12 @@ export interface Guesses {
 
 /** Counts wrong answers for all replicas together. A right one makes up for those before it from the same address. */
 export function createGuesses({ database, store }: { database: Queryable; store: GuessStore }): Guesses {
+  // Each part in quotes: whoever guesses chooses the subject, and "a at 192.0.2.1" must not be counted as a's there.
+  const nameOf = (...parts: readonly string[]) => JSON.stringify(parts);
   const namesOf = (subject: string, address: string) => {
     const network = networkOf(address);
-    const [pair, all] = [`subject ${subject} at ${network}`, `subject ${subject}`];
-    return { pair, all, address: address === "" ? [] : [`address ${network}`] };
+    const [pair, all] = [nameOf("subject", subject, network), nameOf("subject", subject)];
+    return { pair, all, address: address === "" ? [] : [nameOf("address", network)] };
   };
   const endOf = (now: Date) => new Date(now.getTime() + GUESS_LIMITS.windowMs);
 

@@ -1,20 +1,18 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AuthorityService } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
-import type { AuthorityChange } from "@ferry/platform/auth";
+import { type AuthorityChange, MAX_LISTED } from "@ferry/platform/auth";
 
-/** Ids in one message of the stream, so that a long list of suspended members stays below the limit of a message. */
-const CHUNK = 10_000;
-
+/** A change whose lists are as long as allowed is followed by another one, be it empty: by that its end is known. */
 function* inChunks(change: AuthorityChange) {
   const { snapshot, keys, suspendedMemberIds, reinstatedMemberIds, revokedSessionIds } = change;
   const longest = Math.max(suspendedMemberIds.length, reinstatedMemberIds.length, revokedSessionIds.length);
-  for (let from = 0; from === 0 || from < longest; from += CHUNK)
+  for (let from = 0; from <= longest; from += MAX_LISTED)
     yield {
       snapshot: snapshot && from === 0,
       keys: from === 0 ? [...keys] : [],
-      suspendedMemberIds: suspendedMemberIds.slice(from, from + CHUNK),
-      reinstatedMemberIds: reinstatedMemberIds.slice(from, from + CHUNK),
-      revokedSessionIds: revokedSessionIds.slice(from, from + CHUNK),
+      suspendedMemberIds: suspendedMemberIds.slice(from, from + MAX_LISTED),
+      reinstatedMemberIds: reinstatedMemberIds.slice(from, from + MAX_LISTED),
+      revokedSessionIds: revokedSessionIds.slice(from, from + MAX_LISTED),
     };
 }
 

@@ -59,6 +59,15 @@ export const memberStore = {
     return rows[0] && { member: memberOf(rows[0]), passwordHash: rows[0].password_hash };
   },
 
+  /** Keeps others from changing the member until the transaction is over. Undefined when the password is another one. */
+  async lockWithPassword(tx: Transaction, id: string, passwordHash: string): Promise<Member | undefined> {
+    const rows = await tx.query<MemberRow>(
+      `SELECT ${COLUMNS} FROM member m WHERE m.id = $1 AND m.password_hash = $2 FOR SHARE`,
+      [id, passwordHash],
+    );
+    return rows[0] && memberOf(rows[0]);
+  },
+
   async findStates(db: Queryable, ids: readonly string[]): Promise<Map<string, MemberState>> {
     const rows = await db.query<{ id: string; state: MemberState }>(
       "SELECT id, state FROM member WHERE id = ANY($1::uuid[])",

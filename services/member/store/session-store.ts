@@ -78,6 +78,12 @@ export const sessionStore = {
     );
   },
 
+  /** Keeps others from ending a session until the transaction is over. @returns Whether it is open. */
+  async lockOpen(tx: Transaction, id: string): Promise<boolean> {
+    const rows = await tx.query("SELECT 1 FROM session WHERE id = $1 AND revoked_at IS NULL FOR SHARE", [id]);
+    return rows.length > 0;
+  },
+
   /** Marks a refresh token as used, and its session as used from there. */
   async useToken(tx: Transaction, hash: Buffer, use: { now: Date; expiresAt: Date; origin: Origin }): Promise<void> {
     await tx.query(

@@ -33,7 +33,9 @@ export const WatchAuthorityRequestSchema: GenMessage<WatchAuthorityRequest> = /*
  */
 export type WatchAuthorityResponse = Message<"ferry.auth.v1.WatchAuthorityResponse"> & {
   /**
-   * The first message of a stream replaces all that the verifier knew; later ones add to it.
+   * The first message of a stream replaces all that the verifier knew; later ones add to it. A long
+   * snapshot goes on in the messages after it: while one of the lists of the last has 10,000 ids, more
+   * is to come, and what was known before holds until then.
    *
    * @generated from field: bool snapshot = 1;
    */
