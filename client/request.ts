@@ -24,7 +24,12 @@ export function httpRequestOf(baseUrl: string, plan: RpcPlan, request: object, o
     if (value === undefined || value === null || value === "") throw new TypeError(`${name} is missing`);
     inPath.add(name);
     const text = textOf(value, name);
-    return several === "" ? segmentOf(text, name) : text.split("/").map((part) => segmentOf(part, name)).join("/");
+    return several === ""
+      ? segmentOf(text, name)
+      : text
+          .split("/")
+          .map((part) => segmentOf(part, name))
+          .join("/");
   });
   const headers: Record<string, string> = {
     accept: plan.stream === undefined ? "application/json" : "text/event-stream",

@@ -13,7 +13,7 @@ test("the first wait counts, in any spelling, and what is none is ignored", () =
     ["wait=99", 30],
     ["await=5", 0],
   ];
-  for (const [prefer, seconds] of cases) assert.equal(waitSecondsOf(prefer, 30), seconds, prefer);
+  for (const [prefer, seconds] of cases) assert.equal(waitSecondsOf(prefer, 30), seconds, prefer ?? "none");
   assert.equal(waitSecondsOf("wait=5", 0), 0);
 });
 

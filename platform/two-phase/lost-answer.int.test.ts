@@ -100,7 +100,13 @@ test("an operator who decides for the commit, and a coordinator that takes a los
   const [end] = await Promise.allSettled([move(coordinator, id)]);
   await resolving;
   const { amounts, moved } = await purses.look();
-  assert.deepEqual([amounts, moved], [[990, 1_010], [[id], [id]]]);
+  assert.deepEqual(
+    [amounts, moved],
+    [
+      [990, 1_010],
+      [[id], [id]],
+    ],
+  );
   assert.equal(end.status, "fulfilled");
   assert.deepEqual((await operator.listInDoubt()).transactions, [], "no lock is left");
 });
