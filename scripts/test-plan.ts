@@ -7,6 +7,7 @@ export type Kind = "unit" | "int" | "flow";
 export const KINDS: readonly Kind[] = ["unit", "int", "flow"];
 
 export function kindOf(path: string): Kind {
+  if (path.endsWith(".long.ts")) return "flow"; // Of the proof alone: see test/faults.
   const infix = /\.(int|flow)\.test\.ts$/.exec(path)?.[1];
   return infix === undefined ? "unit" : (infix as Kind);
 }
@@ -31,6 +32,7 @@ const MOST_FLOWS_AT_ONCE = 3;
 export const ALONE: readonly string[] = [
   "test/faults/processes.flow.test.ts", // Callers notice a frozen peer within 4 s, and all serve within 10 s.
   "test/faults/rolling.flow.test.ts", // A dozen processes under load, of which some restart, and no call may fail.
+  "test/faults/overload.long.ts", // What the platform can carry, and three times as much.
   "test/flows/start.flow.test.ts", // Memory, and processor time while nothing happens.
 ];
 

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { run } from "node:test";
+import { type Group, planOf } from "../../../scripts/test-plan.ts";
 import { FAULTS, type Fault } from "../../faults/catalogue.ts";
 import { globalSetup, globalTeardown } from "../../support/global-setup.ts";
 
@@ -19,17 +20,17 @@ export interface FaultsReport {
   faults: { id: string; what: string; green: boolean; tests: TestResult[] }[];
 }
 
-/** Runs test files one after the other, and tells of each of their outermost tests. */
-async function runFiles(
-  files: readonly string[],
+/** Runs the test files of a group, and tells of each of their outermost tests. */
+async function runGroup(
+  { files, atOnce: concurrency }: Group,
   names: readonly RegExp[],
   say: (line: string) => void,
 ): Promise<TestResult[]> {
   const results: TestResult[] = [];
   const stream = run({
-    files: files.map((file) => resolve(REPOSITORY, file)),
+    files: [...files],
     testNamePatterns: [...names],
-    concurrency: 1,
+    concurrency,
     timeout: FILE_TIMEOUT_MS,
   });
   const take =
@@ -38,7 +39,7 @@ async function runFiles(
       if (event.nesting > 0) return;
       const { duration_ms: ms, error } = event.details;
       const cause = error?.cause instanceof Error ? error.cause.message : error?.message;
-      const file = files.find((known) => event.file?.replaceAll("\\", "/").endsWith(known)) ?? String(event.file);
+      const file = relative(REPOSITORY, event.file ?? "").replaceAll("\\", "/");
       results.push({ file, name: event.name, passed, ms, ...(passed ? {} : { error: cause }) });
       say(`${passed ? "ok" : "FAILED"}  ${event.name} (${(ms / 1_000).toFixed(1)} s)${passed ? "" : `: ${cause}`}`);
     };
@@ -76,14 +77,12 @@ export async function runFaults({ short, only, say }: FaultsOptions): Promise<Fa
   if (unknown !== undefined) throw new Error(`there is no fault ${unknown}`);
   const isWanted = (fault: Fault) => (!short || fault.short === true) && (only.length === 0 || only.includes(fault.id));
   const faults = FAULTS.filter(isWanted);
-  const files = [...new Set(faults.flatMap(({ tests }) => tests.map(({ file }) => file)))];
+  const files = new Set(faults.flatMap(({ tests }) => tests.map(({ file }) => resolve(REPOSITORY, file))));
+  const names = faults.flatMap(({ tests }) => tests.map(({ name }) => name));
   await globalSetup();
   try {
-    const results = await runFiles(
-      files,
-      faults.flatMap(({ tests }) => tests.map(({ name }) => name)),
-      say,
-    );
+    const results: TestResult[] = [];
+    for (const group of planOf([...files], REPOSITORY)) results.push(...(await runGroup(group, names, say)));
     return { faults: faults.map((fault) => judge(fault, results)) };
   } finally {
     await globalTeardown();
