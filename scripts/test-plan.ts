@@ -30,6 +30,7 @@ const MOST_FLOWS_AT_ONCE = 3;
 
 /** Flows that have the machine to themselves: beside another platform they would tell of that one. */
 export const ALONE: readonly string[] = [
+  "test/prove/prove.flow.test.ts", // As many kills as there is time for, each with a new start of a process.
   "test/faults/processes.flow.test.ts", // Callers notice a frozen peer within 4 s, and all serve within 10 s.
   "test/faults/rolling.flow.test.ts", // A dozen processes under load, of which some restart, and no call may fail.
   "test/faults/overload.long.ts", // What the platform can carry, and three times as much.
@@ -55,7 +56,6 @@ export const LONG: readonly string[] = [
   "platform/saga/whole-way.int.test.ts",
   "bench/parts/parts.int.test.ts",
   "test/simulate/bank.int.test.ts",
-  "test/prove/prove.flow.test.ts",
   "test/faults/any-order.flow.test.ts",
   "test/faults/kill.flow.test.ts",
   "test/flows/payments.flow.test.ts",
