@@ -13,15 +13,21 @@ const MAX_OPEN = 8_000;
 /** Normal again: within so many times the p99 of before, or this much more where that is short. */
 const NORMAL_TIMES = 1.5;
 const NORMAL_MORE_MS = 100;
+/** And for so many seconds in a row. A lone slow one later is the machine's: they come without any overload, too. */
+const NORMAL_SECONDS = 5;
 
 /**
- * After how many seconds p99 was normal and nothing was refused, for good.
+ * After how many seconds p99 was normal for a while, and nothing was refused any more.
  *
  * @returns seconds, up to the number of seconds given when it never was.
  */
 export function recoverySeconds(seconds: readonly LoadSecond[], usualP99Ms: number): number {
   const bound = Math.max(usualP99Ms * NORMAL_TIMES, usualP99Ms + NORMAL_MORE_MS);
-  return seconds.findLastIndex(({ p99Ms, errors }) => p99Ms > bound || errors > 0) + 1;
+  const isNormalFrom = (at: number) =>
+    seconds.slice(at, at + NORMAL_SECONDS).every(({ p99Ms, errors }) => p99Ms <= bound && errors === 0);
+  const first = seconds.findIndex((_, at) => at + NORMAL_SECONDS <= seconds.length && isNormalFrom(at));
+  const lastRefusal = seconds.findLastIndex(({ errors }) => errors > 0);
+  return first === -1 ? seconds.length : Math.max(first, lastRefusal + 1);
 }
 
 export const scenario: Scenario = {

@@ -1,5 +1,6 @@
 // `npm run simulate`: whole platforms in one process each, under a seeded scheduler that lets everything go wrong.
 import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { startCluster } from "./cluster.ts";
 import { runSeeds } from "./crew.ts";
@@ -15,7 +16,7 @@ const HELP = `npm run simulate [-- options]   random schedules of the whole plat
   --verbose        prints the trace of a single seed, and what each seed found
   --intensity N    how much more often than usual things go wrong (default 1)
   --twice          runs each seed twice, and counts those that left the same trace
-  --workers N      processes, each with its own PostgreSQL (default 2)
+  --workers N      processes, each with its own PostgreSQL (default: one more than processors)
   --json FILE      writes the summary there
   --help           this text
 
@@ -33,7 +34,7 @@ const { values } = parseArgs({
     verbose: { type: "boolean", default: false },
     intensity: { type: "string", default: "1" },
     twice: { type: "boolean", default: false },
-    workers: { type: "string", default: "2" },
+    workers: { type: "string", default: String(availableParallelism() + 1) },
     json: { type: "string" },
     help: { type: "boolean", default: false },
   },
