@@ -103,6 +103,8 @@ export type ErrorCode =
   | "BANK_UNKNOWN"
   /** The bank does not know the reference. */
   | "BANK_REFERENCE_UNKNOWN"
+  /** The payment was voided: no bank was paid, and none will be. */
+  | "PAYMENT_VOIDED"
   /** The transfer is past the point where it can be taken back. */
   | "TRANSFER_NOT_CANCELABLE"
   /** The payer took the transfer back. */
@@ -117,6 +119,8 @@ export type ErrorCode =
   | "SAGA_VERSION_UNKNOWN"
   /** An operator ended it. */
   | "ENDED_BY_OPERATOR"
+  /** The step may have been done, or may still be: nothing rules it out, so it cannot be undone. Resume. */
+  | "STEP_OUTCOME_UNKNOWN"
   /** The account is frozen: it takes no new holds until it is unfrozen. */
   | "ACCOUNT_FROZEN"
   /** Another transaction has the account and is not decided yet. */

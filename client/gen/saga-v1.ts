@@ -75,8 +75,10 @@ export interface ParkedSagaCalls {
    */
   resumeSaga: Call<ResumeSagaRequest, ResumeSagaResponse>;
   /**
-   * Undoes what was done and ends the saga as failed. The operator has made sure that the step at which it stopped
-   * had no effect. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN.
+   * Undoes what was done and ends the saga as failed. Stopped at its pivot, the pivot is voided first: its
+   * receiver makes sure that it never happens. When it has happened the saga goes on instead, and while nobody
+   * knows, nothing is undone. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN, STEP_OUTCOME_UNKNOWN where
+   * a pivot cannot be voided, INVALID_REQUEST past the pivot.
    *
    * `POST /v1/parked-sagas/{saga_id}:undo`
    */
@@ -177,7 +179,7 @@ export interface SagaWait {
   step: string;
   /** "reply", "pause", "operator". */
   for: string;
-  /** "ask", "undo", "inquire": what is answered, sent after the pause, or was stopped at. */
+  /** "ask", "undo", "inquire", "void": what is answered, sent after the pause, or was stopped at. */
   role: string;
   /** Commands sent for this step, or for its undo. */
   attempts: number;

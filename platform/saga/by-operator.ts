@@ -7,7 +7,8 @@ import { leave, turnAllBack, turnBack, undoFrom } from "./turn-back.ts";
 /**
  * Decides what an operator wants of a parked saga.
  *
- * @throws FerryError SAGA_NOT_PARKED; INVALID_REQUEST for what would break what the saga stands on.
+ * @throws FerryError SAGA_NOT_PARKED; INVALID_REQUEST for what would break what the saga stands on;
+ * STEP_OUTCOME_UNKNOWN to undo a pivot that cannot be voided.
  */
 export function onOperator<State>(turn: Turn<State>, action: "resume" | "undo" | "skip"): Decision<State> {
   const { saga } = turn;
@@ -63,7 +64,20 @@ function onOperatorUndo<State>(turn: Turn<State>, { role, reason }: ForOperator)
   if (role === "undo") return send(tryingAnew(turn), role);
   if (phaseOf(turn) === "after-pivot")
     throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
-  return turnAllBack(tryingAnew(turn), reason, phaseOf(turn) === "pivot");
+  return phaseOf(turn) === "pivot" ? voidPivot(turn) : turnAllBack(tryingAnew(turn), reason, false);
+}
+
+/**
+ * The pivot's commands do not expire. However sure the operator is that nothing came of it, one may still lie
+ * before its receiver, and would be carried out after the undo: a payment without its hold. So its receiver rules
+ * the pivot out first, and only its word turns the saga back. A pivot that was refused has turned back by itself:
+ * at one that has stopped, nothing but a void can tell.
+ */
+function voidPivot<State>(turn: Turn<State>): Decision<State> {
+  const { name, void: exchange } = stepAt(turn);
+  if (exchange !== undefined) return send(tryingAnew(turn), "void");
+  const message = `step ${name} may have been done, or may still be, and cannot be voided: resume the saga until its receiver answers`;
+  throw new FerryError("STEP_OUTCOME_UNKNOWN", message);
 }
 
 type ForOperator = Extract<Waiting, { for: "operator" }>;

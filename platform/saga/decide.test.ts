@@ -346,13 +346,63 @@ describe("cancel", () => {
 });
 
 describe("an operator", () => {
-  test("undoes a parked pivot", () => {
-    const stage = createStage(...HELD);
+  /** Parked at the pivot, and undone by an operator: its void is sent, and nothing is undone yet. */
+  function voiding(given: SagaInput[] = HELD) {
+    const stage = createStage(...given);
     stage.untilParked();
-    assert.deepEqual(stage.when({ kind: "undo" }), ["s:place-hold:undo:1"]);
+    assert.deepEqual(stage.when({ kind: "undo" }), [`s:send:void:${stage.saga.attempts}`]);
+    assert.deepEqual([stage.saga.status, stage.statuses()[2]], ["running", "unknown"]);
+    return stage;
+  }
+
+  test("undoes a parked pivot only once its receiver has ruled it out", () => {
+    const stage = voiding();
+    assert.deepEqual(stage.when(bankSaid("void", "voided")), ["s:place-hold:undo:1"]);
     stage.when(answered("releaseHold"));
     assert.equal(stage.saga.status, "undone");
+    assert.equal(stage.saga.failure?.code, "PAYMENT_VOIDED");
+    assert.deepEqual(stage.statuses(), ["done", "undone", "failed", "pending"]);
+    const { saga } = stage;
+    stage.when(bankSaid("send", "done"), bankSaid("void", "done"));
+    assert.equal(stage.saga, saga, "an end stays");
+  });
+
+  test("who undoes a pivot that was done after all brings the saga forward", () => {
+    assert.deepEqual(voiding().when(bankSaid("void", "done")), ["s:settle:ask:1"]);
+    assert.deepEqual(voiding().when(bankSaid("send", "done")), ["s:settle:ask:1"], "its own late answer is a fact too");
+    assert.deepEqual(voiding().when(bankSaid("void", "refused")), ["s:place-hold:undo:1"]);
+  });
+
+  test("a void that does not know is sent again, parked with why, and taken up again by any decision but skip", () => {
+    const stage = voiding();
+    assert.deepEqual(stage.when(bankSaid("void", "unknown")), []);
+    assert.match(String(stage.when(TIME)[0]), /^s:send:void:/);
+    stage.when(bankSaid("void", "unknown"));
+    stage.untilParked();
     assert.equal(stage.saga.failure?.code, "STEP_TIMED_OUT");
+    assert.equal(stage.sent.filter((id) => id.includes(":undo:")).length, 0);
+    for (const kind of ["resume", "undo"] as const) {
+      assert.match(String(stage.when({ kind })[0]), /^s:send:void:/);
+      stage.untilParked();
+    }
+    assert.deepEqual(stage.when(bankSaid("void", "voided")), ["s:place-hold:undo:1"], "also when it is parked");
+    assert.equal(new Set(stage.sent).size, stage.sent.length);
+  });
+
+  test("a pivot that cannot be voided cannot be undone", () => {
+    const steps = exampleSaga.steps.map(({ void: _, ...step }) => step);
+    const { saga } = (() => {
+      const stage = createStage(...HELD);
+      stage.untilParked();
+      return stage;
+    })();
+    const at = { nowMs: 0, random: 0, parkAfterMs: 1, backoff: { firstMs: 1, maxMs: 1 } };
+    const definition = { ...exampleSaga, steps };
+    assert.throws(
+      () => advance(definition, saga, { kind: "undo" }, at),
+      (error) => error instanceof FerryError && error.reason === "STEP_OUTCOME_UNKNOWN",
+    );
+    assert.match(String(advance(definition, saga, { kind: "resume" }, at).commands[0]?.id), /:inquire:/);
   });
 
   test("skips a parked pivot", () => {

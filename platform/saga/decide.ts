@@ -1,7 +1,8 @@
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
 import { onOperator } from "./by-operator.ts";
-import { type Answer, inquiryOf, type SagaDefinition, type SagaFailure, type Step } from "./definition.ts";
+import { ROLES } from "./define.ts";
+import { type Answer, exchangeOf, inquiryOf, type SagaDefinition, type SagaFailure, type Step } from "./definition.ts";
 import { inEachLane, inLane, withoutLostTime } from "./in-lanes.ts";
 import {
   type Circumstances,
@@ -39,7 +40,7 @@ export type SagaInput =
  * Decides what a saga does next. Whatever does not fit its present state changes nothing: the same saga comes back.
  *
  * @throws FerryError SAGA_NOT_PARKED when an operator decides about a saga that is not parked,
- * INVALID_REQUEST when an operator wants to undo what is past its pivot.
+ * INVALID_REQUEST when an operator wants to undo what is past its pivot, STEP_OUTCOME_UNKNOWN a pivot without `void`.
  */
 export function advance<State>(
   definition: SagaDefinition<State>,
@@ -83,9 +84,7 @@ function canCancel(turn: Turn<unknown>): boolean {
 }
 
 function roleOf(step: Step<unknown>, typeName: string): Role | undefined {
-  if (typeName === step.ask.reply.typeName) return "ask";
-  if (typeName === step.undo?.reply.typeName) return "undo";
-  return typeName === inquiryOf(step)?.reply.typeName ? "inquire" : undefined;
+  return ROLES.find((role) => exchangeOf(step, role)?.reply.typeName === typeName);
 }
 
 function onReply<State>(turn: Turn<State>, stepName: string, reply: Message): Decision<State> | undefined {
@@ -96,8 +95,7 @@ function onReply<State>(turn: Turn<State>, stepName: string, reply: Message): De
   if (role === undefined || (role === "undo") !== (saga.waiting.role === "undo")) return undefined;
   // A reply about a child that was begun at an earlier attempt says nothing about the present one.
   if (isMessage(reply, SagaEndedSchema) && reply.sagaId !== saga.steps[saga.step]?.childId) return undefined;
-  const exchange = { ask: current.ask, undo: current.undo, inquire: inquiryOf(current) }[role] ?? current.ask;
-  const answer = exchange.answer(reply, saga);
+  const answer = (exchangeOf(current, role) ?? current.ask).answer(reply, saga);
   // What is known for good counts whenever it comes; anything less only when it is waited for.
   const isFinal = answer.kind === "done" || answer.kind === "refused";
   const isAwaited = saga.waiting.for === "reply" && saga.waiting.role === role;
@@ -159,7 +157,7 @@ function again<State>(turn: Turn<State>, role: "ask" | "inquire", failure: SagaF
 
 /** It may be done or not. */
 function onUnknown<State>(turn: Turn<State>, role: Role, failure: SagaFailure): Decision<State> {
-  if (role === "undo") return retryOrPark(turn, role, failure);
+  if (role === "undo" || role === "void") return retryOrPark(turn, role, failure);
   const step = stepAt(turn);
   if (turn.saga.turningBack || step.whenUnknown !== "park")
     return again(turn, inquiryOf(step) === undefined ? "ask" : "inquire", failure);

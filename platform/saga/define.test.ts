@@ -39,6 +39,8 @@ test("a table that cannot work is refused where it is written, with the step and
     ],
     [[parallel(Array.from({ length: 17 }, (_, index) => step(`a${index}`, { ask: hold })))], /more than 16/],
     [[step("hold", { ask: hold, undo: hold })], /same type of reply/],
+    [[{ ...step("hold", { ask: hold }), void: verify }], /only a pivot is voided/],
+    [[pivot("send", { ask: send, void: send })], /same type of reply/],
     [[step("verify", { ask: replyAsCommand })], /VerifyAccountResponse names no topic/],
   ];
   for (const [steps, wrong] of tables) assert.throws(() => defineSaga("bad", 1, steps), wrong);

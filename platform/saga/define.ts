@@ -4,16 +4,19 @@ import { create } from "@ferry/platform/codec";
 import {
   type Backoff,
   type Exchange,
-  inquiryOf,
+  exchangeOf,
   type SagaDefinition,
   type Step,
   type TypedExchange,
   type WhenUnknown,
 } from "./definition.ts";
+import type { Role } from "./saga.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_RETRIES = 3;
 const MAX_SIDE_BY_SIDE = 16;
+/** In the order in which a saga comes to them. */
+export const ROLES: readonly Role[] = ["ask", "undo", "inquire", "void"];
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
 /** Pairs a command with its reply; both are typed where they are written, and closed in for the engine. */
@@ -57,7 +60,16 @@ export function step<State>(name: string, options: StepOptions<State>): Step<Sta
 }
 
 /** What the pivot says beside its name. It is tried until it is done or refused. */
-export type PivotOptions<State> = CommonOptions<State>;
+export interface PivotOptions<State> extends CommonOptions<State> {
+  /**
+   * Makes sure that the pivot never happens, for an operator who undoes a saga that has stopped there: its
+   * commands do not expire, and one may still be on its way. Its answer says what became of the pivot:
+   * "refused": it has not happened and never will, also when its command comes later or again; so its receiver
+   * leaves a tombstone. "done": it is too late, and the saga goes on. Anything else: not known, asked again.
+   * Without it nobody can undo the pivot; the saga is resumed until its receiver answers.
+   */
+  void?: Exchange<State>;
+}
 
 /** The step after which nothing is taken back any more. */
 export function pivot<State>(name: string, options: PivotOptions<State>): Step<State> {
@@ -138,6 +150,7 @@ function wrongWithStep(each: Step<unknown>, afterPivot: boolean): string | undef
   const { backoff } = each;
   if (backoff !== undefined && !(backoff.firstMs > 0 && backoff.maxMs >= backoff.firstMs))
     return "its backoff has no first pause above zero, or a longest one below it";
+  if (each.kind !== "pivot" && each.void !== undefined) return "only a pivot is voided, other steps are undone";
   if (each.kind === "pivot" && each.group !== undefined) return "a pivot cannot run side by side with others";
   if (each.kind === "pivot") return each.undo === undefined ? undefined : "a pivot has no undo";
   if (each.group !== undefined && afterPivot) return "it comes after the pivot and cannot run side by side with others";
@@ -149,8 +162,8 @@ function wrongWithStep(each: Step<unknown>, afterPivot: boolean): string | undef
 
 /** Replies of one step are told apart by their type, and commands go to the topic of their type. */
 function wrongWithExchanges(each: Step<unknown>): string | undefined {
-  const { ask, child, undo } = each;
-  const exchanges = [ask, undo, inquiryOf(each)].filter((each) => each !== undefined);
+  const { child } = each;
+  const exchanges = ROLES.flatMap((role) => exchangeOf(each, role) ?? []);
   const replies = new Set(exchanges.map(({ reply }) => reply.typeName));
   if (replies.size < exchanges.length) return "two of its exchanges have the same type of reply";
   for (const { request } of child === undefined ? exchanges : exchanges.slice(1))

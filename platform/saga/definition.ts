@@ -1,5 +1,6 @@
 import type { DescMessage, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Reason } from "@ferry/platform/errors";
+import type { Role } from "./saga.ts";
 
 /** Why a saga did not succeed, as readers see it. */
 export interface SagaFailure {
@@ -89,6 +90,8 @@ export interface Step<State> {
   child?: ChildSaga<State>;
   /** Takes back what the step did. Registered before the step runs, idempotent, retried until it is done. */
   undo?: Exchange<State>;
+  /** Only of a pivot: makes sure that it never happens, before an operator's undo. Absent: it cannot be undone. */
+  void?: Exchange<State>;
   /** What to do when nobody knows whether it is done. Absent: ask again. */
   whenUnknown?: WhenUnknown<State>;
   /** Steps that follow each other with the same number run side by side. */
@@ -106,6 +109,22 @@ export interface Step<State> {
 /** The exchange that asks what became of a step. */
 export function inquiryOf<State>({ whenUnknown }: Step<State>): Exchange<State> | undefined {
   return typeof whenUnknown === "string" ? undefined : whenUnknown;
+}
+
+/** The exchange of a step in a role. */
+export function exchangeOf<State>(step: Step<State>, role: Role): Exchange<State> | undefined {
+  switch (role) {
+    case "ask":
+      return step.ask;
+    case "undo":
+      return step.undo;
+    case "inquire":
+      return inquiryOf(step);
+    case "void":
+      return step.void;
+    default:
+      return role satisfies never;
+  }
 }
 
 /** A saga as a table of steps. */

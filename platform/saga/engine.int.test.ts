@@ -379,11 +379,12 @@ describe("operators", () => {
     await engine.start();
     const [one = "", two = "", three = ""] = await parked(engine, 3);
     assert.equal((await engine.operate("resume", one, decision)).status, "running");
-    assert.equal((await engine.operate("undo", two, decision)).status, "undoing");
+    assert.equal((await engine.operate("undo", two, decision)).waiting.for, "reply");
+    assert.match(outbox.sent.at(-1)?.id ?? "", new RegExp(`^${two}:send:void:`), "its pivot is voided first");
     assert.equal((await engine.operate("skip", three, decision)).step, 3);
     await reply(engine, [one], bankSaid("inquire", "done"));
     await reply(engine, [one, three], answered("settle"));
-    await reply(engine, [two], answered("releaseHold"));
+    await reply(engine, [two], bankSaid("void", "voided"), answered("releaseHold"));
     const sagas = await engine.find(database, [one, two, three]);
     const statuses = [one, two, three].map((id) => sagas.get(id)?.status);
     assert.deepEqual(statuses, ["completed", "undone", "completed"]);
@@ -397,7 +398,7 @@ describe("operators", () => {
     assert.deepEqual(audit, [
       { saga_id: one, action: "resume", after: "running", ...entry },
       { saga_id: three, action: "skip", after: "running", ...entry },
-      { saga_id: two, action: "undo", after: "undoing", ...entry },
+      { saga_id: two, action: "undo", after: "running", ...entry },
     ]);
   });
 

@@ -1,4 +1,4 @@
-export { failureOf, plainAnswer } from "./answers.ts";
+export { failureOf, plainAnswer, releasedForGood } from "./answers.ts";
 export { type ChildOptions, child } from "./child.ts";
 export type { SagaInput } from "./decide.ts";
 export { advance } from "./decide.ts";

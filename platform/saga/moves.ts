@@ -4,7 +4,7 @@ import {
   type Backoff,
   type ChildSaga,
   type Exchange,
-  inquiryOf,
+  exchangeOf,
   type SagaDefinition,
   type SagaFailure,
   type Step,
@@ -20,7 +20,7 @@ export interface SagaCommand<State = unknown> {
   role: Role;
   attempt: number;
   exchange: Exchange<State>;
-  /** Only before the pivot, and never on an undo. */
+  /** Only before the pivot, and never on an undo: what does not expire must be voided before it is undone. */
   ttlMs?: number;
 }
 
@@ -103,6 +103,7 @@ const RECORD_OF: Record<Role, (record: StepRecord | undefined, nowMs: number) =>
   }),
   undo: () => ({ status: "undoing" }),
   inquire: () => ({ status: "unknown" }),
+  void: () => ({ status: "unknown" }),
 };
 
 /** Sends the command of a role and waits for its reply. */
@@ -110,7 +111,7 @@ export function send<State>(turn: Turn<State>, role: Role): Decision<State> {
   const { saga, at } = turn;
   const current = stepAt(turn);
   if (role === "ask" && current.child !== undefined) return beginChild(turn, current.child);
-  const exchange = { ask: current.ask, undo: current.undo, inquire: inquiryOf(current) }[role];
+  const exchange = exchangeOf(current, role);
   if (exchange === undefined) throw new Error(`step ${current.name} has no ${role}`);
   const attempt = saga.attempts + 1;
   const canExpire = role === "ask" && phaseOf(turn) === "before-pivot";

@@ -35,14 +35,13 @@ export interface SagaOperators {
   look(queryable: Queryable, id: string): Promise<SagaInsight>;
   /**
    * resume: tries the step at which the saga stopped once more, with its time anew. undo: takes back
-   * what was done and ends it as failed; the operator has made sure that the step at which it stopped had
-   * no effect. skip: goes on as if that step were done; before the pivot only where nobody else can find out
+   * what was done and ends it as failed; a pivot is voided first, and the saga goes on when that is too late. skip: goes on as if that step were done; before the pivot only where nobody else can find out
    * whether it is (see `by-operator.ts`). Of several steps side by side, resume and undo take all that
    * stopped, and skip the one that is shown. Gives the saga as it is afterwards; who, when, why, before and
    * after are written to the audit log in the same transaction.
    *
    * @throws FerryError NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN, INVALID_REQUEST to undo past the pivot
-   * or to skip before it.
+   * or to skip before it, STEP_OUTCOME_UNKNOWN to undo a pivot that cannot be voided.
    */
   operate(action: OperatorAction, id: string, decision: OperatorDecision): Promise<Saga>;
 }

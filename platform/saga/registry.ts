@@ -1,6 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { CancelSagaSchema, SagaEndedSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
-import { inquiryOf, type SagaDefinition } from "./definition.ts";
+import { ROLES } from "./define.ts";
+import { exchangeOf, type SagaDefinition } from "./definition.ts";
 
 /** The definitions that this server knows, of each saga all versions that may still be under way. */
 export interface Registry {
@@ -31,7 +32,7 @@ export function createRegistry(given: readonly SagaDefinition<unknown>[]): Regis
     byVersion.set(key, definition);
     if (version > (newest.get(name)?.version ?? 0)) newest.set(name, definition);
     for (const step of steps)
-      for (const exchange of [step.ask, step.undo, inquiryOf(step)])
+      for (const exchange of ROLES.map((role) => exchangeOf(step, role)))
         if (exchange !== undefined) replies.set(exchange.reply.typeName, exchange.reply);
   }
   return {

@@ -31,8 +31,8 @@ export interface StepRecord {
  */
 export type SagaStatus = "running" | "undoing" | "completed" | "undone" | "parked";
 
-/** What a command is to its step: the step itself, its undo, or the question what became of it. */
-export type Role = "ask" | "undo" | "inquire";
+/** What a command is to its step: the step itself, its undo, the question what became of it, or what rules it out. */
+export type Role = "ask" | "undo" | "inquire" | "void";
 
 /** What the saga waits for. Times are Unix times in milliseconds. */
 export type Waiting =

@@ -7,6 +7,8 @@ import {
   SendPaymentResponseSchema,
   VerifyAccountRequestSchema,
   VerifyAccountResponseSchema,
+  VoidPaymentRequestSchema,
+  VoidPaymentResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import {
   PlaceHoldRequestSchema,
@@ -78,6 +80,12 @@ const inquire = exchange({
   ask: ({ id }: Subject) => ({ reference: id, bankCode: "081" }),
   answer: ({ outcome, failure }) => paymentAnswer(outcome, failure),
 });
+const voidPayment = exchange({
+  request: VoidPaymentRequestSchema,
+  reply: VoidPaymentResponseSchema,
+  ask: ({ id }: Subject) => ({ reference: id, bankCode: "081" }),
+  answer: ({ outcome, failure }) => paymentAnswer(outcome, failure),
+});
 const settle = exchange({
   request: SettleHoldRequestSchema,
   reply: SettleHoldResponseSchema,
@@ -89,7 +97,7 @@ const settle = exchange({
 export const exampleSaga = defineSaga<ExampleState>("send-money", 1, [
   step("verify-account", { ask: verify, timeoutMs: 1_000, retries: 3 }),
   step("place-hold", { ask: placeHold, undo: releaseHold, timeoutMs: 1_000, retries: 2 }),
-  pivot("send", { ask: send, whenUnknown: inquire, timeoutMs: 2_000 }),
+  pivot("send", { ask: send, whenUnknown: inquire, void: voidPayment, timeoutMs: 2_000 }),
   step("settle", { ask: settle, timeoutMs: 1_000, retries: "until-done" }),
 ]);
 
@@ -125,12 +133,19 @@ const OUTCOMES = {
   unknown: [PaymentOutcome.UNKNOWN, "BANK_OUTCOME_UNKNOWN"],
   notFound: [PaymentOutcome.NOT_FOUND, "BANK_REFERENCE_UNKNOWN"],
   unavailable: [PaymentOutcome.UNKNOWN, "BANK_UNAVAILABLE"],
+  voided: [PaymentOutcome.REFUSED, "PAYMENT_VOIDED"],
 } as const;
 
-/** A reply about the payment at the bank, to the pivot or to the question what became of it. */
-export function bankSaid(to: "send" | "inquire", said: keyof typeof OUTCOMES): ExampleReply {
+const BANK_REPLIES = {
+  send: SendPaymentResponseSchema,
+  inquire: InquirePaymentResponseSchema,
+  void: VoidPaymentResponseSchema,
+};
+
+/** A reply about the payment at the bank: to the pivot, to the question what became of it, or to its void. */
+export function bankSaid(to: keyof typeof BANK_REPLIES, said: keyof typeof OUTCOMES): ExampleReply {
   const [outcome, code] = OUTCOMES[said];
-  const schema = to === "send" ? SendPaymentResponseSchema : InquirePaymentResponseSchema;
+  const schema = BANK_REPLIES[to];
   const failure = code === undefined ? undefined : { code, message: `because ${code}` };
   return { kind: "reply", step: "send", reply: create(schema, { outcome, failure }) };
 }

@@ -10,6 +10,8 @@ import {
   SendPaymentResponseSchema,
   VerifyAccountRequestSchema,
   VerifyAccountResponseSchema,
+  VoidPaymentRequestSchema,
+  VoidPaymentResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import type { Failure } from "@ferry/gen/ferry/types/v1/types_pb.ts";
 import { migrate, newUuid, openDatabase } from "@ferry/platform/db";
@@ -33,6 +35,7 @@ const EXCHANGES = {
   send: [SendPaymentRequestSchema, SendPaymentResponseSchema],
   collect: [CollectPaymentRequestSchema, CollectPaymentResponseSchema],
   inquire: [InquirePaymentRequestSchema, InquirePaymentResponseSchema],
+  void: [VoidPaymentRequestSchema, VoidPaymentResponseSchema],
 } as const;
 
 export type Kind = keyof typeof EXCHANGES;
@@ -65,6 +68,7 @@ function contentOf(kind: Kind, reference: string, accountNumber: string, bankCod
     send: { reference, creditor: account, amount: euros, memo: "rent" },
     collect: { reference, debtor: account, amount: euros, memberId: MEMBER },
     inquire: { reference, bankCode },
+    void: { reference, bankCode },
   };
   return contents[kind];
 }

@@ -30,13 +30,14 @@ export const paymentTemplate = {
 const build = { service: "payment", version: "0", commit: "none", buildTime: "none" };
 const SCOPES = ["payments:read", "payments:write"];
 
-export type Part = "collect" | "inquire" | "credit" | "hold" | "release" | "settle";
+export type Part = "collect" | "inquire" | "void" | "credit" | "hold" | "release" | "settle";
 /** What each command is answered: see neighbors.ts. */
 export type Script = ScriptOf<Part>;
 
 const PARTS: Exchanges<Part> = {
   collect: [banking.CollectPaymentRequestSchema, banking.CollectPaymentResponseSchema],
   inquire: [banking.InquirePaymentRequestSchema, banking.InquirePaymentResponseSchema],
+  void: [banking.VoidPaymentRequestSchema, banking.VoidPaymentResponseSchema],
   credit: [ledger.CreditAccountRequestSchema, ledger.CreditAccountResponseSchema],
   hold: [ledger.PlaceHoldRequestSchema, ledger.PlaceHoldResponseSchema],
   release: [ledger.ReleaseHoldRequestSchema, ledger.ReleaseHoldResponseSchema],

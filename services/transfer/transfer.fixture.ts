@@ -31,7 +31,7 @@ export const transferTemplate = {
 
 const build = { service: "transfer", version: "0", commit: "none", buildTime: "none" };
 
-export type Part = "verify" | "hold" | "release" | "settle" | "send" | "inquire";
+export type Part = "verify" | "hold" | "release" | "settle" | "send" | "inquire" | "void";
 /** What each command is answered: see neighbors.ts. */
 export type Script = ScriptOf<Part>;
 
@@ -39,6 +39,7 @@ const PARTS: Exchanges<Part> = {
   verify: [banking.VerifyAccountRequestSchema, banking.VerifyAccountResponseSchema],
   send: [banking.SendPaymentRequestSchema, banking.SendPaymentResponseSchema],
   inquire: [banking.InquirePaymentRequestSchema, banking.InquirePaymentResponseSchema],
+  void: [banking.VoidPaymentRequestSchema, banking.VoidPaymentResponseSchema],
   hold: [ledger.PlaceHoldRequestSchema, ledger.PlaceHoldResponseSchema],
   release: [ledger.ReleaseHoldRequestSchema, ledger.ReleaseHoldResponseSchema],
   settle: [ledger.SettleHoldRequestSchema, ledger.SettleHoldResponseSchema],

@@ -96,4 +96,10 @@ export const FAULTS: readonly Fault[] = [
     ...{ id: "known", what: what as string, short: true },
     tests: [of(`test/faults/${KNOWN}`, name as RegExp)],
   })),
+  {
+    id: "known",
+    what: "a pivot undone while its command is still on its way",
+    tests: [of("test/faults/undone-pivot.int.test.ts", /^a pivot undone/)],
+    short: true,
+  },
 ];

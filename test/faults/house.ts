@@ -8,6 +8,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { AccountState, LedgerService } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { MemberService, MemberState } from "@ferry/gen/ferry/member/v1/member_pb.ts";
+import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
 import { type CreateTransferRequestSchema, TransferService } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
@@ -78,9 +79,9 @@ function neighborsOf(ledger: Database) {
 const authenticator = {
   authenticate(authorization = "") {
     const [kind, id = ""] = authorization.split(" ");
-    if (kind !== "member") throw new FerryError("UNAUTHENTICATED", "no credentials");
-    const scopes = new Set(["transfers:read", "transfers:write"]);
-    return { kind: "member" as const, id, scopes, expiresAt: Number.MAX_SAFE_INTEGER };
+    if (kind !== "member" && kind !== "operator") throw new FerryError("UNAUTHENTICATED", "no credentials");
+    const scopes = new Set(["transfers:read", "transfers:write", "operations:read", "operations:write"]);
+    return { kind, id, scopes, expiresAt: Number.MAX_SAFE_INTEGER } as const;
   },
   isSuspended: () => false,
 };
@@ -139,6 +140,7 @@ export async function startHouse(options: HouseOptions = {}) {
 
   return {
     ...{ bus, client, databases: own, urls: databases, bankControl: `http://127.0.0.1:${bank.controlPort}` },
+    operators: createRpcClient(ParkedSagaService, channel),
     outboxes: { ledger: ledgerParts.outbox, banking: bankingParts.outbox, transfer: transferParts.outbox },
     /** Opens an account with that much on it; money that nobody brought, so its clearing account is in debt. */
     open: (balanceMinor: bigint) => testLedger.open(balanceMinor),

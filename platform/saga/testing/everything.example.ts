@@ -15,7 +15,7 @@ export function plain(name: Parameters<typeof answered>[0]): Replies {
 }
 
 /** What the bank may say. */
-export function bank(to: "send" | "inquire"): Replies {
+export function bank(to: "send" | "inquire" | "void"): Replies {
   const said = (what: Parameters<typeof bankSaid>[1]) => bankSaid(to, what).reply;
   return {
     ...{ done: said("done"), refused: said("refused"), unavailable: said("unavailable"), unknown: said("unknown") },
@@ -29,7 +29,11 @@ export const examples: Examples<ExampleState> = {
   steps: {
     "verify-account": { ask: plain("verify") },
     "place-hold": { ask: plain("placeHold"), undo: plain("releaseHold") },
-    send: { ask: bank("send"), inquire: bank("inquire") },
+    send: {
+      ask: bank("send"),
+      inquire: bank("inquire"),
+      void: { ...bank("void"), refused: bankSaid("void", "voided").reply },
+    },
     settle: { ask: plain("settle") },
   },
 };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Message } from "@bufbuild/protobuf";
-import { inquiryOf } from "../definition.ts";
-import type { Answer, Exchange, Role, SagaDefinition, SagaFailure, Step } from "../index.ts";
+import { ROLES } from "../define.ts";
+import { exchangeOf } from "../definition.ts";
+import type { Answer, Role, SagaDefinition, SagaFailure, Step } from "../index.ts";
 import { SAGA_ID } from "./stage.ts";
 
 /** One message for each thing that a reply can mean. "never": this exchange is never answered so. */
@@ -24,6 +25,8 @@ export interface StepExample {
   ask?: Replies;
   undo?: Replies;
   inquire?: Replies;
+  /** Of a pivot: refused is the good answer, done that it is too late. */
+  void?: Replies;
   /**
    * Of a step that begins another saga: what that one knows when it ends well, and when it was undone.
    * unavailable: undone so that another one is begun; only where the step's answer says so.
@@ -47,14 +50,9 @@ const KINDS: Record<keyof Replies, Answer<unknown>["kind"]> = {
   notFound: "not-found",
 };
 
-export function exchangeOf<State>(step: Step<State>, role: Role): Exchange<State> | undefined {
-  return { ask: step.ask, undo: step.undo, inquire: inquiryOf(step) }[role];
-}
-
 /** The roles of a step that are played by commands and replies. */
 export function rolesOf<State>(step: Step<State>): Role[] {
-  const roles: Role[] = ["ask", "undo", "inquire"];
-  return roles.filter((role) => exchangeOf(step, role) !== undefined && !(role === "ask" && step.child !== undefined));
+  return ROLES.filter((role) => exchangeOf(step, role) !== undefined && !(role === "ask" && step.child !== undefined));
 }
 
 /** @throws AssertionError when a step or a role has no example, or an example means something else than its name says. */

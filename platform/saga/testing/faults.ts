@@ -42,13 +42,41 @@ const LOST: FaultKind[] = ["silent", "silent-done", "late"];
 const ONCE: FaultKind[] = ["duplicate", "last"];
 const CHILD: FaultKind[] = ["refused", "slow", "untold", "duplicate", "past-pivot"];
 
-/** All faults that a definition can meet, as its examples say. */
+/**
+ * What an operator's undo of a pivot that has stopped can meet: first something that stops it there, with or
+ * without a command that is late; then, at the void itself, anything.
+ */
+export function voidFaultsOf<State>({ steps }: SagaDefinition<State>, { steps: examples }: Examples<State>): Fault[][] {
+  const pivot = steps.find((step) => step.void !== undefined);
+  if (pivot === undefined) return [];
+  const { name: step } = pivot;
+  const at = (role: Role, times: number) => (kind: FaultKind) => ({ step, role, kind, times });
+  const stops = [...(["silent", "silent-done", "late"] as const).map(at("ask", ALWAYS))];
+  if (examples[step]?.ask?.unknown !== undefined)
+    stops.push(...(["unknown-undone", "unknown-done"] as const).map(at("ask", ALWAYS)));
+  const delayed = (["late", "last"] as const).map(at("ask", 1));
+  const kinds: FaultKind[] = [...LOST, "duplicate", "last"];
+  if (examples[step]?.void?.unavailable !== "never") kinds.push("unavailable");
+  if (examples[step]?.void?.unknown !== undefined) kinds.push("unknown-undone", "unknown-done");
+  const voids = kinds.flatMap((kind) => [at("void", 1)(kind), at("void", ALWAYS)(kind)]);
+  // The inquiry is kept from finding out by itself, so that the saga stops.
+  const silent =
+    pivot.whenUnknown === undefined || typeof pivot.whenUnknown === "string" ? [] : [at("inquire", ALWAYS)("silent")];
+  return stops.flatMap((stop) =>
+    [[], ...delayed.map((each) => [each])].flatMap((first) =>
+      [[], ...voids.map((each) => [each])].map((last) => [...first, stop, ...silent, ...last]),
+    ),
+  );
+}
+
+/** All faults that a definition can meet on its way, as its examples say. */
 export function faultsOf<State>(definition: SagaDefinition<State>, { steps }: Examples<State>): Fault[] {
   const faults: Fault[] = [];
   for (const step of definition.steps) {
     const { name } = step;
     if (step.child !== undefined) faults.push(...childFaults(name, steps[name]?.child?.unavailable !== undefined));
     for (const role of rolesOf(step)) {
+      if (role === "void") continue; // Only an operator sends it: see voidFaultsOf.
       const replies = steps[name]?.[role];
       const add = (kinds: readonly FaultKind[], ...counts: number[]) => {
         for (const kind of kinds) for (const times of counts) faults.push({ step: name, role, kind, times });

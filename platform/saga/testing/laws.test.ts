@@ -7,8 +7,9 @@ import { type Asked, bank, everything, everythingExamples, examples, plain } fro
 import { checkDefinition } from "./laws.ts";
 
 test("the example keeps the laws, and the runs come to every kind of end", () => {
-  const { runs, completed, undone, parked } = checkDefinition(exampleSaga, examples);
+  const { runs, completed, undone, parked, voided } = checkDefinition(exampleSaga, examples);
   assert.ok(completed > 1_000 && undone > 500 && parked > 300, `${runs}: ${completed}, ${undone}, ${parked}`);
+  assert.ok(voided > 50, `${voided} of ${runs} were voided`);
 });
 
 test("a saga of all that a table may hold keeps the laws", () => {
@@ -37,6 +38,6 @@ test("a definition that breaks a law is found, with the faults that showed it", 
     steps: { ...examples.steps, settle: { ask: { ...plain("settle"), refused: plain("settle").done } } },
   };
   assert.throws(() => checkDefinition(exampleSaga, wrong), /example of ask that is refused means done/);
-  const missing = { ...examples, steps: { ...examples.steps, send: { ask: bank("send") } } };
+  const missing = { ...examples, steps: { ...examples.steps, send: { ask: bank("send"), void: bank("void") } } };
   assert.throws(() => checkDefinition(exampleSaga, missing), /step send has no example of inquire/);
 });

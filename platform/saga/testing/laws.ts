@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SagaDefinition } from "../index.ts";
 import { checkExamples, type Examples } from "./examples.ts";
-import { type Fault, faultsOf, nameOf } from "./faults.ts";
+import { type Fault, faultsOf, nameOf, voidFaultsOf } from "./faults.ts";
 import { play, type Run } from "./run.ts";
 
 /** What came of all runs of a definition: for whoever wants to see that they were not vacuous. */
@@ -9,8 +9,10 @@ export interface LawReport {
   runs: number;
   completed: number;
   undone: number;
-  /** Runs that were parked on their way, and ended once an operator had resumed them. */
+  /** Runs that were parked on their way, and ended once an operator had resumed or undone them. */
   parked: number;
+  /** Runs whose pivot an operator had voided, and that are undone because of it. */
+  voided: number;
 }
 
 /**
@@ -24,14 +26,15 @@ export interface LawReport {
  * Runs: none, each, and pairs of the faults in `faults.ts` (a refusal, a time-out, an unavailable, an unknown
  * outcome, a duplicate, a late reply, …) at each step, its undo and its inquiry; and each fault with the member
  * canceling at each point, and with a server that does not know its version at each point, followed by one that
- * does; in every state that is given. A table of four steps takes 3,000 runs and a second.
+ * does; and, where the pivot can be voided, an operator who undoes what has stopped there, with commands that were
+ * lost, are late or come after the end, and everything that can go wrong with the void; in every state that is given. A table of four steps takes 3,000 runs and a second.
  *
  * @throws Error that names the faults and the law.
  */
 export function checkDefinition<State>(definition: SagaDefinition<State>, examples: Examples<State>): LawReport {
   checkExamples(definition, examples);
   const faults = faultsOf(definition, examples);
-  const report: LawReport = { runs: 0, completed: 0, undone: 0, parked: 0 };
+  const report: LawReport = { runs: 0, completed: 0, undone: 0, parked: 0, voided: 0 };
   const bitten = new Set<Fault>();
 
   function hold(run: Run<State>): number {
@@ -40,6 +43,7 @@ export function checkDefinition<State>(definition: SagaDefinition<State>, exampl
       report.runs++;
       report[saga.status === "completed" ? "completed" : "undone"]++;
       if (parked > 0) report.parked++;
+      if (run.undoes && saga.status === "undone") report.voided++;
       for (const [index, fault] of run.faults.entries()) if (bites[index]) bitten.add(fault);
       return happenings;
     } catch (error) {
@@ -60,6 +64,8 @@ export function checkDefinition<State>(definition: SagaDefinition<State>, exampl
           hold({ ...base, faults: one, parkAt: point });
         }
       }
+      if (!reversed)
+        for (const each of voidFaultsOf(definition, examples)) hold({ ...base, faults: each, undoes: true });
       for (const [index, first] of faults.entries())
         for (const second of faults.slice(index + 1))
           if (!reversed && areNear(definition, first, second)) hold({ ...base, faults: [first, second] });
@@ -82,10 +88,11 @@ function areNear<State>({ steps }: SagaDefinition<State>, first: Fault, second: 
 /** A run that goes on for longer only repeats itself. */
 const MAX_POINTS = 40;
 
-function describe<State>({ faults, cancelAt, parkAt, reversed, state }: Run<State>): string {
+function describe<State>({ faults, cancelAt, parkAt, undoes, reversed, state }: Run<State>): string {
   const what = faults.length === 0 ? "nothing wrong" : faults.map(nameOf).join(" and ");
   const canceled = cancelAt === undefined ? "" : `, canceled at ${cancelAt}`;
   const stopped = parkAt === undefined ? "" : `, parked and resumed at ${parkAt}`;
   const known = JSON.stringify(state, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
-  return `${what}${canceled}${stopped}${reversed ? ", in reverse" : ""}, from ${known}`;
+  const undone = undoes ? ", undone by an operator" : "";
+  return `${what}${canceled}${stopped}${undone}${reversed ? ", in reverse" : ""}, from ${known}`;
 }

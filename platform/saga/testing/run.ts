@@ -23,6 +23,8 @@ export interface Run<State> {
   cancelAt?: number;
   /** Before which happening it comes to a server that does not know its version, and then to one that does. */
   parkAt?: number;
+  /** An operator who finds it parked at its pivot undoes it, where others resume it. */
+  undoes?: boolean;
   /** Replies come in the reverse of the order in which their commands were sent. */
   reversed?: boolean;
 }
@@ -72,8 +74,9 @@ export function play<State>(run: Run<State>): RunEnd<State> {
     else if (stage.saga.status !== "parked") player.timePasses();
     else {
       assert.ok(++parked <= MAX_RESUMES, "it parks although all is well again");
-      world.heal();
-      player.sent(stage.take({ kind: "resume" }));
+      const undoes = run.undoes && definition.steps[stage.saga.step]?.void !== undefined;
+      if (!undoes || parked > 1) world.heal();
+      player.sent(stage.take({ kind: undoes ? "undo" : "resume" }));
     }
   }
   checkEnd(run, stage, world);

@@ -35,6 +35,8 @@ export function createWorld<State>(examples: Examples<State>, given: readonly Fa
       return replies.done;
     }
     const refused = replies.refused === "never" ? undefined : replies.refused;
+    if (role === "void" && effect === "none") effects.set(step, "undone"); // A tombstone: what comes later is refused.
+    if (role === "void") return effect === "applied" ? replies.done : refused;
     if (effect === "undone" || effect === "refused") return refused;
     if (effect === "applied") return replies.done;
     if (role === "inquire") return replies.notFound ?? replies.unknown;

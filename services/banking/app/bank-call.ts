@@ -23,6 +23,10 @@ export interface BankCall {
 export interface PendingCall extends BankCall {
   /** Numbers the calls in the order in which they were recorded. */
   seq: bigint;
+  /** Of a payment: its reference is voided, and the bank is not called for it. */
+  voided?: boolean;
+  /** An instance that is gone had it before: it may have been made. */
+  takenOver?: boolean;
 }
 
 /** A call with what became of it. */

@@ -23,7 +23,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
   const failures: unknown[] = [];
   const renewed: [seqs: readonly bigint[], leaseMs: number][] = [];
   const answers: ((response: BankResponse) => void)[] = [];
-  const state = { away: false, overdue: [] as PendingCall[], paid: new Set<string>() };
+  const state = { away: false, overdue: [] as PendingCall[], paid: new Set<string>(), voided: new Set<string>() };
   const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
   const calls = createMakeCalls({
     database,
@@ -45,6 +45,10 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
         finished.push(...set);
         return new Set(set.filter(({ call }) => pending.delete(call.id)).map(({ call }) => call.seq));
       },
+      findVoidedReferences: async (_from, references) => new Set(references.filter((each) => state.voided.has(each))),
+      findPaymentFacts: async (_from, { reference }) => ({
+        ...{ done: false, refusal: undefined, underWay: false, quiet: true, asked: state.paid.has(reference) },
+      }),
       wasPaidBefore: async (_from, { reference }) => state.paid.has(reference),
     },
     banks: new Map([["081", { call: () => new Promise<BankResponse>((resolve) => answers.push(resolve)) }]]),
@@ -139,11 +143,47 @@ test("a full queue takes nothing over, and after the close nothing is begun", as
   assert.deepEqual([answers.length, [...pending.keys()], state.overdue.length], [0, ["b"], 1]);
 });
 
+const send = { kind: "send", accountNumber: "1", currency: "EUR", amountMinor: 1n, memo: "" } as const;
+
+test("a payment whose reference is voided is not made, also when it is taken over; other calls are", async () => {
+  const { calls, state, pending, finished, answers, answer, soon } = createCalls();
+  for (const id of ["a", "b", "c"]) state.voided.add(id);
+  await calls.admit([{ ...callOf("a"), operation: send }, callOf("b")]);
+  await answer();
+  const taken = { ...callOf("c"), operation: send, voided: true, takenOver: true };
+  pending.set("c", taken);
+  state.overdue = [taken];
+  await calls.sweep();
+  await soon(() => finished.length === 3);
+  assert.deepEqual(
+    finished.map(({ call, outcome }) => [call.id, outcome.kind, outcome.failure?.code]),
+    [
+      ["a", "refused", "PAYMENT_VOIDED"],
+      ["b", "done", undefined],
+      ["c", "unknown", "BANK_OUTCOME_UNKNOWN"],
+    ],
+  );
+  assert.equal(answers.length, 0);
+});
+
+test("a payment whose lease is over before its turn is left to whoever takes it over", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  const { calls, finished, failures, answers, answer, soon } = createCalls();
+  await calls.admit([callOf("a"), { ...callOf("b"), operation: send }, { ...callOf("c"), operation: send }]);
+  t.mock.timers.setTime(1_004_000);
+  await answer();
+  await soon(() => answers.length === 1);
+  t.mock.timers.setTime(1_005_000);
+  await answer();
+  await soon(() => failures.length === 1);
+  assert.match(String(failures[0]), /lease was over/);
+  assert.deepEqual([finished.map(({ call }) => call.id), answers.length], [["a", "b"], 0]);
+});
+
 test("a bank whose connection was taken away has the last word on what it was sent before", async () => {
   const { calls, state } = createCalls();
   const ask = async (id: string, operation: PendingCall["operation"]) =>
     (await calls.makeOne({ ...callOf(id), reference: "r", bankCode: "999", operation })).kind;
-  const send = { kind: "send", accountNumber: "1", currency: "EUR", amountMinor: 1n, memo: "" } as const;
   assert.equal(await ask("a", send), "refused");
   state.paid.add("r");
   assert.equal(await ask("b", send), "unknown");

@@ -1,7 +1,8 @@
 import { type Batcher, createBatcher, type Database, type Queryable, type Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
-import { type BankResponse, interpret, type Operation, type Outcome, unknownBank } from "../domain/call.ts";
+import { type BankOperation, type BankResponse, interpret, type Outcome, unknownBank } from "../domain/call.ts";
+import { type PaymentFacts, stoppedByVoid, voidAfterAsking, voidByRecords } from "../domain/void.ts";
 import type { BankCall, FinishedCall, PendingCall } from "./bank-call.ts";
 import { createCallQueue } from "./call-queue.ts";
 
@@ -16,10 +17,14 @@ interface CallStore {
   finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>>;
   /** Whether a bank may have heard of a payment under the call's reference before this call. */
   wasPaidBefore(from: Queryable, call: PendingCall): Promise<boolean>;
+  /** Those of the references that are voided. */
+  findVoidedReferences(from: Queryable, references: readonly string[]): Promise<Set<string>>;
+  /** What is recorded of payments under the call's reference, beside the call. */
+  findPaymentFacts(from: Queryable, call: PendingCall): Promise<PaymentFacts>;
 }
 
 interface Bank {
-  call(reference: string, operation: Operation): Promise<BankResponse>;
+  call(reference: string, operation: BankOperation): Promise<BankResponse>;
 }
 
 export interface MakeCallsDeps {
@@ -50,6 +55,8 @@ const DEFAULT_MAX_QUEUED = 2_000;
 const DEFAULT_LEASE_MS = 5_000;
 const TAKE_OVER_AT_ONCE = 200;
 
+const isPayment = ({ operation: { kind } }: BankCall) => kind === "send" || kind === "collect";
+
 const stopping = () => new FerryError("UNAVAILABLE", "the service is stopping", { retryAfterMs: 1_000 });
 
 /**
@@ -63,6 +70,9 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   const { concurrency = DEFAULT_CONCURRENCY, maxQueued = DEFAULT_MAX_QUEUED, leaseMs = DEFAULT_LEASE_MS } = deps;
   const observers = new Map<string, (outcome: Outcome | FerryError) => void>();
   const queue = createCallQueue({ make, concurrency, maxQueued });
+  /** When calls came to be ours, Unix time in milliseconds. */
+  const takenAtMs = new WeakMap<PendingCall, number>();
+  let renewedAtMs = 0;
   let closed = false;
 
   const outcomes: Batcher<FinishedCall, void> = createBatcher({
@@ -78,15 +88,47 @@ export function createMakeCalls(deps: MakeCallsDeps) {
       }),
   });
 
+  /** Asks the bank of a call. */
+  async function ask(call: PendingCall, operation: BankOperation): Promise<Outcome> {
+    const bank = banks.get(call.bankCode);
+    return bank === undefined
+      ? unknownBank(operation.kind, call.bankCode, await store.wasPaidBefore(database, call))
+      : interpret(operation.kind, await bank.call(call.reference, operation));
+  }
+
+  /** Asks the bank what became of a payment that may have reached it. */
+  const askOf = async (call: PendingCall): Promise<Outcome> =>
+    banks.has(call.bankCode) ? ask(call, { kind: "inquire" }) : unknownBank("inquire", call.bankCode, true);
+
+  async function carryOut(call: PendingCall): Promise<Outcome> {
+    const { operation, voided = false, takenOver = false } = call;
+    if (operation.kind === "void") {
+      const facts = await store.findPaymentFacts(database, call);
+      return voidByRecords(facts) ?? voidAfterAsking(facts, await askOf(call));
+    }
+    if (voided) return stoppedByVoid(await store.findPaymentFacts(database, call), takenOver);
+    return ask(call, operation);
+  }
+
+  /** Sets calls on their way. @param atMs When their lease began, at the latest. */
+  function begin(calls: readonly PendingCall[], atMs: number): void {
+    for (const call of calls) takenAtMs.set(call, atMs);
+    queue.add(calls);
+  }
+
+  /**
+   * Whether a call's lease is over before its turn: another instance may have it, and a void may count on nobody
+   * else's making it. It is left to whoever takes it over.
+   */
+  function isLeft(call: PendingCall): boolean {
+    return isPayment(call) && Date.now() >= Math.max(takenAtMs.get(call) ?? 0, renewedAtMs) + leaseMs;
+  }
+
   async function make(call: PendingCall): Promise<void> {
     try {
       const startedAtMs = Date.now();
-      const bank = banks.get(call.bankCode);
-      const { kind } = call.operation;
-      const outcome =
-        bank === undefined
-          ? unknownBank(kind, call.bankCode, await store.wasPaidBefore(database, call))
-          : interpret(kind, await bank.call(call.reference, call.operation));
+      if (isLeft(call)) throw new FerryError("UNAVAILABLE", "the call's lease was over before its turn");
+      const outcome = await carryOut(call);
       made?.(call, startedAtMs, outcome);
       await outcomes.add({ call, outcome, durationMs: Date.now() - startedAtMs });
       observers.get(call.id)?.(outcome);
@@ -98,7 +140,22 @@ export function createMakeCalls(deps: MakeCallsDeps) {
 
   /** Records calls and sets those on their way that are new. What comes after the close is left to the next instance. */
   async function record(calls: readonly BankCall[]): Promise<void> {
-    if (calls.length > 0) queue.add(await store.insertCalls(database, calls, closed ? 0 : leaseMs));
+    if (calls.length === 0) return;
+    const atMs = Date.now();
+    const fresh = await store.insertCalls(database, calls, closed ? 0 : leaseMs);
+    begin(fresh.some(isPayment) ? await withVoids(fresh) : fresh, atMs);
+  }
+
+  /**
+   * Marks payments whose reference is voided. Whoever records a payment looks for a void after that, and whoever
+   * records a void looks for payments after that: so at least one of the two sees the other, whichever instances
+   * they come to. A void that sees a payment waits for its end; a payment that sees a void is not made.
+   */
+  async function withVoids(fresh: PendingCall[]): Promise<PendingCall[]> {
+    const references = fresh.filter(isPayment).map(({ reference }) => reference);
+    const voided = await store.findVoidedReferences(database, references);
+    if (voided.size === 0) return fresh;
+    return fresh.map((call) => (isPayment(call) && voided.has(call.reference) ? { ...call, voided: true } : call));
   }
 
   return {
@@ -140,6 +197,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
      */
     async sweep(): Promise<number> {
       const limit = Math.min(TAKE_OVER_AT_ONCE, queue.free());
+      const atMs = Date.now();
       const calls = await database.transaction(async (tx) => {
         const [, , taken] = await Promise.all([
           store.renewLeases(tx, queue.heldSeqs(), leaseMs),
@@ -148,7 +206,8 @@ export function createMakeCalls(deps: MakeCallsDeps) {
         ]);
         return taken;
       });
-      queue.add(calls);
+      renewedAtMs = atMs;
+      begin(calls, atMs);
       return calls.length;
     },
 

@@ -3,10 +3,16 @@ import type {
   InquirePaymentRequest,
   SendPaymentRequest,
   VerifyAccountRequest,
+  VoidPaymentRequest,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import type { Operation } from "../domain/call.ts";
 
-export type BankingCommand = VerifyAccountRequest | SendPaymentRequest | CollectPaymentRequest | InquirePaymentRequest;
+export type BankingCommand =
+  | VerifyAccountRequest
+  | SendPaymentRequest
+  | CollectPaymentRequest
+  | InquirePaymentRequest
+  | VoidPaymentRequest;
 
 /** What a command asks of which bank. Both doors, the bus and rpc, come through here. */
 export function operationOf(command: BankingCommand): { reference: string; bankCode: string; operation: Operation } {
@@ -33,6 +39,8 @@ export function operationOf(command: BankingCommand): { reference: string; bankC
     }
     case "ferry.banking.v1.InquirePaymentRequest":
       return { reference, bankCode: command.bankCode, operation: { kind: "inquire" } };
+    case "ferry.banking.v1.VoidPaymentRequest":
+      return { reference, bankCode: command.bankCode, operation: { kind: "void" } };
     default:
       return command satisfies never;
   }

@@ -4,6 +4,7 @@ import {
   PaymentOutcome,
   SendPaymentResponseSchema,
   VerifyAccountResponseSchema,
+  VoidPaymentResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import { create } from "@ferry/platform/codec";
 import type { OutgoingMessage } from "@ferry/platform/outbox";
@@ -26,6 +27,8 @@ export const collectResponse = (reference: string, { kind, failure }: Outcome) =
   create(CollectPaymentResponseSchema, { reference, outcome: OUTCOMES[kind], failure });
 export const inquireResponse = (reference: string, { kind, failure }: Outcome) =>
   create(InquirePaymentResponseSchema, { reference, outcome: OUTCOMES[kind], failure });
+export const voidResponse = (reference: string, { kind, failure }: Outcome) =>
+  create(VoidPaymentResponseSchema, { reference, outcome: OUTCOMES[kind], failure });
 
 function contentOf({ reference, operation }: BankCall, outcome: Outcome): Pick<OutgoingMessage, "schema" | "message"> {
   switch (operation.kind) {
@@ -37,6 +40,8 @@ function contentOf({ reference, operation }: BankCall, outcome: Outcome): Pick<O
       return { schema: CollectPaymentResponseSchema, message: collectResponse(reference, outcome) };
     case "inquire":
       return { schema: InquirePaymentResponseSchema, message: inquireResponse(reference, outcome) };
+    case "void":
+      return { schema: VoidPaymentResponseSchema, message: voidResponse(reference, outcome) };
     default:
       return operation satisfies never;
   }

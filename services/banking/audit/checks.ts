@@ -1,6 +1,6 @@
 import type { AuditCheck, FoundBreach } from "@ferry/platform/audit";
 import type { Queryable } from "@ferry/platform/db";
-import type { BankResponse, Operation } from "../domain/call.ts";
+import type { BankOperation, BankResponse } from "../domain/call.ts";
 import { FIND_ENDED_PAYMENTS, FIND_FORGOTTEN_CALLS, READ_MARK } from "./statements.ts";
 
 const FORGOTTEN_MS = 60_000;
@@ -35,7 +35,7 @@ interface Cursor {
 }
 
 interface Bank {
-  call(reference: string, operation: Operation): Promise<BankResponse>;
+  call(reference: string, operation: BankOperation): Promise<BankResponse>;
 }
 
 /** I4: no call to a bank is left without an outcome. */

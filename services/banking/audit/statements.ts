@@ -18,11 +18,11 @@ export const FIND_ENDED_PAYMENTS = `
 /** How far the calls have come. */
 export const READ_MARK = "SELECT seq::text FROM bank_call_mark WHERE one";
 
-/** What is known of payments: done as soon as any answer said so; the amounts stand with what was asked for. */
+/** What is known of payments: done as soon as any answer said so, that to a void too; the amounts stand with what was asked for. */
 export const FIND_PAYMENTS = `
   SELECT asked.reference::text, bool_or(outcome = 'done') AS done, bool_or(outcome = 'refused') AS refused,
     max(currency) AS currency, max(amount) AS amount, max(account_number) AS account_number, max(bank_code) AS bank_code
   FROM unnest($1::uuid[]) AS asked (reference)
   JOIN bank_call ON bank_call.reference = asked.reference
-  WHERE operation IN ('send', 'collect', 'inquire')
-  GROUP BY asked.reference`;
+  WHERE operation IN ('send', 'collect', 'inquire', 'void')
+  GROUP BY asked.reference HAVING bool_or(operation <> 'void')`;

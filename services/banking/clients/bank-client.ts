@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from "undici";
-import type { BankResponse, Operation } from "../domain/call.ts";
+import type { BankOperation, BankResponse } from "../domain/call.ts";
 
 const MAX_ANSWER_BYTES = 65_536;
 const CONNECT_TIMEOUT_MS = 1_000;
@@ -15,11 +15,14 @@ export interface BankClientOptions {
 
 export interface BankClient {
   /** Makes one call. Never throws: what went wrong is in the response. */
-  call(reference: string, operation: Operation): Promise<BankResponse>;
+  call(reference: string, operation: BankOperation): Promise<BankResponse>;
   close(): Promise<void>;
 }
 
-function requestOf(reference: string, operation: Operation): { method: "GET" | "POST"; path: string; body?: string } {
+function requestOf(
+  reference: string,
+  operation: BankOperation,
+): { method: "GET" | "POST"; path: string; body?: string } {
   const post = (path: string, content: Record<string, unknown>) =>
     ({ method: "POST", path, body: JSON.stringify({ reference, ...content }) }) as const;
   switch (operation.kind) {

@@ -3,6 +3,7 @@ import {
   InquirePaymentRequestSchema,
   SendPaymentRequestSchema,
   VerifyAccountRequestSchema,
+  VoidPaymentRequestSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import { invalidRequest } from "@ferry/platform/errors";
 import { type Bus, consume, type Envelope, type Subscription } from "@ferry/platform/events";
@@ -56,6 +57,7 @@ export function createBankingCommands({ bus, admit, answerExpired }: BankingComm
           SendPaymentRequestSchema,
           CollectPaymentRequestSchema,
           InquirePaymentRequestSchema,
+          VoidPaymentRequestSchema,
         ],
         handle,
       });

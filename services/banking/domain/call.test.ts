@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BankResponse, expired, interpret, type Operation, unknownBank } from "./call.ts";
+import { type BankOperation, type BankResponse, expired, interpret, unknownBank } from "./call.ts";
 
 const answered = (status: number, body?: unknown): BankResponse => ({ kind: "answered", status, body });
 const lost: BankResponse = { kind: "lost", detail: "no answer within 2000 ms" };
 const unreachable: BankResponse = { kind: "unreachable", detail: "connection refused" };
 
-const cases: [operation: Operation["kind"], what: string, response: BankResponse, kind: string, code?: string][] = [
+const cases: [operation: BankOperation["kind"], what: string, response: BankResponse, kind: string, code?: string][] = [
   ["verify", "ok", answered(200, { status: "ok" }), "done"],
   ["verify", "unknown account", answered(200, { status: "unknown" }), "refused", "BANK_ACCOUNT_UNKNOWN"],
   ["verify", "closed account", answered(200, { status: "closed" }), "refused", "BANK_ACCOUNT_CLOSED"],
@@ -55,7 +55,7 @@ test("what a bank says can be recorded and read, whatever characters it sends", 
 });
 
 test("expired: a question was not asked; a payment was not made, unless an earlier command may have made it", () => {
-  for (const operation of ["verify", "inquire"] as const)
+  for (const operation of ["verify", "inquire", "void"] as const)
     assert.deepEqual(
       [expired(operation, true).kind, expired(operation, true).failure?.code],
       ["unavailable", "EXPIRED"],

@@ -1,11 +1,14 @@
 import type { Reason } from "@ferry/platform/errors";
 
 /** What the bank is asked to do. Amounts are minor units. */
-export type Operation =
+export type BankOperation =
   | { kind: "verify"; accountNumber: string }
   | { kind: "send"; accountNumber: string; currency: string; amountMinor: bigint; memo: string }
   | { kind: "collect"; accountNumber: string; currency: string; amountMinor: bigint; memberId: string }
   | { kind: "inquire" };
+
+/** What may be asked of banking: a void is a word to banking itself, which asks the bank only where it must. */
+export type Operation = BankOperation | { kind: "void" };
 
 /** What came back from a call to the bank. */
 export type BankResponse =
@@ -92,7 +95,7 @@ function interpretInquiry(response: BankResponse): Outcome {
 }
 
 /** Says what is known after a call. Total: whatever the bank answers has a meaning, and doubt is "unknown". */
-export function interpret(operation: Operation["kind"], response: BankResponse): Outcome {
+export function interpret(operation: BankOperation["kind"], response: BankResponse): Outcome {
   switch (operation) {
     case "verify":
       return interpretVerification(response);
@@ -112,7 +115,7 @@ export function interpret(operation: Operation["kind"], response: BankResponse):
  *
  * @param paidBefore Whether a payment was recorded under the reference for which there was a connection.
  */
-export function unknownBank(operation: Operation["kind"], bankCode: string, paidBefore: boolean): Outcome {
+export function unknownBank(operation: BankOperation["kind"], bankCode: string, paidBefore: boolean): Outcome {
   const message = `there is no connection to bank ${bankCode}`;
   switch (operation) {
     case "verify":
@@ -139,6 +142,7 @@ export function expired(operation: Operation["kind"], paidBefore: boolean): Outc
   switch (operation) {
     case "verify":
     case "inquire":
+    case "void":
       return { kind: "unavailable", failure, detail: "expired" };
     case "send":
     case "collect":

@@ -5,7 +5,7 @@ import { newUuid } from "@ferry/platform/db";
 import { currentContext } from "@ferry/platform/telemetry";
 import type { BankCall, RecordedCall } from "../app/bank-call.ts";
 import { type BankingCommand, operationOf } from "../app/operations.ts";
-import { collectResponse, inquireResponse, sendResponse, verifyResponse } from "../app/replies.ts";
+import { collectResponse, inquireResponse, sendResponse, verifyResponse, voidResponse } from "../app/replies.ts";
 import type { Outcome } from "../domain/call.ts";
 
 const MAX_LISTED = 1_000;
@@ -25,6 +25,7 @@ export function bankingRoutes({ makeOne, list }: BankingRoutesDeps): (router: Co
       sendPayment: async (request) => sendResponse(request.reference, await make(request)),
       collectPayment: async (request) => collectResponse(request.reference, await make(request)),
       inquirePayment: async (request) => inquireResponse(request.reference, await make(request)),
+      voidPayment: async (request) => voidResponse(request.reference, await make(request)),
       async listBankCalls({ reference }) {
         const calls = await list(reference, MAX_LISTED);
         return {

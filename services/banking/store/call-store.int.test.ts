@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Database, newUuid, openDatabase } from "@ferry/platform/db";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
-import type { BankCall, PendingCall } from "../app/bank-call.ts";
+import type { BankCall, FinishedCall, PendingCall } from "../app/bank-call.ts";
 import { bankingTemplate } from "../banking.fixture.ts";
 import type { Operation } from "../domain/call.ts";
 import * as store from "./call-store.ts";
@@ -31,7 +31,7 @@ function callOf(operation: Operation = send, changes: Partial<BankCall> = {}): B
 }
 
 const insert = (calls: readonly BankCall[], leaseMs: number) => store.insertCalls(database, calls, leaseMs);
-const withoutSeq = ({ seq: _seq, ...call }: PendingCall): BankCall => call;
+const withoutSeq = ({ seq: _seq, takenOver: _takenOver, ...call }: PendingCall): BankCall => call;
 const takeOver = (limit = 100) => database.transaction((tx) => store.takeOverdueCalls(tx, limit, LEASE_MS));
 const finish = (call: PendingCall, detail = "") =>
   database.transaction((tx) => store.finishCalls(tx, [{ call, outcome: { kind: "done", detail }, durationMs: 12 }]));
@@ -42,6 +42,7 @@ test("a call is recorded once, also within one set, and comes back whole", async
     { kind: "verify", accountNumber: "1" },
     { kind: "collect", accountNumber: "1", currency: "EUR", amountMinor: 1n, memberId: newUuid() },
     { kind: "inquire" },
+    { kind: "void" },
   ];
   const reference = newUuid();
   const calls = [
@@ -61,6 +62,35 @@ test("a call is recorded once, also within one set, and comes back whole", async
   assert.deepEqual(await takeOver(), [], "they belong to the one that took them");
   for (const call of pending) await finish(call);
   assert.equal((await store.listCalls(database, reference, 10))[0]?.id, `${reference}:send:ask:1`);
+});
+
+test("what is voided, and what is recorded of payments beside a call", async () => {
+  const none = { done: false, refusal: undefined, underWay: false, asked: false, quiet: true };
+  const reference = newUuid();
+  const [voided, ...others] = await insert(
+    [callOf({ kind: "void" }, { reference }), callOf(send, { reference }), callOf(send, { reference })],
+    LEASE_MS,
+  );
+  const [first, second] = others;
+  assert.ok(voided && first && second);
+  const facts = (call: PendingCall) => store.findPaymentFacts(database, call);
+  const end = (call: PendingCall, outcome: FinishedCall["outcome"]) =>
+    database.transaction((tx) => store.finishCalls(tx, [{ call, outcome, durationMs: 1 }]));
+  assert.deepEqual(await store.findVoidedReferences(database, [reference, newUuid()]), new Set([reference]));
+  assert.deepEqual(await facts({ ...voided, reference: newUuid() }), none);
+  const underWay = { ...none, underWay: true, asked: true, quiet: false };
+  assert.deepEqual(await facts(voided), underWay);
+  const stopped = { code: "PAYMENT_VOIDED", message: "voided" } as const;
+  await end(second, { kind: "unknown", failure: stopped, detail: "" });
+  assert.deepEqual(await facts(first), none, "that one never reached the bank");
+  assert.deepEqual(await facts(voided), underWay);
+  await database.transaction((tx) => store.renewLeases(tx, [first.seq], 0));
+  const [taken] = await takeOver();
+  assert.deepEqual([taken?.seq, taken?.voided, taken?.takenOver], [first.seq, true, true]);
+  const refusal = { code: "BANK_REFUSED", message: "no" } as const;
+  await end(first, { kind: "refused", failure: refusal, detail: "" });
+  assert.deepEqual(await facts(voided), { ...none, refusal, asked: true, quiet: false });
+  await finish(voided);
 });
 
 test("instances that record the same at once: each call is recorded by one of them", async () => {

@@ -1,10 +1,14 @@
 import { join } from "node:path";
 import { type Database, type Migrations, type Queryable, sqlStateOf, type Transaction } from "@ferry/platform/db";
 import type { BankCall, FinishedCall, PendingCall, RecordedCall } from "../app/bank-call.ts";
+import type { Outcome } from "../domain/call.ts";
+import { type PaymentFacts, QUIET_AFTER_MS } from "../domain/void.ts";
 import { type CallRow, fromRow, idOf, shortIdOf } from "./rows.ts";
 import {
   FIND_EARLIER_PAYMENT,
   FIND_PAID_REFERENCES,
+  FIND_PAYMENT_FACTS,
+  FIND_VOIDED_REFERENCES,
   FINISH_CALLS,
   INSERT_CALLS,
   INSERT_NEW_CALLS,
@@ -112,6 +116,32 @@ export async function wasPaidBefore(
   { reference, seq }: Pick<PendingCall, "reference" | "seq">,
 ): Promise<boolean> {
   return (await from.query(FIND_EARLIER_PAYMENT, [reference, seq])).length > 0;
+}
+
+/** The references of those given that are voided. */
+export async function findVoidedReferences(from: Queryable, references: readonly string[]): Promise<Set<string>> {
+  const rows = await from.query<{ reference: string }>(FIND_VOIDED_REFERENCES, [references]);
+  return new Set(rows.map(({ reference }) => reference));
+}
+
+interface FactsRow {
+  done: boolean;
+  refusal_code: NonNullable<Outcome["failure"]>["code"] | null;
+  refusal_message: string | null;
+  under_way: boolean;
+  asked: boolean;
+  quiet: boolean;
+}
+
+/** What is recorded of payments under a call's reference, beside that call. */
+export async function findPaymentFacts(
+  from: Queryable,
+  { reference, seq }: Pick<PendingCall, "reference" | "seq">,
+): Promise<PaymentFacts> {
+  const [row] = await from.query<FactsRow>(FIND_PAYMENT_FACTS, [reference, seq, QUIET_AFTER_MS / 1_000]);
+  if (row === undefined) throw new Error("an aggregate gives one row");
+  const { done, refusal_code: code, refusal_message: message, under_way: underWay, asked, quiet } = row;
+  return { done, refusal: code === null ? undefined : { code, message: message ?? "" }, underWay, asked, quiet };
 }
 
 /** Every call of one reference, oldest first. */

@@ -34,7 +34,7 @@ test("whatever is asked about bank calls goes by an index, once there are many",
   const call = { id, reference, bankCode: "081", operation, route: undefined, traceparent: undefined };
 
   const asked = await statementsOf(database, async () => {
-    for (const kind of ["verify", "send", "collect", "inquire"] as const)
+    for (const kind of ["verify", "send", "collect", "inquire", "void"] as const)
       await banking.ask(kind, reference, "1100000001");
     await banking.ask("send", reference, "1100000001", { expiresAt: new Date(1) });
     const [pending] = await store.insertCalls(database, [call], 0);
@@ -47,7 +47,7 @@ test("whatever is asked about bank calls goes by an index, once there are many",
       await store.takeOverdueCalls(tx, 10, 60_000);
       await store.finishCalls(tx, [{ call: pending, outcome: { kind: "done", detail: "" }, durationMs: 1 }]);
     });
-    assert.equal((await store.listCalls(database, reference, 10)).length, 5);
+    assert.equal((await store.listCalls(database, reference, 10)).length, 6);
   });
   for (const [name, text] of Object.entries(statements)) assert.ok(asked.has(text), `${name} was asked`);
   await assertIndexed(database, asked);

@@ -16,6 +16,8 @@ export interface CallRow {
   saga_id: string | null;
   saga_step: string | null;
   traceparent: string | null;
+  /** Only of a call that is taken over. */
+  voided?: boolean;
 }
 
 /**
@@ -43,6 +45,8 @@ function operationOf(row: CallRow): Operation {
       return { kind: "collect", accountNumber, ...amount, memberId: row.member_id ?? "" };
     case "inquire":
       return { kind: "inquire" };
+    case "void":
+      return { kind: "void" };
     default:
       return row.operation satisfies never;
   }
@@ -62,5 +66,7 @@ export function fromRow(row: CallRow): PendingCall {
     operation: operationOf(row),
     route: routeOf(row),
     traceparent: row.traceparent ?? undefined,
+    ...(row.voided === true ? { voided: true } : {}),
+    ...(row.voided === undefined ? {} : { takenOver: true }),
   };
 }

@@ -20,7 +20,9 @@ export const TAKE_OVERDUE_CALLS = `UPDATE bank_call SET lease_until = now() + ma
     WHERE seq >= (SELECT seq FROM bank_call_mark WHERE one) AND duration_ms IS NULL AND lease_until <= now()
     ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED)
   RETURNING seq, reference, id, bank_code, operation, account_number, currency, amount, memo, member_id, reply_to,
-    saga_id, saga_step, traceparent`;
+    saga_id, saga_step, traceparent,
+    operation IN ('send', 'collect') AND EXISTS (SELECT FROM bank_call AS void
+      WHERE void.reference = bank_call.reference AND void.operation = 'void') AS voided`;
 
 /**
  * Moves the mark to the first call that is pending or young, or behind the last one. A call takes its
@@ -45,10 +47,28 @@ export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failur
 export const FIND_PAID_REFERENCES = `SELECT DISTINCT reference FROM bank_call
   WHERE reference = ANY($1::uuid[]) AND operation IN ('send', 'collect')`;
 
-/** What was refused for want of a connection never reached a bank. */
+/** What was refused for want of a connection, or as voided, never reached a bank. */
+const NEVER_SENT = "coalesce(failure_code IN ('BANK_UNKNOWN', 'PAYMENT_VOIDED'), false)";
+
 export const FIND_EARLIER_PAYMENT = `SELECT 1 FROM bank_call
-  WHERE reference = $1 AND seq < $2 AND operation IN ('send', 'collect')
-    AND failure_code IS DISTINCT FROM 'BANK_UNKNOWN' LIMIT 1`;
+  WHERE reference = $1 AND seq < $2 AND operation IN ('send', 'collect') AND NOT ${NEVER_SENT} LIMIT 1`;
+
+export const FIND_VOIDED_REFERENCES = `SELECT DISTINCT reference FROM bank_call
+  WHERE reference = ANY($1::uuid[]) AND operation = 'void'`;
+
+/**
+ * What is recorded of payments under a reference, beside the call of a number. A call ends within its lease, which
+ * nothing lengthens once it has ended: so the leases tell since when nothing has been under way.
+ */
+export const FIND_PAYMENT_FACTS = `SELECT
+    coalesce(bool_or(outcome = 'done'), false) AS done,
+    max(failure_code) FILTER (WHERE outcome = 'refused' AND NOT ${NEVER_SENT}) AS refusal_code,
+    max(failure_message) FILTER (WHERE outcome = 'refused' AND NOT ${NEVER_SENT}) AS refusal_message,
+    coalesce(bool_or(operation <> 'inquire' AND duration_ms IS NULL), false) AS under_way,
+    coalesce(bool_or(operation <> 'inquire' AND NOT ${NEVER_SENT}), false) AS asked,
+    coalesce(max(lease_until) FILTER (WHERE operation <> 'inquire' AND NOT ${NEVER_SENT})
+      < now() - make_interval(secs => $3), true) AS quiet
+  FROM bank_call WHERE reference = $1 AND seq <> $2 AND operation IN ('send', 'collect', 'inquire')`;
 
 export const LIST_CALLS = `SELECT id, reference, bank_code, operation, outcome, detail, started_at, duration_ms
   FROM bank_call WHERE reference = $1 ORDER BY started_at, seq LIMIT $2`;

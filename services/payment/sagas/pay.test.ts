@@ -97,6 +97,32 @@ test("without a top-up a lack of money is a refusal, clean at the first attempt"
     .gives({ status: "undone", failure: "INSUFFICIENT_BALANCE", commands: [] });
 });
 
+test("an operator who undoes a settle that has stopped: the hold is released first, and the payment completes where it was settled", () => {
+  const stopped = () =>
+    given(pay)
+      .state(plain)
+      .when(held, (stage) => {
+        stage.park();
+        return undefined;
+      })
+      .when({ kind: "undo" })
+      .gives({ commands: ["settle:void"], status: "running", steps: { settle: "unknown" } });
+  stopped()
+    .when(released("settle"))
+    .gives({ commands: ["place-hold:undo"], status: "undoing", failure: "ENDED_BY_OPERATOR" })
+    .when(released("place-hold"))
+    .gives({ status: "undone", failure: "ENDED_BY_OPERATOR" });
+  const late = { failure: { code: "HOLD_RELEASED", message: "it is over" } };
+  stopped()
+    .when(reply("settle", ReleaseHoldResponseSchema, late))
+    .gives({ status: "completed", failure: null });
+  stopped().when(settled).gives({ status: "completed" });
+  const failed = { failure: { code: "REFERENCE_REUSED", message: "another's" } };
+  stopped()
+    .when(reply("settle", ReleaseHoldResponseSchema, failed))
+    .gives({ commands: [], status: "running" });
+});
+
 const replies = <T>(done: T, no: T, later: T) => ({ done, refused: no, unavailable: later });
 const holdReplies = replies(
   create(PlaceHoldResponseSchema, {}),
@@ -123,11 +149,20 @@ const examples: Examples<PaySagaState> = {
         create(SettleHoldResponseSchema, { failure: { code: "AMOUNT_OUT_OF_RANGE", message: "full" } }),
         create(SettleHoldResponseSchema, { failure: { code: "UNAVAILABLE", message: "later" } }),
       ),
+      void: {
+        done: create(ReleaseHoldResponseSchema, { failure: { code: "HOLD_RELEASED", message: "settled" } }),
+        refused: create(ReleaseHoldResponseSchema, {}),
+        unavailable: "never",
+        unknown: create(ReleaseHoldResponseSchema, { failure: { code: "UNAVAILABLE", message: "later" } }),
+      },
     },
   },
 };
 
 test("the laws of sagas hold, whatever goes wrong at each step", () => {
-  const { runs, completed, undone, parked } = checkDefinition(pay, examples);
-  assert.ok(runs > 1_000 && completed > 100 && undone > 100 && parked > 0, JSON.stringify({ runs, completed, undone }));
+  const { runs, completed, undone, parked, voided } = checkDefinition(pay, examples);
+  assert.ok(
+    runs > 1_000 && completed > 100 && undone > 100 && parked > 0 && voided > 20,
+    JSON.stringify({ runs, completed, undone }),
+  );
 });

@@ -13,6 +13,7 @@ import {
   exchange,
   pivot,
   plainAnswer,
+  releasedForGood,
   type SagaSubject,
   step,
 } from "@ferry/platform/saga";
@@ -74,6 +75,17 @@ const settleHold = exchange({
   answer: ({ failure }): Answer<PaySagaState> => plainAnswer(failure),
 });
 
+/**
+ * Rules a settle out, at the ledger. The release is what does it: it ends the hold, and a settle that comes later
+ * finds it released and moves nothing. One that came before cannot be taken back, and the release says so.
+ */
+const voidSettle = exchange({
+  request: ReleaseHoldRequestSchema,
+  reply: ReleaseHoldResponseSchema,
+  ask: ({ id, state }: Subject) => ({ transferId: id, sourceAccountId: state.sourceAccountId }),
+  answer: ({ failure }): Answer<PaySagaState> => releasedForGood(failure),
+});
+
 /** The saga of the top-up that a payment begins. @throws when it begins none: its step is not needed then. */
 function beginTopUp({ id, state }: Subject): TopUpSagaState {
   const begun = topUpStateOf(state);
@@ -89,5 +101,5 @@ export const pay = defineSaga<PaySagaState>("pay", 1, [
   step("place-hold", { ask: placeHold, undo: releaseHold, timeoutMs: 10_000, retries: 3 }),
   child("top-up", { saga: topUp, when: (state) => topUpStateOf(state) !== undefined, begin: beginTopUp }),
   step("place-hold-again", { ask: placeHoldAgain, undo: releaseHold, when: isShort, timeoutMs: 10_000, retries: 3 }),
-  pivot("settle", { ask: settleHold, timeoutMs: 10_000 }),
+  pivot("settle", { ask: settleHold, void: voidSettle, timeoutMs: 10_000 }),
 ]);

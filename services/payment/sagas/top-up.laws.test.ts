@@ -4,6 +4,7 @@ import {
   CollectPaymentResponseSchema,
   InquirePaymentResponseSchema,
   PaymentOutcome,
+  VoidPaymentResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import { CreditAccountResponseSchema } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { create } from "@ferry/platform/codec";
@@ -27,6 +28,12 @@ const inquire: Replies = {
   unknown: create(InquirePaymentResponseSchema, { outcome: UNKNOWN }),
   notFound: create(InquirePaymentResponseSchema, { outcome: NOT_FOUND }),
 };
+const voidPayment: Replies = {
+  done: create(VoidPaymentResponseSchema, { outcome: DONE }),
+  refused: create(VoidPaymentResponseSchema, { outcome: REFUSED, ...failure("PAYMENT_VOIDED") }),
+  unavailable: "never",
+  unknown: create(VoidPaymentResponseSchema, { outcome: UNKNOWN, ...failure("BANK_OUTCOME_UNKNOWN") }),
+};
 const credit: Replies = {
   done: create(CreditAccountResponseSchema, {}),
   refused: create(CreditAccountResponseSchema, failure("ACCOUNT_UNKNOWN")),
@@ -34,14 +41,14 @@ const credit: Replies = {
 };
 
 test("a top-up keeps the laws of sagas, whatever goes wrong", () => {
-  const { completed, undone, parked } = checkDefinition(topUp, {
+  const { completed, undone, parked, voided } = checkDefinition(topUp, {
     states: [
       {
         ...{ memberId: "m", accountId: "a", currency: "EUR", amountMinor: "500" },
         ...{ bankCode: "081", accountNumber: "11000001" },
       },
     ],
-    steps: { collect: { ask: collect, inquire }, credit: { ask: credit } },
+    steps: { collect: { ask: collect, inquire, void: voidPayment }, credit: { ask: credit } },
   });
-  assert.ok(completed > 300 && undone > 20 && parked > 100, `${completed}, ${undone}, ${parked}`);
+  assert.ok(completed > 300 && undone > 20 && voided > 50 && parked > 100, `${completed}, ${undone}, ${parked}`);
 });

@@ -5,6 +5,8 @@ import {
   SendPaymentResponseSchema,
   VerifyAccountRequestSchema,
   VerifyAccountResponseSchema,
+  VoidPaymentRequestSchema,
+  VoidPaymentResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import {
   PlaceHoldRequestSchema,
@@ -15,7 +17,7 @@ import {
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { AwaitBatchRequestSchema, AwaitBatchResponseSchema } from "@ferry/gen/ferry/transfer/v1/batch_pb.ts";
-import { type Answer, exchange, failureOf, plainAnswer, type SagaSubject } from "@ferry/platform/saga";
+import { type Answer, exchange, failureOf, plainAnswer, releasedForGood, type SagaSubject } from "@ferry/platform/saga";
 import { paymentAnswer } from "./payment-answer.ts";
 import { amountOf, bankAccountOf, lineOf, type TransferSagaState } from "./state.ts";
 
@@ -80,6 +82,25 @@ export const inquireAtBank = exchange({
   reply: InquirePaymentResponseSchema,
   ask: ({ id, state }: Subject) => ({ reference: id, bankCode: bankAccountOf(state).bankCode }),
   answer: ({ outcome, failure }): Answer<TransferSagaState> => paymentAnswer(outcome, failure),
+});
+
+/** Rules the payment out, at banking: it keeps a tombstone for the reference, and knows what it has sent. */
+export const voidAtBank = exchange({
+  request: VoidPaymentRequestSchema,
+  reply: VoidPaymentResponseSchema,
+  ask: ({ id, state }: Subject) => ({ reference: id, bankCode: bankAccountOf(state).bankCode }),
+  answer: ({ outcome, failure }): Answer<TransferSagaState> => paymentAnswer(outcome, failure),
+});
+
+/**
+ * Rules a settle out, at the ledger. The release is what does it: it ends the hold, and a settle that comes later
+ * finds it released and moves nothing. One that came before cannot be taken back, and the release says so.
+ */
+export const voidSettle = exchange({
+  request: ReleaseHoldRequestSchema,
+  reply: ReleaseHoldResponseSchema,
+  ask: ({ id, state }: Subject) => ({ transferId: id, sourceAccountId: state.sourceAccountId }),
+  answer: ({ failure }): Answer<TransferSagaState> => releasedForGood(failure),
 });
 
 export const settleHold = exchange({

@@ -76,12 +76,54 @@ test("an undo that is refused is parked with why; the end keeps the first cause"
   assert.equal(failed.failure?.code, "BANK_REFUSED");
 });
 
-test("an operator who knows that the bank did nothing undoes a parked payment", async () => {
-  transfers.others.play({ send: ["unknown"], inquire: ["unknown"] });
+test("an operator undoes a parked payment: it is voided at banking first, and only then its hold is released", async () => {
+  transfers.others.play({ send: ["unknown"], inquire: ["unknown"], void: ["PAYMENT_VOIDED"] });
   const { transfer } = await transfers.create(memberId, { sourceAccountId });
   assert.equal(transfer?.state, PARKED);
   await transfers.operators.undoSaga({ sagaId: transfer!.id, reason }, asOperator);
   const failed = await transfers.reached(memberId, transfer!.id, FAILED);
-  assert.equal(failed.failure?.code, "BANK_OUTCOME_UNKNOWN");
-  assert.equal(transfers.others.commandsFor(failed.id).at(-1), "release");
+  assert.equal(failed.failure?.code, "PAYMENT_VOIDED");
+  assert.deepEqual(transfers.others.commandsFor(failed.id).slice(-2), ["void", "release"]);
+});
+
+test("an operator undoes what the bank has paid after all: the payment completes, and nothing is released", async () => {
+  transfers.others.play({ send: ["unknown"], inquire: ["unknown"], void: ["unknown", "done"] });
+  const { transfer } = await transfers.create(memberId, { sourceAccountId });
+  assert.equal(transfer?.state, PARKED);
+  await transfers.operators.undoSaga({ sagaId: transfer!.id, reason }, asOperator);
+  await transfers.reached(memberId, transfer!.id, COMPLETED);
+  const commands = transfers.others.commandsFor(transfer!.id);
+  assert.deepEqual(commands.slice(-3), ["void", "void", "settle"]);
+  assert.ok(!commands.includes("release"));
+});
+
+test("while nobody knows, an undo changes nothing: it parks again with why, and a later one goes on from there", async () => {
+  transfers.others.play({ send: ["unknown"], inquire: ["unknown"], void: ["unknown"] });
+  const { transfer } = await transfers.create(memberId, { sourceAccountId });
+  const sagaId = transfer!.id;
+  await transfers.operators.undoSaga({ sagaId, reason }, asOperator);
+  const parked = await transfers.reached(memberId, sagaId, PARKED);
+  assert.equal(parked.failure?.code, "BANK_OUTCOME_UNKNOWN");
+  const { saga } = await transfers.operators.getSaga({ sagaId }, asOperator);
+  assert.deepEqual([saga?.waits[0]?.role, saga?.actions], ["void", ["resume", "undo", "skip"]]);
+  transfers.others.play({ void: ["PAYMENT_VOIDED"] });
+  await transfers.operators.resumeSaga({ sagaId, reason }, asOperator);
+  assert.equal((await transfers.reached(memberId, sagaId, FAILED)).failure?.code, "PAYMENT_VOIDED");
+  assert.ok(!transfers.others.commandsFor(sagaId).includes("settle"));
+});
+
+test("an operator undoes a move within the platform: its release rules the settle out, or says that it is done", async () => {
+  const to = transfers.directory.openAccount(newUuid());
+  const destination = { kind: { case: "accountId" as const, value: to } };
+  for (const [said, end] of [
+    ["done", FAILED],
+    ["HOLD_RELEASED", COMPLETED],
+  ] as const) {
+    transfers.others.play({ settle: ["UNAVAILABLE"], release: [said, "done"] });
+    const { transfer } = await transfers.create(memberId, { sourceAccountId, destination });
+    assert.equal(transfer?.state, PARKED);
+    await transfers.operators.undoSaga({ sagaId: transfer!.id, reason }, asOperator);
+    const ended = await transfers.reached(memberId, transfer!.id, end);
+    assert.equal(ended.failure?.code, end === FAILED ? "ENDED_BY_OPERATOR" : undefined);
+  }
 });

@@ -7,6 +7,8 @@ import {
   sendToBank,
   settleHold,
   verifyAccount,
+  voidAtBank,
+  voidSettle,
 } from "./exchanges.ts";
 import type { TransferSagaState } from "./state.ts";
 
@@ -24,7 +26,7 @@ export const sendInBatch = defineSaga<TransferSagaState>("send-money-in-batch", 
   step("verify-account", { ask: verifyAccount, timeoutMs: 10_000, retries: 5 }),
   step("place-hold", { ask: placeHold, undo: releaseHold, timeoutMs: 10_000, retries: 3 }),
   gate,
-  pivot("send", { ask: sendToBank, whenUnknown: inquireAtBank, timeoutMs: 10_000 }),
+  pivot("send", { ask: sendToBank, whenUnknown: inquireAtBank, void: voidAtBank, timeoutMs: 10_000 }),
   step("settle", { ask: settleHold, timeoutMs: 10_000, retries: "until-done" }),
 ]);
 
@@ -32,7 +34,7 @@ export const sendInBatch = defineSaga<TransferSagaState>("send-money-in-batch", 
 export const moveInBatch = defineSaga<TransferSagaState>("move-money-in-batch", 1, [
   step("place-hold", { ask: placeHold, undo: releaseHold, timeoutMs: 10_000, retries: 3 }),
   gate,
-  pivot("settle", { ask: settleHold, timeoutMs: 10_000 }),
+  pivot("settle", { ask: settleHold, void: voidSettle, timeoutMs: 10_000 }),
 ]);
 
 /** The saga of a transfer. @param gated Whether it waits for the other lines of its batch before it sends. */

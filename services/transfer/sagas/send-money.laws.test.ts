@@ -5,6 +5,7 @@ import {
   PaymentOutcome,
   SendPaymentResponseSchema,
   VerifyAccountResponseSchema,
+  VoidPaymentResponseSchema,
 } from "@ferry/gen/ferry/banking/v1/banking_pb.ts";
 import {
   PlaceHoldResponseSchema,
@@ -62,17 +63,31 @@ const inquire: Replies = {
   unknown: create(InquirePaymentResponseSchema, { outcome: UNKNOWN }),
   notFound: create(InquirePaymentResponseSchema, { outcome: NOT_FOUND }),
 };
+const voidPayment: Replies = {
+  done: create(VoidPaymentResponseSchema, { outcome: DONE }),
+  refused: create(VoidPaymentResponseSchema, { outcome: REFUSED, ...failure("PAYMENT_VOIDED") }),
+  unavailable: "never",
+  unknown: create(VoidPaymentResponseSchema, { outcome: UNKNOWN, ...failure("BANK_OUTCOME_UNKNOWN") }),
+};
+/** A release that comes after the settle cannot be done: so the settle was. */
+const voidSettle: Replies = {
+  done: create(ReleaseHoldResponseSchema, failure("HOLD_RELEASED")),
+  refused: create(ReleaseHoldResponseSchema, {}),
+  unavailable: "never",
+  unknown: create(ReleaseHoldResponseSchema, failure("UNAVAILABLE")),
+};
 
 test("sending money to a bank keeps the laws of sagas, whatever goes wrong", () => {
-  const { completed, undone, parked } = checkDefinition(sendMoney, {
+  const { completed, undone, parked, voided } = checkDefinition(sendMoney, {
     states: [toBank],
     steps: {
       "verify-account": { ask: verify },
       "place-hold": { ask: hold, undo: release },
-      send: { ask: send, inquire },
+      send: { ask: send, inquire, void: voidPayment },
       settle: { ask: settle },
     },
   });
+  assert.ok(voided > 50, `${voided}`);
   assert.ok(completed > 1_000 && undone > 300 && parked > 300, `${completed}, ${undone}, ${parked}`);
 });
 
@@ -99,21 +114,26 @@ test("a line of an all-or-nothing batch keeps the laws of sagas, whatever goes w
       "verify-account": { ask: verify },
       "place-hold": { ask: hold, undo: release },
       "await-batch": { ask: gate },
-      send: { ask: send, inquire },
+      send: { ask: send, inquire, void: voidPayment },
       settle: { ask: settle },
     },
   });
   const moved = checkDefinition(withPatience(moveInBatch), {
     states: [inBatch(toAccount)],
-    steps: { "place-hold": { ask: hold, undo: release }, "await-batch": { ask: gate }, settle: { ask: settle } },
+    steps: {
+      "place-hold": { ask: hold, undo: release },
+      "await-batch": { ask: gate },
+      settle: { ask: settle, void: voidSettle },
+    },
   });
   assert.ok(completed > 1_000 && undone > 300 && moved.completed > 200 && moved.undone > 100);
 });
 
 test("moving money within the platform keeps the laws of sagas, whatever goes wrong", () => {
-  const { completed, undone, parked } = checkDefinition(moveMoney, {
+  const { completed, undone, parked, voided } = checkDefinition(moveMoney, {
     states: [toAccount],
-    steps: { "place-hold": { ask: hold, undo: release }, settle: { ask: settle } },
+    steps: { "place-hold": { ask: hold, undo: release }, settle: { ask: settle, void: voidSettle } },
   });
+  assert.ok(voided > 20, `${voided}`);
   assert.ok(completed > 200 && undone > 100 && parked > 100, `${completed}, ${undone}, ${parked}`);
 });

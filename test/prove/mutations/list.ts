@@ -66,4 +66,17 @@ export const MUTATIONS: readonly Mutation[] = [
     },
     test: { file: "test/faults/unknown-outcome.int.test.ts", name: "F33 the bank pays, and its answer is cut off" },
   },
+  {
+    name: "void",
+    what: "an operator's undo of a pivot does not wait for its receiver to rule it out",
+    patch: {
+      module: "platform/saga/by-operator.ts",
+      find: 'return phaseOf(turn) === "pivot" ? voidPivot(turn) : turnAllBack(',
+      replace: 'return phaseOf(turn) !== "pivot" && reason === undefined ? voidPivot(turn) : turnAllBack(',
+    },
+    test: {
+      file: "test/faults/undone-pivot.int.test.ts",
+      name: "a pivot undone, and its command comes after that",
+    },
+  },
 ];

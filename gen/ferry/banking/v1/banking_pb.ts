@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ferry/banking/v1/banking.proto.
  */
 export const file_ferry_banking_v1_banking: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZXJyeS9iYW5raW5nL3YxL2JhbmtpbmcucHJvdG8SEGZlcnJ5LmJhbmtpbmcudjEilQEKFFZlcmlmeUFjY291bnRSZXF1ZXN0EhsKCXJlZmVyZW5jZRgBIAEoCUIIukgFcgOwAQESNAoHYWNjb3VudBgCIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50Qga6SAPIAQE6Koq1GCYKGWZlcnJ5LmJhbmtpbmcuY29tbWFuZHMudjESCXJlZmVyZW5jZSJlChVWZXJpZnlBY2NvdW50UmVzcG9uc2USEQoJcmVmZXJlbmNlGAEgASgJEigKB2ZhaWx1cmUYAiABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlOg+KtRgLEglyZWZlcmVuY2UimQIKElNlbmRQYXltZW50UmVxdWVzdBIbCglyZWZlcmVuY2UYASABKAlCCLpIBXIDsAEBEjUKCGNyZWRpdG9yGAIgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRCBrpIA8gBARJrCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJEukhBugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDDIAQESFgoEbWVtbxgEIAEoCUIIukgFcgMYjAE6Koq1GCYKGWZlcnJ5LmJhbmtpbmcuY29tbWFuZHMudjESCXJlZmVyZW5jZSKWAQoTU2VuZFBheW1lbnRSZXNwb25zZRIRCglyZWZlcmVuY2UYASABKAkSMQoHb3V0Y29tZRgCIAEoDjIgLmZlcnJ5LmJhbmtpbmcudjEuUGF5bWVudE91dGNvbWUSKAoHZmFpbHVyZRgDIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmU6D4q1GAsSCXJlZmVyZW5jZSKfAgoVQ29sbGVjdFBheW1lbnRSZXF1ZXN0EhsKCXJlZmVyZW5jZRgBIAEoCUIIukgFcgOwAQESMwoGZGVidG9yGAIgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRCBrpIA8gBARJrCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJEukhBugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDDIAQESGwoJbWVtYmVyX2lkGAQgASgJQgi6SAVyA7ABAToqirUYJgoZZmVycnkuYmFua2luZy5jb21tYW5kcy52MRIJcmVmZXJlbmNlIpkBChZDb2xsZWN0UGF5bWVudFJlc3BvbnNlEhEKCXJlZmVyZW5jZRgBIAEoCRIxCgdvdXRjb21lGAIgASgOMiAuZmVycnkuYmFua2luZy52MS5QYXltZW50T3V0Y29tZRIoCgdmYWlsdXJlGAMgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZToPirUYCxIJcmVmZXJlbmNlIoYBChVJbnF1aXJlUGF5bWVudFJlcXVlc3QSGwoJcmVmZXJlbmNlGAEgASgJQgi6SAVyA7ABARIkCgliYW5rX2NvZGUYAiABKAlCEbpIDnIMMgpeWzAtOV17M30kOiqKtRgmChlmZXJyeS5iYW5raW5nLmNvbW1hbmRzLnYxEglyZWZlcmVuY2UimQEKFklucXVpcmVQYXltZW50UmVzcG9uc2USEQoJcmVmZXJlbmNlGAEgASgJEjEKB291dGNvbWUYAiABKA4yIC5mZXJyeS5iYW5raW5nLnYxLlBheW1lbnRPdXRjb21lEigKB2ZhaWx1cmUYAyABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlOg+KtRgLEglyZWZlcmVuY2UiMwoUTGlzdEJhbmtDYWxsc1JlcXVlc3QSGwoJcmVmZXJlbmNlGAEgASgJQgi6SAVyA7ABASJCChVMaXN0QmFua0NhbGxzUmVzcG9uc2USKQoFY2FsbHMYASADKAsyGi5mZXJyeS5iYW5raW5nLnYxLkJhbmtDYWxsIs0BCghCYW5rQ2FsbBIKCgJpZBgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEQoJb3BlcmF0aW9uGAMgASgJEhEKCWJhbmtfY29kZRgEIAEoCRIPCgdvdXRjb21lGAUgASgJEg4KBmRldGFpbBgGIAEoCRIuCgpzdGFydF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJxCg1SZWZ1bmRQYWlkT3V0EhEKCXJlZnVuZF9pZBgBIAEoCRISCgpwYXltZW50X2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKAM6KIq1GCQKF2ZlcnJ5LmJhbmtpbmcuZXZlbnRzLnYxEglyZWZ1bmRfaWQilQIKEFJlZnVuZE5vdFBhaWRPdXQSEQoJcmVmdW5kX2lkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkSGwoTbWVyY2hhbnRfYWNjb3VudF9pZBgDIAEoCRIxCgxiYW5rX2FjY291bnQYBCABKAsyGy5mZXJyeS50eXBlcy52MS5CYW5rQWNjb3VudBIlCgZhbW91bnQYBSABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leRIoCgdmYWlsdXJlGAYgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZRIPCgd2ZXJzaW9uGAcgASgDOiiKtRgkChdmZXJyeS5iYW5raW5nLmV2ZW50cy52MRIJcmVmdW5kX2lkKqQBCg5QYXltZW50T3V0Y29tZRIfChtQQVlNRU5UX09VVENPTUVfVU5TUEVDSUZJRUQQABIYChRQQVlNRU5UX09VVENPTUVfRE9ORRABEhsKF1BBWU1FTlRfT1VUQ09NRV9SRUZVU0VEEAISGwoXUEFZTUVOVF9PVVRDT01FX1VOS05PV04QAxIdChlQQVlNRU5UX09VVENPTUVfTk9UX0ZPVU5EEAQypQUKDkJhbmtpbmdTZXJ2aWNlEoQBCg1WZXJpZnlBY2NvdW50EiYuZmVycnkuYmFua2luZy52MS5WZXJpZnlBY2NvdW50UmVxdWVzdBonLmZlcnJ5LmJhbmtpbmcudjEuVmVyaWZ5QWNjb3VudFJlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50IMA+MAE4AkACEn4KC1NlbmRQYXltZW50EiQuZmVycnkuYmFua2luZy52MS5TZW5kUGF5bWVudFJlcXVlc3QaJS5mZXJyeS5iYW5raW5nLnYxLlNlbmRQYXltZW50UmVzcG9uc2UiIoq1GB4IBBoIdHJhbnNmZXIaB3BheW1lbnQgwD4wATgCQAISfQoOQ29sbGVjdFBheW1lbnQSJy5mZXJyeS5iYW5raW5nLnYxLkNvbGxlY3RQYXltZW50UmVxdWVzdBooLmZlcnJ5LmJhbmtpbmcudjEuQ29sbGVjdFBheW1lbnRSZXNwb25zZSIYirUYFAgEGgdwYXltZW50IMA+MAE4AkACEocBCg5JbnF1aXJlUGF5bWVudBInLmZlcnJ5LmJhbmtpbmcudjEuSW5xdWlyZVBheW1lbnRSZXF1ZXN0GiguZmVycnkuYmFua2luZy52MS5JbnF1aXJlUGF5bWVudFJlc3BvbnNlIiKKtRgeCAQaCHRyYW5zZmVyGgdwYXltZW50IMA+MAE4AkABEoIBCg1MaXN0QmFua0NhbGxzEiYuZmVycnkuYmFua2luZy52MS5MaXN0QmFua0NhbGxzUmVxdWVzdBonLmZlcnJ5LmJhbmtpbmcudjEuTGlzdEJhbmtDYWxsc1Jlc3BvbnNlIiCKtRgcCAMSD29wZXJhdGlvbnM6cmVhZCDQDzABOAJAAWIGcHJvdG8z", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mZXJyeS9iYW5raW5nL3YxL2JhbmtpbmcucHJvdG8SEGZlcnJ5LmJhbmtpbmcudjEilQEKFFZlcmlmeUFjY291bnRSZXF1ZXN0EhsKCXJlZmVyZW5jZRgBIAEoCUIIukgFcgOwAQESNAoHYWNjb3VudBgCIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50Qga6SAPIAQE6Koq1GCYKGWZlcnJ5LmJhbmtpbmcuY29tbWFuZHMudjESCXJlZmVyZW5jZSJlChVWZXJpZnlBY2NvdW50UmVzcG9uc2USEQoJcmVmZXJlbmNlGAEgASgJEigKB2ZhaWx1cmUYAiABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlOg+KtRgLEglyZWZlcmVuY2UimQIKElNlbmRQYXltZW50UmVxdWVzdBIbCglyZWZlcmVuY2UYASABKAlCCLpIBXIDsAEBEjUKCGNyZWRpdG9yGAIgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRCBrpIA8gBARJrCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJEukhBugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDDIAQESFgoEbWVtbxgEIAEoCUIIukgFcgMYjAE6Koq1GCYKGWZlcnJ5LmJhbmtpbmcuY29tbWFuZHMudjESCXJlZmVyZW5jZSKWAQoTU2VuZFBheW1lbnRSZXNwb25zZRIRCglyZWZlcmVuY2UYASABKAkSMQoHb3V0Y29tZRgCIAEoDjIgLmZlcnJ5LmJhbmtpbmcudjEuUGF5bWVudE91dGNvbWUSKAoHZmFpbHVyZRgDIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmU6D4q1GAsSCXJlZmVyZW5jZSKfAgoVQ29sbGVjdFBheW1lbnRSZXF1ZXN0EhsKCXJlZmVyZW5jZRgBIAEoCUIIukgFcgOwAQESMwoGZGVidG9yGAIgASgLMhsuZmVycnkudHlwZXMudjEuQmFua0FjY291bnRCBrpIA8gBARJrCgZhbW91bnQYAyABKAsyFS5mZXJyeS50eXBlcy52MS5Nb25leUJEukhBugE7Cg9hbW91bnQucG9zaXRpdmUSEm11c3QgYmUgYWJvdmUgemVybxoUdGhpcy5taW5vcl91bml0cyA+IDDIAQESGwoJbWVtYmVyX2lkGAQgASgJQgi6SAVyA7ABAToqirUYJgoZZmVycnkuYmFua2luZy5jb21tYW5kcy52MRIJcmVmZXJlbmNlIpkBChZDb2xsZWN0UGF5bWVudFJlc3BvbnNlEhEKCXJlZmVyZW5jZRgBIAEoCRIxCgdvdXRjb21lGAIgASgOMiAuZmVycnkuYmFua2luZy52MS5QYXltZW50T3V0Y29tZRIoCgdmYWlsdXJlGAMgASgLMhcuZmVycnkudHlwZXMudjEuRmFpbHVyZToPirUYCxIJcmVmZXJlbmNlIoYBChVJbnF1aXJlUGF5bWVudFJlcXVlc3QSGwoJcmVmZXJlbmNlGAEgASgJQgi6SAVyA7ABARIkCgliYW5rX2NvZGUYAiABKAlCEbpIDnIMMgpeWzAtOV17M30kOiqKtRgmChlmZXJyeS5iYW5raW5nLmNvbW1hbmRzLnYxEglyZWZlcmVuY2UimQEKFklucXVpcmVQYXltZW50UmVzcG9uc2USEQoJcmVmZXJlbmNlGAEgASgJEjEKB291dGNvbWUYAiABKA4yIC5mZXJyeS5iYW5raW5nLnYxLlBheW1lbnRPdXRjb21lEigKB2ZhaWx1cmUYAyABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlOg+KtRgLEglyZWZlcmVuY2UigwEKElZvaWRQYXltZW50UmVxdWVzdBIbCglyZWZlcmVuY2UYASABKAlCCLpIBXIDsAEBEiQKCWJhbmtfY29kZRgCIAEoCUIRukgOcgwyCl5bMC05XXszfSQ6Koq1GCYKGWZlcnJ5LmJhbmtpbmcuY29tbWFuZHMudjESCXJlZmVyZW5jZSKWAQoTVm9pZFBheW1lbnRSZXNwb25zZRIRCglyZWZlcmVuY2UYASABKAkSMQoHb3V0Y29tZRgCIAEoDjIgLmZlcnJ5LmJhbmtpbmcudjEuUGF5bWVudE91dGNvbWUSKAoHZmFpbHVyZRgDIAEoCzIXLmZlcnJ5LnR5cGVzLnYxLkZhaWx1cmU6D4q1GAsSCXJlZmVyZW5jZSIzChRMaXN0QmFua0NhbGxzUmVxdWVzdBIbCglyZWZlcmVuY2UYASABKAlCCLpIBXIDsAEBIkIKFUxpc3RCYW5rQ2FsbHNSZXNwb25zZRIpCgVjYWxscxgBIAMoCzIaLmZlcnJ5LmJhbmtpbmcudjEuQmFua0NhbGwizQEKCEJhbmtDYWxsEgoKAmlkGAEgASgJEhEKCXJlZmVyZW5jZRgCIAEoCRIRCglvcGVyYXRpb24YAyABKAkSEQoJYmFua19jb2RlGAQgASgJEg8KB291dGNvbWUYBSABKAkSDgoGZGV0YWlsGAYgASgJEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGR1cmF0aW9uGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uInEKDVJlZnVuZFBhaWRPdXQSEQoJcmVmdW5kX2lkGAEgASgJEhIKCnBheW1lbnRfaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoAzooirUYJAoXZmVycnkuYmFua2luZy5ldmVudHMudjESCXJlZnVuZF9pZCKVAgoQUmVmdW5kTm90UGFpZE91dBIRCglyZWZ1bmRfaWQYASABKAkSEgoKcGF5bWVudF9pZBgCIAEoCRIbChNtZXJjaGFudF9hY2NvdW50X2lkGAMgASgJEjEKDGJhbmtfYWNjb3VudBgEIAEoCzIbLmZlcnJ5LnR5cGVzLnYxLkJhbmtBY2NvdW50EiUKBmFtb3VudBgFIAEoCzIVLmZlcnJ5LnR5cGVzLnYxLk1vbmV5EigKB2ZhaWx1cmUYBiABKAsyFy5mZXJyeS50eXBlcy52MS5GYWlsdXJlEg8KB3ZlcnNpb24YByABKAM6KIq1GCQKF2ZlcnJ5LmJhbmtpbmcuZXZlbnRzLnYxEglyZWZ1bmRfaWQqpAEKDlBheW1lbnRPdXRjb21lEh8KG1BBWU1FTlRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhgKFFBBWU1FTlRfT1VUQ09NRV9ET05FEAESGwoXUEFZTUVOVF9PVVRDT01FX1JFRlVTRUQQAhIbChdQQVlNRU5UX09VVENPTUVfVU5LTk9XThADEh0KGVBBWU1FTlRfT1VUQ09NRV9OT1RfRk9VTkQQBDKlBgoOQmFua2luZ1NlcnZpY2UShAEKDVZlcmlmeUFjY291bnQSJi5mZXJyeS5iYW5raW5nLnYxLlZlcmlmeUFjY291bnRSZXF1ZXN0GicuZmVycnkuYmFua2luZy52MS5WZXJpZnlBY2NvdW50UmVzcG9uc2UiIoq1GB4IBBoIdHJhbnNmZXIaB3BheW1lbnQgwD4wATgCQAISfgoLU2VuZFBheW1lbnQSJC5mZXJyeS5iYW5raW5nLnYxLlNlbmRQYXltZW50UmVxdWVzdBolLmZlcnJ5LmJhbmtpbmcudjEuU2VuZFBheW1lbnRSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCDAPjABOAJAAhJ9Cg5Db2xsZWN0UGF5bWVudBInLmZlcnJ5LmJhbmtpbmcudjEuQ29sbGVjdFBheW1lbnRSZXF1ZXN0GiguZmVycnkuYmFua2luZy52MS5Db2xsZWN0UGF5bWVudFJlc3BvbnNlIhiKtRgUCAQaB3BheW1lbnQgwD4wATgCQAIShwEKDklucXVpcmVQYXltZW50EicuZmVycnkuYmFua2luZy52MS5JbnF1aXJlUGF5bWVudFJlcXVlc3QaKC5mZXJyeS5iYW5raW5nLnYxLklucXVpcmVQYXltZW50UmVzcG9uc2UiIoq1GB4IBBoIdHJhbnNmZXIaB3BheW1lbnQgwD4wATgCQAESfgoLVm9pZFBheW1lbnQSJC5mZXJyeS5iYW5raW5nLnYxLlZvaWRQYXltZW50UmVxdWVzdBolLmZlcnJ5LmJhbmtpbmcudjEuVm9pZFBheW1lbnRSZXNwb25zZSIiirUYHggEGgh0cmFuc2ZlchoHcGF5bWVudCDAPjABOAJAAhKCAQoNTGlzdEJhbmtDYWxscxImLmZlcnJ5LmJhbmtpbmcudjEuTGlzdEJhbmtDYWxsc1JlcXVlc3QaJy5mZXJyeS5iYW5raW5nLnYxLkxpc3RCYW5rQ2FsbHNSZXNwb25zZSIgirUYHAgDEg9vcGVyYXRpb25zOnJlYWQg0A8wATgCQAFiBnByb3RvMw", [file_buf_validate_validate, file_ferry_options_v1_options, file_ferry_types_v1_types, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message ferry.banking.v1.VerifyAccountRequest
@@ -255,6 +255,64 @@ export const InquirePaymentResponseSchema: GenMessage<InquirePaymentResponse> = 
   messageDesc(file_ferry_banking_v1_banking, 7);
 
 /**
+ * @generated from message ferry.banking.v1.VoidPaymentRequest
+ */
+export type VoidPaymentRequest = Message<"ferry.banking.v1.VoidPaymentRequest"> & {
+  /**
+   * The payment, or the top-up, that must not be done any more.
+   *
+   * @generated from field: string reference = 1;
+   */
+  reference: string;
+
+  /**
+   * The bank to ask, where an earlier call may have reached it.
+   *
+   * @generated from field: string bank_code = 2;
+   */
+  bankCode: string;
+};
+
+/**
+ * Describes the message ferry.banking.v1.VoidPaymentRequest.
+ * Use `create(VoidPaymentRequestSchema)` to create a new message.
+ */
+export const VoidPaymentRequestSchema: GenMessage<VoidPaymentRequest> = /*@__PURE__*/
+  messageDesc(file_ferry_banking_v1_banking, 8);
+
+/**
+ * @generated from message ferry.banking.v1.VoidPaymentResponse
+ */
+export type VoidPaymentResponse = Message<"ferry.banking.v1.VoidPaymentResponse"> & {
+  /**
+   * @generated from field: string reference = 1;
+   */
+  reference: string;
+
+  /**
+   * DONE: it is too late, the bank did it. REFUSED: nothing was moved, and nothing ever will be.
+   * UNKNOWN: a call from before is under way, or nobody knows its end yet: void it again later.
+   *
+   * @generated from field: ferry.banking.v1.PaymentOutcome outcome = 2;
+   */
+  outcome: PaymentOutcome;
+
+  /**
+   * With REFUSED and UNKNOWN: why. PAYMENT_VOIDED when no bank has done or refused it.
+   *
+   * @generated from field: ferry.types.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message ferry.banking.v1.VoidPaymentResponse.
+ * Use `create(VoidPaymentResponseSchema)` to create a new message.
+ */
+export const VoidPaymentResponseSchema: GenMessage<VoidPaymentResponse> = /*@__PURE__*/
+  messageDesc(file_ferry_banking_v1_banking, 9);
+
+/**
  * @generated from message ferry.banking.v1.ListBankCallsRequest
  */
 export type ListBankCallsRequest = Message<"ferry.banking.v1.ListBankCallsRequest"> & {
@@ -269,7 +327,7 @@ export type ListBankCallsRequest = Message<"ferry.banking.v1.ListBankCallsReques
  * Use `create(ListBankCallsRequestSchema)` to create a new message.
  */
 export const ListBankCallsRequestSchema: GenMessage<ListBankCallsRequest> = /*@__PURE__*/
-  messageDesc(file_ferry_banking_v1_banking, 8);
+  messageDesc(file_ferry_banking_v1_banking, 10);
 
 /**
  * @generated from message ferry.banking.v1.ListBankCallsResponse
@@ -286,7 +344,7 @@ export type ListBankCallsResponse = Message<"ferry.banking.v1.ListBankCallsRespo
  * Use `create(ListBankCallsResponseSchema)` to create a new message.
  */
 export const ListBankCallsResponseSchema: GenMessage<ListBankCallsResponse> = /*@__PURE__*/
-  messageDesc(file_ferry_banking_v1_banking, 9);
+  messageDesc(file_ferry_banking_v1_banking, 11);
 
 /**
  * One call to a bank, as it was recorded.
@@ -305,7 +363,7 @@ export type BankCall = Message<"ferry.banking.v1.BankCall"> & {
   reference: string;
 
   /**
-   * "verify", "send", "collect", "inquire".
+   * "verify", "send", "collect", "inquire", "void".
    *
    * @generated from field: string operation = 3;
    */
@@ -348,7 +406,7 @@ export type BankCall = Message<"ferry.banking.v1.BankCall"> & {
  * Use `create(BankCallSchema)` to create a new message.
  */
 export const BankCallSchema: GenMessage<BankCall> = /*@__PURE__*/
-  messageDesc(file_ferry_banking_v1_banking, 10);
+  messageDesc(file_ferry_banking_v1_banking, 12);
 
 /**
  * The bank has taken a refund.
@@ -379,7 +437,7 @@ export type RefundPaidOut = Message<"ferry.banking.v1.RefundPaidOut"> & {
  * Use `create(RefundPaidOutSchema)` to create a new message.
  */
 export const RefundPaidOutSchema: GenMessage<RefundPaidOut> = /*@__PURE__*/
-  messageDesc(file_ferry_banking_v1_banking, 11);
+  messageDesc(file_ferry_banking_v1_banking, 13);
 
 /**
  * The bank refused a refund for good: no money left. Ledger takes its booking back.
@@ -434,7 +492,7 @@ export type RefundNotPaidOut = Message<"ferry.banking.v1.RefundNotPaidOut"> & {
  * Use `create(RefundNotPaidOutSchema)` to create a new message.
  */
 export const RefundNotPaidOutSchema: GenMessage<RefundNotPaidOut> = /*@__PURE__*/
-  messageDesc(file_ferry_banking_v1_banking, 12);
+  messageDesc(file_ferry_banking_v1_banking, 14);
 
 /**
  * What is known of a payment at a bank.
@@ -491,8 +549,8 @@ export const PaymentOutcomeSchema: GenEnum<PaymentOutcome> = /*@__PURE__*/
   enumDesc(file_ferry_banking_v1_banking, 0);
 
 /**
- * VerifyAccount, SendPayment, InquirePayment and CollectPayment also come over the bus: the
- * request is the command, the response is the reply, one handler serves both doors.
+ * VerifyAccount, SendPayment, InquirePayment, CollectPayment and VoidPayment also come over the bus:
+ * the request is the command, the response is the reply, one handler serves both doors.
  *
  * @generated from service ferry.banking.v1.BankingService
  */
@@ -538,6 +596,18 @@ export const BankingService: GenService<{
     methodKind: "unary";
     input: typeof InquirePaymentRequestSchema;
     output: typeof InquirePaymentResponseSchema;
+  },
+  /**
+   * Makes sure that nothing is paid or collected under a reference any more, and tells what became of
+   * it so far. A payment or collection that comes later, or again, is refused with PAYMENT_VOIDED
+   * without a call to the bank, also when this could not tell yet whether an earlier one was done.
+   *
+   * @generated from rpc ferry.banking.v1.BankingService.VoidPayment
+   */
+  voidPayment: {
+    methodKind: "unary";
+    input: typeof VoidPaymentRequestSchema;
+    output: typeof VoidPaymentResponseSchema;
   },
   /**
    * Lists every call made to a bank for one reference, oldest first, at most 1,000.

@@ -732,7 +732,8 @@ export type ReleaseHoldResponse = Message<"ferry.ledger.v1.ReleaseHoldResponse">
   transferId: string;
 
   /**
-   * Absent: the hold is released, or was never placed and never will be.
+   * Absent: the hold is released, or was never placed and never will be; a settle that comes later is
+   * refused. HOLD_RELEASED: it was settled before.
    *
    * @generated from field: ferry.types.v1.Failure failure = 2;
    */

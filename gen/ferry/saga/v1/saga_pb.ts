@@ -354,7 +354,7 @@ export type SagaWait = Message<"ferry.saga.v1.SagaWait"> & {
   for: string;
 
   /**
-   * "ask", "undo", "inquire": what is answered, sent after the pause, or was stopped at.
+   * "ask", "undo", "inquire", "void": what is answered, sent after the pause, or was stopped at.
    *
    * @generated from field: string role = 3;
    */
@@ -685,8 +685,11 @@ export const ParkedSagaService: GenService<{
     output: typeof ResumeSagaResponseSchema;
   },
   /**
-   * Undoes what was done and ends the saga as failed. The operator has made sure that the step
-   * at which it stopped had no effect. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN.
+   * Undoes what was done and ends the saga as failed. Stopped at its pivot, the pivot is voided
+   * first: its receiver makes sure that it never happens. When it has happened the saga goes on
+   * instead, and while nobody knows, nothing is undone. Errors: NOT_FOUND, SAGA_NOT_PARKED,
+   * SAGA_VERSION_UNKNOWN, STEP_OUTCOME_UNKNOWN where a pivot cannot be voided, INVALID_REQUEST past
+   * the pivot.
    *
    * @generated from rpc ferry.saga.v1.ParkedSagaService.UndoSaga
    */
