@@ -90,6 +90,9 @@ class PostgresAuditor implements Auditor {
   readonly #stopping = new AbortController();
   #isRunning = false;
   #mayFreeze = true;
+  /** The breach up to which all have had their turn; absent at the beginning of a turn. */
+  #frozenUpTo: string | undefined;
+  #freezeFailed = false;
   #loop: Promise<void> | undefined;
   #hide = () => {};
 
@@ -271,13 +274,25 @@ class PostgresAuditor implements Auditor {
   async #freeze(): Promise<void> {
     const { database, freeze, logger } = this.#options;
     if (!this.#mayFreeze || freeze === undefined) return;
-    const unfrozen = await findUnfrozen(database, FROZEN_AT_ONCE);
+    const unfrozen = await findUnfrozen(database, FROZEN_AT_ONCE, this.#frozenUpTo);
+    const failures: unknown[] = [];
     for (const { id, invariant, message, accounts } of unfrozen) {
-      const frozen = await freeze(accounts, `${invariant}: ${message} (breach ${id})`.slice(0, LONGEST_REASON));
-      await saveFrozen(database, id, frozen);
-      logger.error({ breachId: id, frozen }, "accounts are frozen because of a breach");
+      try {
+        const frozen = await freeze(accounts, `${invariant}: ${message} (breach ${id})`.slice(0, LONGEST_REASON));
+        await saveFrozen(database, id, frozen);
+        logger.error({ breachId: id, frozen }, "accounts are frozen because of a breach");
+      } catch (error) {
+        // Those behind it do not wait for it; it comes again when all have had their turn.
+        failures.push(error);
+        logger.error({ breachId: id, error: String(error) }, "accounts could not be frozen because of a breach");
+      }
     }
-    this.#mayFreeze = unfrozen.length === FROZEN_AT_ONCE;
+    this.#freezeFailed ||= failures.length > 0;
+    const more = unfrozen.length === FROZEN_AT_ONCE;
+    this.#frozenUpTo = more ? unfrozen.at(-1)?.id : undefined;
+    this.#mayFreeze = more || this.#freezeFailed;
+    if (!more) this.#freezeFailed = false;
+    if (failures.length > 0) throw failures[0];
   }
 
   async #wait(ms: number): Promise<void> {
