@@ -3,7 +3,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { AuditService } from "@ferry/gen/ferry/audit/v1/audit_pb.ts";
-import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import { createMemoryBus, type MemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { readMetrics, silentLogger } from "@ferry/platform/telemetry";
@@ -202,4 +202,32 @@ test("the metrics show open breaches as the database has them", async () => {
   );
   await auditor.stop();
   assert.doesNotMatch(await readMetrics(), /ferry_audit_breaches\{/);
+});
+
+test("accounts that cannot be frozen do not keep those of other breaches from it, and are tried again", async () => {
+  const bad = newUuid();
+  const good = Array.from({ length: 45 }, () => newUuid());
+  const breaches = [bad, ...good].map((account) => ({
+    ...{ subject: account, message: "a test says so", detail: {}, accounts: [account] },
+  }));
+  let broken = true;
+  const frozen = new Set<string>();
+  const one = auditorOf(
+    checkOf(() => breaches),
+    async (accounts) => {
+      if (broken && accounts.includes(bad)) throw new Error("that one not");
+      for (const each of accounts) frozen.add(each);
+      return [...accounts];
+    },
+  );
+  for (let round = 0; frozen.size < good.length; round++) {
+    assert.ok(round < 10, `${frozen.size} are frozen`);
+    await one.runRound("test").catch((error) => assert.match(String(error), /that one not/));
+  }
+  assert.ok(!frozen.has(bad));
+  broken = false;
+  for (let round = 0; !frozen.has(bad); round++) {
+    assert.ok(round < 5, "it is not tried again");
+    await one.runRound("test").catch(() => {});
+  }
 });

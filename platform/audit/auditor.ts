@@ -5,6 +5,7 @@ import type { Database, Session } from "@ferry/platform/db";
 import type { Component } from "@ferry/platform/lifecycle";
 import type { Outbox } from "@ferry/platform/outbox";
 import type { Logger } from "@ferry/platform/telemetry";
+import { createFreezer } from "./freezer.ts";
 import { createHorizon } from "./horizon.ts";
 import { breachFound } from "./messages.ts";
 import { type CheckFigures, newFigures, showAuditor } from "./metrics.ts";
@@ -14,12 +15,10 @@ import {
   endPassed,
   findCursors,
   findDue,
-  findUnfrozen,
   hasWaiting,
   NotTheAuditor,
   saveBreaches,
   saveCursor,
-  saveFrozen,
   saveWaiting,
   tryLock,
 } from "./store.ts";
@@ -60,8 +59,6 @@ const LOCK_RETRY_MS = 5_000;
 const EVERY_MS = 4_000;
 const AFTER_FAILURE_MS = 5_000;
 const AGAIN_AT_ONCE = 200;
-const FROZEN_AT_ONCE = 20;
-const LONGEST_REASON = 500;
 /** A cursor that moved over nothing is written so seldom: what it passed is passed again after a restart. */
 const WRITE_IDLE_CURSOR_MS = 300_000;
 
@@ -87,9 +84,9 @@ class PostgresAuditor implements Auditor {
   readonly #checks: Map<string, Running>;
   readonly #horizon: () => Promise<string | undefined>;
   readonly #pace = createPace();
+  readonly #freezer: ReturnType<typeof createFreezer>;
   readonly #stopping = new AbortController();
   #isRunning = false;
-  #mayFreeze = true;
   #loop: Promise<void> | undefined;
   #hide = () => {};
 
@@ -97,6 +94,7 @@ class PostgresAuditor implements Auditor {
     this.#options = options;
     this.service = options.service;
     this.#horizon = createHorizon(options.database);
+    this.#freezer = createFreezer(options);
     this.#checks = new Map(options.checks.map((check) => [check.name, begin(check)]));
     if (this.#checks.size !== options.checks.length) throw new Error("two checks have the same name");
   }
@@ -131,7 +129,7 @@ class PostgresAuditor implements Auditor {
     if (state === undefined) throw new Error(`there is no check ${name}`);
     await this.#load([state]);
     const result = await this.#round(state);
-    await this.#freeze();
+    await this.#freezer.freeze();
     return result;
   }
 
@@ -189,7 +187,7 @@ class PostgresAuditor implements Auditor {
     let pauseMs = everyMs;
     try {
       const { more = false, restMs = 0 } = await this.#round(state);
-      await this.#freeze();
+      await this.#freezer.freeze();
       pauseMs = this.#pace(performance.now() - begunMs, more ? 0 : Math.max(everyMs, restMs));
       state.failure = "";
     } catch (error) {
@@ -262,22 +260,9 @@ class PostgresAuditor implements Auditor {
     state.mayWait ||= still.size > 0;
     state.mayStand = breaches.length > 0;
     state.figures.breaches += fresh.length;
-    if (breaches.length > 0) this.#mayFreeze = true;
+    if (breaches.length > 0) this.#freezer.expect();
     for (const { id, check_name, invariant, subject, message, accounts, detail } of fresh)
       logger.error({ breachId: id, check: check_name, invariant, subject, accounts, detail }, `BREACH: ${message}`);
-  }
-
-  /** Freezes what is to be frozen; what could not be is tried again with the next round. */
-  async #freeze(): Promise<void> {
-    const { database, freeze, logger } = this.#options;
-    if (!this.#mayFreeze || freeze === undefined) return;
-    const unfrozen = await findUnfrozen(database, FROZEN_AT_ONCE);
-    for (const { id, invariant, message, accounts } of unfrozen) {
-      const frozen = await freeze(accounts, `${invariant}: ${message} (breach ${id})`.slice(0, LONGEST_REASON));
-      await saveFrozen(database, id, frozen);
-      logger.error({ breachId: id, frozen }, "accounts are frozen because of a breach");
-    }
-    this.#mayFreeze = unfrozen.length === FROZEN_AT_ONCE;
   }
 
   async #wait(ms: number): Promise<void> {

@@ -185,11 +185,12 @@ export async function endPassed(tx: Transaction, name: string, found: readonly F
   );
 }
 
-/** Breaches whose accounts are not frozen yet. */
-export async function findUnfrozen(db: Queryable, limit: number): Promise<BreachRow[]> {
-  return db.query<BreachRow>(`SELECT ${COLUMNS} FROM audit_breach WHERE frozen_at IS NULL ORDER BY id LIMIT $1`, [
-    limit,
-  ]);
+/** Breaches whose accounts are not frozen yet, in the order of their ids, after one of them. */
+export async function findUnfrozen(db: Queryable, limit: number, after?: string): Promise<BreachRow[]> {
+  return db.query<BreachRow>(
+    `SELECT ${COLUMNS} FROM audit_breach WHERE frozen_at IS NULL AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $1`,
+    [limit, after ?? null],
+  );
 }
 
 export async function saveFrozen(db: Queryable, id: string, frozen: readonly string[]): Promise<void> {

@@ -799,7 +799,7 @@ export const TransferBatchService: GenService<{
    * in ALL_OR_NOTHING, with BATCH_REFUSED and the lines in the details. The same line twice is
    * found and not paid twice.
    * Errors, all of which mean that nothing was recorded: MEMBER_SUSPENDED, BATCH_REFUSED,
-   * RATE_LIMITED (20 batches of the member are under way),
+   * RATE_LIMITED (20 batches of the member are under way, or 100 that are to begin later),
    * IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_PROGRESS, INVALID_REQUEST (a
    * body that is no CSV is told with line and column).
    *
