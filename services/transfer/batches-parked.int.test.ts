@@ -37,7 +37,7 @@ test("a line that is parked keeps its batch open, shown as such, until an operat
     const page = { batchId: batch.id, state: TransferBatchLineState.PARKED };
     const parked = (await batches.listTransferBatchLines(page, as(memberId))).lines;
     assert.equal(parked[0]?.failure?.code, "BANK_OUTCOME_UNKNOWN");
-    others.play({ inquire: ["done"] });
+    others.play({ inquire: ["done"], void: ["PAYMENT_VOIDED"] });
     await operators.undoSaga({ sagaId: parked[0].transferId, reason }, asOperator);
     for (const { transferId } of parked.slice(1))
       await operators.resumeSaga({ sagaId: transferId, reason }, asOperator);

@@ -66,12 +66,16 @@ test("every row of the bank's table ends as it says, and the money is where it s
   );
 });
 
-test("an operator finds the parked transfer, and undoes it", async () => {
+/** What an operator has undone, of which the bank says nothing. */
+let voidedId = "";
+
+test("an operator finds the parked transfer, and undoes it: not before the bank, which never answers, has said what it did", async () => {
   const email = `${randomUUID()}@example.com`;
   const operator = await edge.logIn(email, await makeOperator(platform, email));
   const { sagas } = await edge.expect(200, "GET", "/v1/parked-sagas", { token: operator });
   assert.equal(sagas.length, 1);
   assert.equal(sagas[0].step, "send");
+  voidedId = sagas[0].id;
   const look = async () => (await edge.expect(200, "GET", `/v1/sagas/${sagas[0].id}`, { token: operator })).saga;
   const parked = await look();
   assert.deepEqual(
@@ -90,10 +94,11 @@ test("an operator finds the parked transfer, and undoes it", async () => {
     token: operator,
     body: { reason: "the bank says by telephone: nothing came" },
   });
-  await waitFor("the transfer to be undone", async () => {
-    const { transfer } = await edge.expect(200, "GET", `/v1/transfers/${sagas[0].id}`, { token: payer.token });
-    return transfer.state === "TRANSFER_STATE_FAILED";
+  const voiding = await waitFor("the pivot's void to be sent again", async () => {
+    const saga = await look();
+    return saga.waits[0].role === "void" && saga.waits[0].for === "pause" ? saga : undefined;
   });
+  assert.deepEqual([voiding.state, voiding.steps[1].state, voiding.steps[2].state], ["running", "done", "unknown"]);
   const [{ action, reason, operatorId }] = (await look()).audit;
   assert.deepEqual([action, reason], ["undo", "the bank says by telephone: nothing came"]);
   assert.match(operatorId, /^[0-9a-f-]{36}$/);
@@ -274,7 +279,16 @@ test("a transfer is taken back while it can be", async () => {
   assert.deepEqual(await edge.balanceOf(payer.token, from), { balance: "400", available: "400" });
 });
 
-test("at the end the books hold", async () => {
+test("what the bank never tells of is parked again, with its hold; at the end the books hold", async () => {
+  const again = await waitFor(
+    "the void to be given up",
+    async () => {
+      const { transfer } = await edge.expect(200, "GET", `/v1/transfers/${voidedId}`, { token: payer.token });
+      return transfer.state === "TRANSFER_STATE_PARKED" ? transfer : undefined;
+    },
+    90_000,
+  );
+  assert.equal(again.failure.code, "BANK_OUTCOME_UNKNOWN");
   const sources = openSources({ databaseUrl: platform.databaseUrl, bankUrl: platform.bankControl });
   const { findings, figures } = await checkBooks(sources);
   await sources.close();

@@ -27,7 +27,7 @@ test("whatever a route and its saga ask goes by an index, once there are many tr
     await transfers.reached(memberId, transfer!.id, COMPLETED);
     others.play({ send: ["BANK_REFUSED"] });
     await transfers.create(memberId, { sourceAccountId });
-    others.play({ send: ["unknown"], inquire: ["unknown"] });
+    others.play({ send: ["unknown"], inquire: ["unknown"], void: ["PAYMENT_VOIDED"] });
     const [first, second] = [await parked(), await parked()];
     await transfers.reached(memberId, first, PARKED);
     await operators.listParkedSagas({ pageSize: 1 }, asOperator);
