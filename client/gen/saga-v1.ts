@@ -77,8 +77,9 @@ export interface ParkedSagaCalls {
   /**
    * Undoes what was done and ends the saga as failed. Stopped at its pivot, the pivot is voided first: its
    * receiver makes sure that it never happens. When it has happened the saga goes on instead, and while nobody
-   * knows, nothing is undone. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN, STEP_OUTCOME_UNKNOWN where
-   * a pivot cannot be voided, INVALID_REQUEST past the pivot.
+   * knows, nothing is undone: it parks again, and who undoes it then, when nothing can happen any more, gives the
+   * word that nothing has. Errors: NOT_FOUND, SAGA_NOT_PARKED, SAGA_VERSION_UNKNOWN, STEP_OUTCOME_UNKNOWN where a
+   * pivot cannot be voided, INVALID_REQUEST past the pivot.
    *
    * `POST /v1/parked-sagas/{saga_id}:undo`
    */

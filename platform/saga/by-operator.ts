@@ -64,7 +64,11 @@ function onOperatorUndo<State>(turn: Turn<State>, { role, reason }: ForOperator)
   if (role === "undo") return send(tryingAnew(turn), role);
   if (phaseOf(turn) === "after-pivot")
     throw new FerryError("INVALID_REQUEST", "the saga is past its pivot: it can be resumed or skipped, not undone");
-  return phaseOf(turn) === "pivot" ? voidPivot(turn) : turnAllBack(tryingAnew(turn), reason, false);
+  if (phaseOf(turn) !== "pivot") return turnAllBack(tryingAnew(turn), reason, false);
+  // Its receiver lets nothing happen any more, and does not know what happened before. That nobody may ever say by a
+  // message, so an operator who undoes once more gives the word for it.
+  const isRuledOut = role === "void" && turn.saga.steps[turn.saga.step]?.ruledOut === true;
+  return isRuledOut ? turnAllBack(tryingAnew(turn), reason, true) : voidPivot(turn);
 }
 
 /**

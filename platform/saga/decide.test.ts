@@ -373,11 +373,8 @@ describe("an operator", () => {
     assert.deepEqual(voiding().when(bankSaid("void", "refused")), ["s:place-hold:undo:1"]);
   });
 
-  test("a void that does not know is sent again, parked with why, and taken up again by any decision but skip", () => {
+  test("a void that nobody hears is sent again, parked with why, and taken up again by any decision but skip", () => {
     const stage = voiding();
-    assert.deepEqual(stage.when(bankSaid("void", "unknown")), []);
-    assert.match(String(stage.when(TIME)[0]), /^s:send:void:/);
-    stage.when(bankSaid("void", "unknown"));
     stage.untilParked();
     assert.equal(stage.saga.failure?.code, "STEP_TIMED_OUT");
     assert.equal(stage.sent.filter((id) => id.includes(":undo:")).length, 0);
@@ -387,6 +384,25 @@ describe("an operator", () => {
     }
     assert.deepEqual(stage.when(bankSaid("void", "voided")), ["s:place-hold:undo:1"], "also when it is parked");
     assert.equal(new Set(stage.sent).size, stage.sent.length);
+  });
+
+  test("a void that was heard, and does not know what was before: whoever undoes once more gives the word for it", () => {
+    const stuck = () => {
+      const stage = voiding();
+      for (let tries = 0; stage.saga.status !== "parked"; tries++) {
+        assert.ok(tries < 1_000, "it parks in its time");
+        stage.when(bankSaid("void", "unknown"), TIME);
+      }
+      assert.notEqual(stage.saga.failure?.code, "STEP_TIMED_OUT");
+      return stage;
+    };
+    const [sent, again] = voiding().when(bankSaid("void", "unknown"), TIME, bankSaid("void", "unknown"), TIME);
+    assert.match(`${sent} ${again}`, /^s:send:void:\d+ s:send:void:\d+$/, "it is asked again first");
+    assert.match(String(stuck().when({ kind: "resume" })[0]), /^s:send:void:/);
+    const stage = stuck();
+    assert.deepEqual(stage.when({ kind: "undo" }), ["s:place-hold:undo:1"]);
+    stage.when(answered("releaseHold"));
+    assert.deepEqual([stage.saga.status, stage.statuses()[2]], ["undone", "failed"]);
   });
 
   test("a pivot that cannot be voided cannot be undone", () => {

@@ -112,7 +112,7 @@ function onAnswer<State>(turn: Turn<State>, role: Role, answer: Answer<State>): 
     case "unavailable":
       return role === "ask" ? onUnavailable(turn, answer.failure) : retryOrPark(turn, role, answer.failure);
     case "unknown":
-      return onUnknown(turn, role, answer.failure);
+      return onUnknown(role === "void" ? withRecord(turn, { ruledOut: true }) : turn, role, answer.failure);
     case "not-found":
       // Not there now is no proof that it never will be: the same reference is sent again, never undone.
       return role === "inquire" ? again(turn, "ask", answer.failure) : onUnknown(turn, role, answer.failure);

@@ -65,7 +65,9 @@ export interface PivotOptions<State> extends CommonOptions<State> {
    * Makes sure that the pivot never happens, for an operator who undoes a saga that has stopped there: its
    * commands do not expire, and one may still be on its way. Its answer says what became of the pivot:
    * "refused": it has not happened and never will, also when its command comes later or again; so its receiver
-   * leaves a tombstone. "done": it is too late, and the saga goes on. Anything else: not known, asked again.
+   * leaves a tombstone. "done": it is too late, and the saga goes on. "unknown": it happens no more, and may have
+   * happened. "unavailable": it still may. The last two are asked again until the saga parks; after an "unknown",
+   * who undoes it once more gives the word that it has not happened.
    * Without it nobody can undo the pivot; the saga is resumed until its receiver answers.
    */
   void?: Exchange<State>;

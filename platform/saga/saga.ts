@@ -23,6 +23,8 @@ export interface StepRecord {
   endedAtMs?: number;
   /** Of a step that begins another saga: that saga's id. */
   childId?: string;
+  /** Of a pivot: its receiver has said that it happens no more, and not whether it has happened. */
+  ruledOut?: true;
 }
 
 /**

@@ -113,7 +113,7 @@ test("a void while the payment is under way does not know, and knows once that h
     ],
     60_000,
   );
-  assert.deepEqual(await ask("void", reference), [UNKNOWN, "BANK_OUTCOME_UNKNOWN"]);
+  assert.deepEqual(await ask("void", reference), [UNKNOWN, "STEP_OUTCOME_UNKNOWN"]);
   assert.deepEqual(await ask("send", reference), [UNKNOWN, "PAYMENT_VOIDED"], "not made, but the first may be");
   await age(reference, 1); // Whoever had it is gone: it may have called the bank, or not.
   await until("it was taken over", async () => {

@@ -74,7 +74,7 @@ export function play<State>(run: Run<State>): RunEnd<State> {
     else if (stage.saga.status !== "parked") player.timePasses();
     else {
       assert.ok(++parked <= MAX_RESUMES, "it parks although all is well again");
-      const undoes = run.undoes && definition.steps[stage.saga.step]?.void !== undefined;
+      const undoes = run.undoes && mayUndo(run, stage, world);
       if (!undoes || parked > 1) world.heal();
       player.sent(stage.take({ kind: undoes ? "undo" : "resume" }));
     }
@@ -83,6 +83,13 @@ export function play<State>(run: Run<State>): RunEnd<State> {
   player.afterTheEnd();
   checkEnd(run, stage, world);
   return { saga: stage.saga, parked, happenings, bitten: faults.map((fault) => world.hasBitten(fault)) };
+}
+
+/** Operators undo where it can be ruled out, and give no wrong word: by the void's second time they have asked. */
+function mayUndo<State>({ definition }: Run<State>, { saga }: Stage<State>, world: World<State>): boolean {
+  const step = definition.steps[saga.step];
+  if (step?.void === undefined || saga.waiting.for !== "operator") return false;
+  return saga.waiting.role !== "void" || world.effectOf(step.name) !== "applied";
 }
 
 function createPlayer<State>({ definition, examples, reversed }: Run<State>, stage: Stage<State>, world: World<State>) {

@@ -72,6 +72,8 @@ export function createWorld<State>(examples: Examples<State>, given: readonly Fa
         carriedOut(command);
         return say(replies.unknown);
       case "unknown-undone":
+        // Whoever cannot tell what was done before lets nothing be done from then on.
+        if (role === "void" && effectOf(step) === "none") effects.set(step, "undone");
         return say(replies.unknown);
       case "silent":
         return [];

@@ -26,6 +26,12 @@ const notKnown = (message: string, detail = message): Outcome => ({
   failure: { code: "BANK_OUTCOME_UNKNOWN", message },
   detail,
 });
+/** No operator's word counts against it: the call that is under way may still bring the money there. */
+const UNDER_WAY: Outcome = {
+  kind: "unknown",
+  failure: { code: "STEP_OUTCOME_UNKNOWN", message: "an earlier call to the bank is under way" },
+  detail: "an earlier call to the bank is under way",
+};
 
 /**
  * What the records alone say of a payment that is voided; undefined: one may have reached the bank, which has
@@ -33,7 +39,7 @@ const notKnown = (message: string, detail = message): Outcome => ({
  */
 export function voidByRecords({ done, refusal, underWay, asked }: PaymentFacts): Outcome | undefined {
   if (done) return { kind: "done", detail: "done before" };
-  if (underWay) return notKnown("an earlier call to the bank is under way");
+  if (underWay) return UNDER_WAY;
   if (refusal !== undefined) return { kind: "refused", failure: refusal, detail: "refused before" };
   return asked ? undefined : { kind: "refused", failure: VOIDED, detail: "voided" };
 }

@@ -16,6 +16,7 @@ export function paymentAnswer(outcome: PaymentOutcome, failure: Failure | undefi
         failure: known ?? { code: "BANK_REFERENCE_UNKNOWN", message: "the bank does not know the reference" },
       };
     default: // UNKNOWN, and what a newer banking may say: it is asked for.
+      if (known?.code === "STEP_OUTCOME_UNKNOWN") return { kind: "unavailable", failure: known }; // Voided too early.
       return {
         kind: "unknown",
         failure: known ?? { code: "BANK_OUTCOME_UNKNOWN", message: "the bank gave no readable answer" },

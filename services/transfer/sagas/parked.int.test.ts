@@ -112,6 +112,21 @@ test("while nobody knows, an undo changes nothing: it parks again with why, and 
   assert.ok(!transfers.others.commandsFor(sagaId).includes("settle"));
 });
 
+test("a bank that never says what it did: the second undo goes by the operator's word", async () => {
+  transfers.others.play({ send: ["unknown"], inquire: ["unknown"], void: ["unknown"] });
+  const { transfer } = await transfers.create(memberId, { sourceAccountId });
+  const sagaId = transfer!.id;
+  await transfers.operators.undoSaga({ sagaId, reason }, asOperator);
+  await transfers.reached(memberId, sagaId, PARKED);
+  assert.ok(!transfers.others.commandsFor(sagaId).includes("release"));
+  await transfers.operators.undoSaga({ sagaId, reason }, asOperator);
+  const failed = await transfers.reached(memberId, sagaId, FAILED);
+  assert.deepEqual(
+    [failed.failure?.code, transfers.others.commandsFor(sagaId).at(-1)],
+    ["BANK_OUTCOME_UNKNOWN", "release"],
+  );
+});
+
 test("an operator undoes a move within the platform: its release rules the settle out, or says that it is done", async () => {
   const to = transfers.directory.openAccount(newUuid());
   const destination = { kind: { case: "accountId" as const, value: to } };

@@ -298,7 +298,8 @@ export type VoidPaymentResponse = Message<"ferry.banking.v1.VoidPaymentResponse"
   outcome: PaymentOutcome;
 
   /**
-   * With REFUSED and UNKNOWN: why. PAYMENT_VOIDED when no bank has done or refused it.
+   * With REFUSED and UNKNOWN: why. PAYMENT_VOIDED when no bank has done or refused it,
+   * STEP_OUTCOME_UNKNOWN while a call from before is under way.
    *
    * @generated from field: ferry.types.v1.Failure failure = 3;
    */
