@@ -26,6 +26,8 @@ import { transferVariables } from "../services/transfer/config.ts";
 
 const root = join(import.meta.dirname, "..");
 const MADE = "<!-- Made by `npm run docs`; do not edit. -->";
+/** Keys and secrets have no default in any mode: the launcher makes them once, in the data folder. */
+const MADE_BY_START = "(made by `npm start`)";
 
 type Variables = Record<string, Pick<Variable<unknown>, "env" | "help" | "fallback" | "localFallback">>;
 
@@ -55,7 +57,8 @@ function configurationPage(): string {
   const rows = new Map<string, { env: string; cells: string; processes: string[] }>();
   for (const [process, variables] of Object.entries(PROCESSES))
     for (const variable of Object.values(variables)) {
-      const local = shown(variable.fallback ?? variable.localFallback, {});
+      const isMade = variable.fallback === undefined && variable.localFallback === undefined;
+      const local = isMade ? MADE_BY_START : shown(variable.fallback ?? variable.localFallback, {});
       const production =
         variable.fallback === undefined ? "(required)" : shown(variable.fallback, { FERRY_ENV: "production" });
       const cells = `${variable.help} | ${local} | ${production}`;
@@ -72,7 +75,7 @@ function configurationPage(): string {
     "",
     MADE,
     "",
-    "Environment variables, read once at the start. A bad or missing one stops the process, and all of them are named at once. `FERRY_ENV` is `local` (default) or `production`; what is required in production has no default there.",
+    "Environment variables, read once at the start. A bad or missing one stops the process, and all of them are named at once. `FERRY_ENV` is `local` (default) or `production`; what is required in production has no default there. An empty cell means none. The variables of the development broker are in [its README](../local/broker/README.md).",
     "",
     "| Variable | Read by | What | Local default | Production default |",
     "| --- | --- | --- | --- | --- |",
