@@ -2,7 +2,7 @@
 // variables of every process, docs/errors.md from the catalogue in the contracts, docs/metrics.md from
 // what the rooms with metrics say. With --check it fails when a page is not what the code says.
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Environment, Variable } from "@ferry/platform/config";
 import { catalogue } from "@ferry/platform/errors";
 import { knownMetrics } from "@ferry/platform/telemetry";
@@ -43,11 +43,12 @@ const PROCESSES: Record<string, Variables> = {
   bank: bankVariables,
 };
 
-/** What holds without the variable, in a mode; paths and commits of this machine are not for a page. */
+/** What holds without the variable, in a mode; paths of this machine are shown from the repository, its commits not at all. */
 function shown(fallback: Variable<unknown>["fallback"], environment: Environment): string {
   const value = typeof fallback === "function" ? fallback(environment) : fallback;
   if (value === undefined) return "";
-  if (value.includes(root) || /^[0-9a-f]{40}$|^\d{4}-\d\d-\d\dT/.test(value)) return "";
+  if (/^[0-9a-f]{40}$|^\d{4}-\d\d-\d\dT/.test(value)) return "";
+  if (value.startsWith(root)) return `\`${relative(root, value)}\``;
   if (/^postgres:/.test(value)) return "(the local one)";
   return value === "" ? "" : `\`${value}\``;
 }
