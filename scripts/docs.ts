@@ -43,7 +43,7 @@ const PROCESSES: Record<string, Variables> = {
   bank: bankVariables,
 };
 
-/** What holds without the variable, in a mode; paths of this machine are shown from the repository, its commits not at all. */
+/** What holds without the variable, in a mode: paths from the repository on, and no commit of this machine. */
 function shown(fallback: Variable<unknown>["fallback"], environment: Environment): string {
   const value = typeof fallback === "function" ? fallback(environment) : fallback;
   if (value === undefined) return "";
