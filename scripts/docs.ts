@@ -123,7 +123,7 @@ function metricsPage(): string {
     "",
     "Every process answers `GET /metrics` on its probes' port (its own port + 1,000) in Prometheus's text format. Values are read when they are asked for, from counts that the parts keep anyway: what is counted costs the work an addition. A process shows those of the parts that it has.",
     "",
-    'Alarms worth having: `ferry_audit_breaches` above 0; `ferry_sagas{state="parked"}` above 0; `ferry_outbox_oldest_age_seconds` or `ferry_audit_lag_seconds` above a minute; `ferry_consumer_paused` at 1; a rate of `ferry_sweeps_moved_total` that stays above 0 while nothing was killed.',
+    "Which of them are worth an alarm, and what to do then: [production.md](production.md#every-day).",
     "",
     "| Metric | Type | Labels | Meaning |",
     "| --- | --- | --- | --- |",
