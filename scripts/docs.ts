@@ -2,7 +2,7 @@
 // variables of every process, docs/errors.md from the catalogue in the contracts, docs/metrics.md from
 // what the rooms with metrics say. With --check it fails when a page is not what the code says.
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Environment, Variable } from "@ferry/platform/config";
 import { catalogue } from "@ferry/platform/errors";
 import { knownMetrics } from "@ferry/platform/telemetry";
@@ -26,6 +26,8 @@ import { transferVariables } from "../services/transfer/config.ts";
 
 const root = join(import.meta.dirname, "..");
 const MADE = "<!-- Made by `npm run docs`; do not edit. -->";
+/** Keys and secrets have no default in any mode: the launcher makes them once, in the data folder. */
+const MADE_BY_START = "(made by `npm start`)";
 
 type Variables = Record<string, Pick<Variable<unknown>, "env" | "help" | "fallback" | "localFallback">>;
 
@@ -41,11 +43,12 @@ const PROCESSES: Record<string, Variables> = {
   bank: bankVariables,
 };
 
-/** What holds without the variable, in a mode; paths and commits of this machine are not for a page. */
+/** What holds without the variable, in a mode: paths from the repository on, and no commit of this machine. */
 function shown(fallback: Variable<unknown>["fallback"], environment: Environment): string {
   const value = typeof fallback === "function" ? fallback(environment) : fallback;
   if (value === undefined) return "";
-  if (value.includes(root) || /^[0-9a-f]{40}$|^\d{4}-\d\d-\d\dT/.test(value)) return "";
+  if (/^[0-9a-f]{40}$|^\d{4}-\d\d-\d\dT/.test(value)) return "";
+  if (value.startsWith(root)) return `\`${relative(root, value)}\``;
   if (/^postgres:/.test(value)) return "(the local one)";
   return value === "" ? "" : `\`${value}\``;
 }
@@ -55,7 +58,8 @@ function configurationPage(): string {
   const rows = new Map<string, { env: string; cells: string; processes: string[] }>();
   for (const [process, variables] of Object.entries(PROCESSES))
     for (const variable of Object.values(variables)) {
-      const local = shown(variable.fallback ?? variable.localFallback, {});
+      const isMade = variable.fallback === undefined && variable.localFallback === undefined;
+      const local = isMade ? MADE_BY_START : shown(variable.fallback ?? variable.localFallback, {});
       const production =
         variable.fallback === undefined ? "(required)" : shown(variable.fallback, { FERRY_ENV: "production" });
       const cells = `${variable.help} | ${local} | ${production}`;
@@ -72,7 +76,7 @@ function configurationPage(): string {
     "",
     MADE,
     "",
-    "Environment variables, read once at the start. A bad or missing one stops the process, and all of them are named at once. `FERRY_ENV` is `local` (default) or `production`; what is required in production has no default there.",
+    "Environment variables, read once at the start. A bad or missing one stops the process, and all of them are named at once. `FERRY_ENV` is `local` (default) or `production`; what is required in production has no default there. An empty cell means none. The variables of the development broker are in [its README](../local/broker/README.md).",
     "",
     "| Variable | Read by | What | Local default | Production default |",
     "| --- | --- | --- | --- | --- |",
@@ -119,7 +123,7 @@ function metricsPage(): string {
     "",
     "Every process answers `GET /metrics` on its probes' port (its own port + 1,000) in Prometheus's text format. Values are read when they are asked for, from counts that the parts keep anyway: what is counted costs the work an addition. A process shows those of the parts that it has.",
     "",
-    'Alarms worth having: `ferry_audit_breaches` above 0; `ferry_sagas{state="parked"}` above 0; `ferry_outbox_oldest_age_seconds` or `ferry_audit_lag_seconds` above a minute; `ferry_consumer_paused` at 1; a rate of `ferry_sweeps_moved_total` that stays above 0 while nothing was killed.',
+    "Which of them are worth an alarm, and what to do then: [production.md](production.md#every-day).",
     "",
     "| Metric | Type | Labels | Meaning |",
     "| --- | --- | --- | --- |",

@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Variable<T> {
   env: string;
   schema: z.ZodType<T, string>;
-  /** One line for the configuration table of the README. */
+  /** One line for docs/configuration.md and for the message when the value is missing or malformed. */
   help: string;
   /** Holds in every mode. A function gets the whole environment. */
   fallback?: string | ((env: Environment) => string);

@@ -21,13 +21,13 @@ export const ledgerVariables = {
     env: "LEDGER_CROSS_SHARD",
     schema: z.enum(["two-phase", "clearing"]),
     fallback: "clearing",
-    help: "how postings between two databases are made: in one transaction over both, or by transit accounts and a hand-over",
+    help: "how postings between two databases are made: two-phase (one transaction over both) or clearing (transit accounts and a hand-over)",
   },
   sharedCluster: {
     env: "LEDGER_SHARED_CLUSTER",
     schema: z.enum(["allow", "refuse"]),
     fallback: (env) => (env.FERRY_ENV === "production" ? "refuse" : "allow"),
-    help: "whether two-phase shards may lie on the PostgreSQL server of DATABASE_URL, whose other databases' outboxes a prepared transaction holds up",
+    help: "allow or refuse: whether two-phase shards may lie on the PostgreSQL server of DATABASE_URL, whose other databases' outboxes a prepared transaction holds up",
   },
 } satisfies Record<string, Variable<unknown>>;
 
