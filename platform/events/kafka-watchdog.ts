@@ -30,7 +30,8 @@ async function lagOf(admin: KafkaJs.Admin, { group, topics, assigned }: Watchdog
     for (const { partition, offset } of partitions) {
       const end = ends.get(partition);
       if (end === undefined || (mine !== undefined && !mine[topic]?.includes(partition))) continue;
-      const from = offset === "-1" ? end.low : offset;
+      // What retention took away before it was handled waits for nobody: to start again would not bring it back.
+      const from = BigInt(offset) < BigInt(end.low) ? end.low : offset;
       lag += BigInt(end.high) - BigInt(from);
     }
   }
@@ -74,18 +75,18 @@ function createLagReader(options: WatchdogOptions) {
 export function watch(options: WatchdogOptions) {
   const { stallMs = STALL_MS, lookMs = LOOK_MS, logger, group, stopping } = options;
   const reader = createLagReader(options);
-  let movedAtMs = Date.now();
+  let movedAtMs = performance.now(); // A clock that is set back must not put it to sleep.
   let looking = false;
 
   async function look(): Promise<void> {
     const before = movedAtMs;
-    if (looking || Date.now() - before < stallMs) return;
+    if (looking || performance.now() - before < stallMs) return;
     looking = true;
     try {
       const lag = await reader.read();
       if (movedAtMs !== before) return;
       if (lag > 0n) options.onStall(new Error(`${group}: ${lag} messages wait and nothing moved for ${stallMs} ms`));
-      else movedAtMs = Date.now();
+      else movedAtMs = performance.now();
     } catch (error) {
       logger.warn({ group, error: String(error) }, "lag cannot be read"); // No broker, no stall of ours.
     } finally {
@@ -105,7 +106,7 @@ export function watch(options: WatchdogOptions) {
   );
   return {
     moved(): void {
-      movedAtMs = Date.now();
+      movedAtMs = performance.now();
     },
   };
 }

@@ -120,6 +120,20 @@ test("a record that claims more than its batch is refused", async () => {
   await assert.rejects(decodeBatch(new Decoder(batch)), RangeError);
 });
 
+test("headers that are fewer than their count says end with their record", () => {
+  const body = new Decoder(encodeRecord({ key: null, value: null, headers: {} }).buffer).readVarIntBytes();
+  const many = [0x80, 0x80, 0x80, 0x80, 0x08]; // 2^30 as a zigzag varint, in the place of the count of none.
+  const headersOf = (...bytes: number[]) => {
+    const broken = Buffer.concat([body.subarray(0, -1), Buffer.from([...many, ...bytes])]);
+    const got = decodeRecord(new Decoder(broken), { firstOffset: "0", firstTimestamp: "0", magicByte: 2 });
+    return [got.textHeaders, { ...got.headers }];
+  };
+  assert.deepEqual(headersOf(), [{}, {}]);
+  assert.deepEqual(headersOf(0x02, 0x61, 0x02, 0x62), [{ a: "b" }, { a: Buffer.from("b") }]);
+  assert.deepEqual(headersOf(0x03)[0], {}, "a name of -2 bytes");
+  assert.deepEqual(headersOf(0x04, 0xc3, 0xa9, 0x01)[0], {}, "text that is not ASCII");
+});
+
 test("a header named __proto__ is an ordinary name to nobody: it is left out, and changes no prototype", () => {
   const headers = Object.fromEntries([["__proto__", "x"]]);
   const body = new Decoder(encodeRecord({ key: null, value: null, headers }).buffer).readVarIntBytes();

@@ -158,7 +158,7 @@ export class DecodedRecord {
   get headers(): Record<string, Buffer | null | (Buffer | null)[]> {
     const reader = new Reader(this.#source, this.#headersAt);
     const headers: Record<string, Buffer | null | (Buffer | null)[]> = {};
-    for (let left = reader.varint(); left > 0; left--) {
+    for (let left = reader.varint(); left > 0 && reader.at < this.#end; left--) {
       const name = String(reader.text());
       const value = reader.bytes();
       const before = headers[name];
@@ -167,7 +167,10 @@ export class DecodedRecord {
     return headers;
   }
 
-  /** Headers as text. Of a name that comes twice the last counts; a null is left out. */
+  /**
+   * Headers as text. Of a name that comes twice the last counts; a null is left out. A count of two thousand millions
+   * where nothing follows ends with the record, not after minutes: whoever gets it next would stand still as well.
+   */
   get textHeaders(): Record<string, string> {
     const from = this.#headersAt;
     const text = this.#source.toString("utf8", from, this.#end);
@@ -178,10 +181,12 @@ export class DecodedRecord {
   /** One call decodes all headers of a record, where each by itself needed sixteen. */
   #cutHeaders(text: string): Record<string, string> {
     const from = this.#headersAt;
+    const end = this.#end;
     const reader = new Reader(this.#source, from);
     const headers: Record<string, string> = {};
-    for (let left = reader.varint(); left > 0; left--) {
+    for (let left = reader.varint(); left > 0 && reader.at < end; left--) {
       const nameLength = reader.varint();
+      if (nameLength < 0) break; // It would lead back to where the reader was.
       const nameAt = reader.at - from;
       reader.at += nameLength;
       const length = reader.varint();
@@ -197,7 +202,7 @@ export class DecodedRecord {
   #decodeHeaders(): Record<string, string> {
     const reader = new Reader(this.#source, this.#headersAt);
     const headers: Record<string, string> = {};
-    for (let left = reader.varint(); left > 0; left--) {
+    for (let left = reader.varint(); left > 0 && reader.at < this.#end; left--) {
       const name = String(reader.text());
       const value = reader.text();
       if (value !== null) headers[name] = value;

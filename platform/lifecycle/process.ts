@@ -81,7 +81,10 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
       if ((state as string) === "stopping") return;
     }
   } catch (error) {
-    fail(logger, error);
+    if ((state as string) !== "stopping") fail(logger, error);
+    // The stop took away what it waited for: what stands before it must still be stopped in order.
+    logger.warn({ error: String(error) }, "part was stopped in its start");
+    return;
   }
   state = "ready";
   logger.info({ parts: components.map(({ name }) => name) }, "ready");

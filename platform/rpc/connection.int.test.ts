@@ -108,6 +108,22 @@ test("a refused connection fails a call soon, and the channel recovers by itself
   assert.equal(channel.unready(), undefined);
 });
 
+test("a clock that is set back keeps no channel from connecting again", { timeout: 60_000 }, async (context) => {
+  const port = await freePort();
+  const now = Date.now;
+  let backMs = 0;
+  // By an hour at each look: whatever two of them are compared for.
+  context.mock.method(Date, "now", () => {
+    backMs += 3_600_000;
+    return now() - backMs;
+  });
+  const channel = channelTo(context, port, { breaker: { minCalls: 1_000_000 } });
+  const call = () => reasonOf(callUnary(channel, EchoService.method.echo, {}, { timeoutMs: FAR_MS }));
+  assert.equal(await call(), "UNAVAILABLE");
+  await serveEcho(context, { echo: () => ({ text: "here" }) }, { port });
+  assert.ok(await until("the next connection", async () => (await call()) === "OK" || undefined));
+});
+
 test("a connection that does not come about is begun anew, and the old one is let go", async (context) => {
   const { port, events } = await listenSilently(context);
   const lines: Line[] = [];

@@ -108,6 +108,25 @@ test("a canceled call reaches the handler, of unary calls and of streams that ar
   );
 });
 
+test("a stream that its caller gives up in the turn in which it asked for it is never opened", async (context) => {
+  let begun = 0;
+  const { port } = await serveEcho(context, {
+    once: () => ({}),
+    async *count() {
+      begun++;
+      yield {};
+    },
+  });
+  const client = echoClient(context, port);
+  await client.once({}); // There is a connection that it could be sent on.
+  const aborter = new AbortController();
+  const stream = client.count({}, { signal: aborter.signal });
+  aborter.abort(new FerryError("CANCELED", "no longer wanted"));
+  assert.equal(await reasonOf(stream), "CANCELED");
+  await client.once({}); // What was sent before it has been taken by now.
+  assert.equal(begun, 0);
+});
+
 test("a call that ends well aborts its signal too, so that what hangs on it is let go", async (context) => {
   const told = Promise.withResolvers<unknown>();
   const { port } = await serveEcho(context, {

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { anyPack, DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { RetryInfoSchema } from "@ferry/gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "@ferry/gen/google/rpc/status_pb.ts";
 import { Health } from "@ferry/gen/grpc/health/v1/health_pb.ts";
 import { catalogue, FerryError } from "@ferry/platform/errors";
 import { createRpcClient, toFerryError } from "./index.ts";
@@ -16,6 +20,26 @@ test("every reason of the catalogue comes back as it went, with its code, fields
     assert.deepEqual([back.reason, back.message, back.retryAfterMs], [reason, `said of ${reason} – “ü”`, 1_500]);
     assert.deepEqual(back.fields, fields);
   }
+});
+
+test("a wait that no answer of ours could hold is passed on as the longest that one can", () => {
+  const told = (seconds: bigint, nanos = 0) => {
+    const retryDelay = create(DurationSchema, { seconds, nanos });
+    const detail = anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay }));
+    const packed = toBinary(StatusSchema, create(StatusSchema, { code: 14, message: "busy", details: [detail] }));
+    return fromWireStatus({ code: 14, details: "busy", packed });
+  };
+  for (const [seconds, waitMs] of [
+    [2n ** 63n - 1n, 86_400_000],
+    [-(2n ** 63n), 0],
+    [3n, 3_000],
+  ] as const) {
+    assert.equal(told(seconds).retryAfterMs, waitMs);
+    assert.equal(fromWireStatus(toWireStatus(told(seconds))).retryAfterMs, waitMs);
+  }
+  assert.equal(told(0n, 1_499_600).retryAfterMs, 1);
+  for (const retryAfterMs of [Number.NaN, Number.POSITIVE_INFINITY, -5, 999.7])
+    assert.equal(toWireStatus(new FerryError("UNAVAILABLE", "busy", { retryAfterMs })).code, 14);
 });
 
 test("statuses of others get the reason that fits their code, and texts of the network stay out of messages", () => {

@@ -62,6 +62,14 @@ const PLAIN: Partial<Record<Reason, string>> = {
   DEADLINE_EXCEEDED: "the time for the call is over",
 };
 
+/** A longer wait says no more than this one, and what no Duration can hold would fail whoever passes it on. */
+const LONGEST_RETRY_AFTER_MS = 86_400_000;
+
+/** A wait that a peer asks for, as one that can be passed on: whole milliseconds from 0 to a day. */
+function soundWaitMs(waitMs: number): number {
+  return waitMs > 0 ? Math.min(Math.round(waitMs), LONGEST_RETRY_AFTER_MS) : 0;
+}
+
 /** What a FerryError tells beside code and message: ErrorInfo, BadRequest and RetryInfo of google.rpc. */
 function detailsOf(error: FerryError): OutgoingDetail[] {
   const details: OutgoingDetail[] = [{ desc: ErrorInfoSchema, value: { reason: error.reason, domain: DOMAIN } }];
@@ -73,9 +81,10 @@ function detailsOf(error: FerryError): OutgoingDetail[] {
     details.push({ desc: BadRequestSchema, value: create(BadRequestSchema, { fieldViolations }) });
   }
   if (error.retryAfterMs !== undefined) {
+    const waitMs = soundWaitMs(error.retryAfterMs);
     const retryDelay = create(DurationSchema, {
-      seconds: BigInt(Math.floor(error.retryAfterMs / 1_000)),
-      nanos: Math.round(error.retryAfterMs % 1_000) * 1_000_000,
+      seconds: BigInt(Math.floor(waitMs / 1_000)),
+      nanos: (waitMs % 1_000) * 1_000_000,
     });
     details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
   }
@@ -135,7 +144,7 @@ function fromDetails(code: number, message: string, packed: readonly Any[]): Fer
       fields = violations.map(({ field, description }) => ({ field, description }));
     } else if (anyIs(any, RetryInfoSchema)) {
       const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
-      if (delay !== undefined) retryAfterMs = Number(delay.seconds) * 1_000 + Math.round(delay.nanos / 1e6);
+      if (delay !== undefined) retryAfterMs = soundWaitMs(Number(delay.seconds) * 1_000 + delay.nanos / 1e6);
     }
   }
   const details = { fields, retryAfterMs };

@@ -31,6 +31,17 @@ test("a message of 5 MB is refused, as are lengths that nobody could mean, befor
   assert.equal(await reasonOf(echoClient(context, port).echo({})), "OK");
 });
 
+test("what is no call, and is reset as soon as it has begun, harms nobody", async (context) => {
+  const { port } = await serveEcho(context, { echo: () => ({}) });
+  const { open } = openConnection(context, port);
+  const exchanges = Array.from({ length: 100 }, (_, index) =>
+    open(ECHO, index % 2 === 0 ? { ":method": "PUT" } : { "content-type": "text/plain" }),
+  );
+  for (const exchange of exchanges) reset(exchange);
+  await Promise.all(exchanges.map(({ ended }) => ended));
+  assert.equal(await reasonOf(echoClient(context, port).echo({})), "OK");
+});
+
 test("a length prefix that is broken is refused, and the connection goes on", async (context) => {
   let called = 0;
   const { port } = await serveEcho(context, { echo: () => ({ number: ++called }) });

@@ -57,6 +57,11 @@ export abstract class ClientCall {
   /** Sends the headers. What goes wrong is told by `onEnd`. */
   protected open(session: ClientHttp2Session): boolean {
     const { signal, deadlineAtMs } = this.out;
+    // A signal that was aborted while the call was on its way here tells its listeners nothing any more.
+    if (signal?.aborted === true) {
+      this.end(toFerryError(signal.reason));
+      return false;
+    }
     const remainingMs = deadlineAtMs - Date.now();
     if (remainingMs <= 0) {
       this.end(timedOut());

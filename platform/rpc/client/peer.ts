@@ -55,6 +55,7 @@ export class Peer {
   private readonly options: PeerOptions;
   private attempt: ClientHttp2Session | undefined;
   private attempts = 0;
+  /** By a clock that only goes on: one that was set back by an hour would have the next attempt wait for it. */
   private attemptedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -67,7 +68,7 @@ export class Peer {
   /** Begins to connect, and goes on until closed. */
   open(): void {
     if (this.closed || this.attempt !== undefined || this.session !== undefined) return;
-    this.attemptedAtMs = Date.now();
+    this.attemptedAtMs = performance.now();
     this.attempts++;
     const socket = this.connectSocket();
     const attempt = connect(this.options.url, { ...SESSION, createConnection: () => socket });
@@ -156,7 +157,7 @@ export class Peer {
     if (this.closed) return;
     const jitter = 0.8 + 0.4 * Math.random();
     const backoffMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 1.6 ** Math.min(this.attempts - 1, 16)) * jitter;
-    const waitMs = Math.max(0, this.attemptedAtMs + backoffMs - Date.now());
+    const waitMs = Math.max(0, this.attemptedAtMs + backoffMs - performance.now());
     this.timer = setTimeout(() => this.open(), waitMs).unref();
   }
 

@@ -42,11 +42,11 @@ export class Sessions {
   private peers: Peer[] = [];
   private turn = 0;
   private closed = false;
-  /** Since when there has been no session; undefined while there is one, or nobody has asked yet. */
+  /** Since when there has been no session, by performance.now(); undefined while there is one, or nobody has asked yet. */
   private downSinceMs: number | undefined;
   /** Whether there was a session before. */
   private everUsable = false;
-  private resolvedAtMs = 0;
+  private resolvedAtMs = Number.NEGATIVE_INFINITY;
   private resolving = false;
   private failure: Error | undefined;
   private readonly waiting = new Set<() => void>();
@@ -70,7 +70,7 @@ export class Sessions {
   unready(): string | undefined {
     if (this.closed) return "closed";
     if (this.downSinceMs === undefined) return undefined;
-    const late = Date.now() - this.downSinceMs > this.options.connectTimeoutMs;
+    const late = performance.now() - this.downSinceMs > this.options.connectTimeoutMs;
     return late || this.failed() !== undefined
       ? `no connection to ${this.options.audience} (${this.target})`
       : undefined;
@@ -95,14 +95,17 @@ export class Sessions {
 
   private async wait(deadlineAtMs: number, signal: CallSignal | undefined): Promise<ClientHttp2Session> {
     this.begin();
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const untilMs = Math.max(nowMs + SHORTEST_WAIT_MS, (this.downSinceMs ?? nowMs) + this.options.connectTimeoutMs);
+    const dueMs = nowMs + deadlineAtMs - Date.now();
     let over = false;
+    let wakeOwn = () => {};
+    // Only this call: to wake all for each whose time is over costs the square of them.
     const expire = () => {
       over = true;
-      this.wake();
+      wakeOwn();
     };
-    const timer = setTimeout(expire, Math.min(untilMs, deadlineAtMs) - nowMs);
+    const timer = setTimeout(expire, Math.min(untilMs, dueMs) - nowMs);
     signal?.addEventListener("abort", expire, { once: true });
     try {
       for (;;) {
@@ -111,13 +114,18 @@ export class Sessions {
         const session = this.find();
         if (session !== undefined) return session;
         const failure = this.failed();
-        if (failure !== undefined && Date.now() >= this.patientUntilMs()) throw this.refused(failure);
+        const patient = !(over && untilMs < dueMs) && performance.now() < this.patientUntilMs();
+        if (failure !== undefined && !patient) throw this.refused(failure);
         // By which limit it was, not by the clock: a timer may fire a moment early.
-        if (over && deadlineAtMs <= untilMs) throw new PeerFailed("DEADLINE_EXCEEDED", "the time for the call is over");
+        if (over && dueMs <= untilMs) throw new PeerFailed("DEADLINE_EXCEEDED", "the time for the call is over");
         if (over) throw this.silent();
-        await new Promise<void>((resolve) => this.waiting.add(resolve));
+        await new Promise<void>((resolve) => {
+          wakeOwn = resolve;
+          this.waiting.add(resolve);
+        });
       }
     } finally {
+      this.waiting.delete(wakeOwn);
       clearTimeout(timer);
       signal?.removeEventListener("abort", expire);
     }
@@ -152,7 +160,7 @@ export class Sessions {
 
   /** Finds the addresses of the name and has a peer for each, and no others. */
   private async resolve(): Promise<void> {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (this.resolving || nowMs - this.resolvedAtMs < RESOLVE_EVERY_MS) return;
     this.resolving = true;
     this.resolvedAtMs = nowMs;
@@ -161,7 +169,8 @@ export class Sessions {
       this.failure = undefined;
     } catch (error) {
       this.failure = error as Error;
-      if (this.peers.length === 0) setTimeout(() => void this.resolve(), RESOLVE_EVERY_MS).unref();
+      // A timer may fire a moment early: what is asked too soon would not be asked again until the next call.
+      if (this.peers.length === 0) setTimeout(() => void this.resolve(), RESOLVE_EVERY_MS + 10).unref();
     }
     this.resolving = false;
     this.changed();
@@ -208,7 +217,7 @@ export class Sessions {
   /** There is no session: a replica that is back by now must not be found only at its next attempt, seconds later. */
   private goDown(): void {
     if (this.downSinceMs !== undefined) return;
-    this.downSinceMs = Date.now();
+    this.downSinceMs = performance.now();
     for (const peer of this.peers) peer.hurry();
   }
 

@@ -12,6 +12,9 @@ export interface DescriptorIndex {
   closureOf(file: DescFile): Uint8Array[];
 }
 
+/** No name of a contract is as long. One that is all dots is looked up once for each: four million of them took seconds. */
+const LONGEST_SYMBOL = 1_024;
+
 export function indexDescriptors(roots: readonly DescFile[]): DescriptorIndex {
   const files = new Map<string, DescFile>();
   for (const root of roots)
@@ -23,6 +26,7 @@ export function indexDescriptors(roots: readonly DescFile[]): DescriptorIndex {
   return {
     findFile: (name) => files.get(name),
     findSymbol(symbol) {
+      if (symbol.length > LONGEST_SYMBOL) return undefined;
       // Members (rpcs, fields, enum values) are not in the registry: their parents are.
       for (let name = symbol; name !== ""; name = name.slice(0, Math.max(0, name.lastIndexOf(".")))) {
         const found = registry.get(name);

@@ -25,6 +25,7 @@ function takeStream(byPath: ReadonlyMap<string, ServedMethod>, state: ServerStat
     stream.on("error", ignore); // Each error has a close, which ends the call.
     const refusal = refusalOf(headers);
     if (refusal !== undefined) {
+      if (stream.closed || stream.destroyed) return; // To answer what was reset with its request throws.
       stream.respond({ ":status": refusal }, { endStream: true });
       stream.resume();
       return;

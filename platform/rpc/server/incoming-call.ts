@@ -99,6 +99,8 @@ export class IncomingCall {
     if (trailers.length > 0) this.trailers = { ...OK_TRAILERS, ...grouped(trailers) };
     if (last === undefined) this.stream.end();
     else this.stream.end(frameOf(last));
+    // A handler that ends before its caller leaves a request that nobody reads, and the stream is kept until somebody has.
+    if (!this.ended) this.stream.resume();
   }
 
   /** Ends the call with an error. */
