@@ -20,8 +20,11 @@ const CALM_START_MS = 60_000;
 const CHAOS_MS: readonly [number, number] = [4_000, 20_000];
 const ACTIONS: readonly [number, number] = [8, 32];
 const LOOK_MS = 1_000;
-/** Within this long, in the world's time, everything settles once nothing goes wrong any more. */
-const SETTLED_WITHIN_MS = 300_000;
+/**
+ * Within this long, in the world's time, everything settles once nothing goes wrong any more: a refund that met much
+ * before has pauses of five minutes between the last of its calls to the bank.
+ */
+const SETTLED_WITHIN_MS = 1_200_000;
 const OPERATOR_ROUNDS = 2;
 /** By then the auditors have seen all, and what was on its way at first once more. */
 const AUDITED_AFTER_MS = 20_000;

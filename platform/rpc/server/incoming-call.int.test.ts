@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connect, createServer } from "node:http2";
+import { connect, createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { frameOf } from "../frames.ts";
@@ -7,13 +7,15 @@ import { IncomingCall } from "./incoming-call.ts";
 
 const MESSAGE = frameOf(Buffer.from("a"));
 
-test("a call that is answered before its request has been read lets its stream go", { timeout: 30_000 }, async (context) => {
+test("a call that is answered before its request has been read lets its stream go", {
+  timeout: 30_000,
+}, async (context) => {
   const server = createServer();
   const closed = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();
   server.on("stream", (stream, headers) => {
     stream.on("close", () => closed.resolve());
-    const call = new IncomingCall(stream, headers, 1_024);
+    const call = new IncomingCall(stream as ServerHttp2Stream, headers, 1_024);
     const onReceiveMessage = () => {
       // By then the second message has stopped the reading, and what comes behind it lies in the stream.
       const whenMoreLies = (): void => {
