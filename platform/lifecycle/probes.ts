@@ -29,11 +29,16 @@ export async function startProbes({ port, host, build, unready }: ProbeOptions) 
     "/version": () => ({ status: 200, body: JSON.stringify(build) }),
     "/metrics": async () => ({ status: 200, type: metricsContentType, body: await readMetrics() }),
   };
+  const answerTo = async (path: string): Promise<Answer> => {
+    try {
+      return (await answers[path]?.()) ?? { status: 404, body: '{"status":"no such probe"}' };
+    } catch {
+      // Nobody waits for what a listener of requests returns: a part that fails to say how it is would end the process.
+      return { status: 500, body: '{"status":"the probe failed"}' };
+    }
+  };
   const server = createServer(async (request, response) => {
-    const answer = (await answers[(request.url ?? "").split("?")[0] ?? ""]?.()) ?? {
-      status: 404,
-      body: '{"status":"no such probe"}',
-    };
+    const answer = await answerTo((request.url ?? "").split("?")[0] ?? "");
     response.writeHead(answer.status, { "content-type": answer.type ?? "application/json" }).end(answer.body);
   });
   server.requestTimeout = 5_000;

@@ -53,6 +53,16 @@ test("opens when enough calls failed, refuses without calling, and closes after 
   upstream.close();
 });
 
+test("a clock that is set back does not keep it open for as long", { timeout: 60_000 }, async (context) => {
+  const upstream = upstreamOf();
+  await failOften(upstream, 10);
+  const now = Date.now;
+  context.mock.method(Date, "now", () => now() - 3_600_000);
+  assert.equal(await untilTried(upstream, well), "well");
+  assert.equal(upstream.status().state, "closed");
+  upstream.close();
+});
+
 test("a try that fails keeps it open", async () => {
   const upstream = upstreamOf();
   await failOften(upstream, 10);

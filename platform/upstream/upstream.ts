@@ -86,18 +86,23 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { name, logger, maxInFlight = MAX_IN_FLIGHT, isIllError, isIllAnswer = () => false } = options;
   const settings = options.breaker ?? {};
   const { windowMs = WINDOW_MS, minCalls = MIN_CALLS, shareToOpen: threshold = SHARE_TO_OPEN } = settings;
+  const { longestPauseMs = LONGEST_PAUSE_MS } = settings;
   const isIllEnd = (end: unknown) => (end as End<unknown>).kind === "ill";
   const breaker = circuitBreaker(handleWhen(isIllError).orWhenResult(isIllEnd), {
     halfOpenAfter: new ExponentialBackoff({
       initialDelay: settings.firstPauseMs ?? FIRST_PAUSE_MS,
-      maxDelay: settings.longestPauseMs ?? LONGEST_PAUSE_MS,
+      maxDelay: longestPauseMs,
     }),
     breaker: new SamplingBreaker({ threshold, duration: windowMs, minimumRps: (minCalls * 1_000) / windowMs }),
   });
   let inFlight = 0;
+  let openedAtMs = 0;
   const counts = { opened: 0, refusedOpen: 0, refusedFull: 0 };
   breaker.onStateChange((state) => {
-    if (state === CircuitState.Open) counts.opened++;
+    if (state === CircuitState.Open) {
+      counts.opened++;
+      openedAtMs = performance.now();
+    }
     if (state === CircuitState.Closed) logger.info({ upstream: name }, "an upstream is well again: the breaker closes");
     else if (state === CircuitState.Open) logger.warn({ upstream: name }, "an upstream is ill: the breaker opens");
   });
@@ -117,8 +122,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         if (ended.kind === "refused") throw ended.error;
         return ended.answer;
       } catch (error) {
-        if (error instanceof BrokenCircuitError) throw refusedOpen();
-        throw error;
+        if (!(error instanceof BrokenCircuitError)) throw error;
+        if (isStuck()) breaker.isolate().dispose(); // Which closes it: the next calls try.
+        throw refusedOpen();
       } finally {
         inFlight--;
       }
@@ -136,6 +142,11 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (isIllError(error)) throw error;
       return { kind: "refused", error };
     }
+  }
+
+  /** The library times its pauses by the system's clock: set back by an hour, an open breaker would stay open for it. */
+  function isStuck(): boolean {
+    return performance.now() - openedAtMs > 2 * longestPauseMs;
   }
 
   function refusedOpen(): FerryError {
