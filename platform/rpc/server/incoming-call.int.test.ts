@@ -7,7 +7,9 @@ import { IncomingCall } from "./incoming-call.ts";
 
 const MESSAGE = frameOf(Buffer.from("a"));
 
-test("a call that is answered before its request has been read lets its stream go", { timeout: 30_000 }, async (context) => {
+test("a call that is answered before its request has been read lets its stream go", {
+  timeout: 30_000,
+}, async (context) => {
   const server = createServer();
   const closed = Promise.withResolvers<void>();
   const answered = Promise.withResolvers<void>();
