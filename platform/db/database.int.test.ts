@@ -3,6 +3,8 @@ import { createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { fromUnknown } from "@ferry/platform/errors";
 import { createTestDatabase } from "../../test/support/postgres.ts";
+import { TcpProxy } from "../../test/support/tcp-proxy.ts";
+import { until } from "../../test/support/until.ts";
 import { type Database, openDatabase, type Transaction } from "./index.ts";
 
 let made: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -95,6 +97,33 @@ test("a connection that breaks in a transaction fails the transaction, and nothi
   await database.query("SELECT 1");
   process.off("uncaughtException", hear);
   assert.deepEqual(unheard, []);
+});
+
+test("a connection on which no answer comes any more is given up", { timeout: 60_000 }, async (t) => {
+  const { hostname, port } = new URL(made.url);
+  const proxy = await TcpProxy.start({ host: hostname, port: Number(port) });
+  const through = openDatabase({
+    ...{ url: proxy.through(made.url), maxConnections: 1 },
+    ...{ transactionTimeoutMs: 300, answerMarginMs: 200, connectTimeoutMs: 500 },
+  });
+  t.after(async () => {
+    proxy.lighten();
+    await through.close();
+    await proxy.close();
+  });
+  const ask = (): Promise<unknown> => through.query("SELECT 1");
+  const change = (): Promise<unknown> => through.transaction((tx) => tx.query("SELECT 1"));
+  for (const work of [ask, change]) {
+    const answered = () =>
+      work().then(
+        () => true,
+        () => undefined,
+      );
+    await until("an answer", answered);
+    proxy.darken("down");
+    await assert.rejects(work(), unavailable);
+    proxy.lighten();
+  }
 });
 
 test("a server that takes a connection and says nothing gives no session, and keeps nobody waiting for one", async (t) => {

@@ -18,8 +18,15 @@ export interface DatabaseOptions {
   maxWaiting?: number;
   /** How long a caller waits for a connection, of the pool or of its own, in milliseconds. Default 2,000. */
   connectTimeoutMs?: number;
-  /** The longest that a transaction may take, in milliseconds; it bounds the outbox's watermark. Default 5,000. */
+  /** The longest that a transaction may take, in milliseconds; it bounds the outbox's watermark. 0 for no limit. Default 5,000. */
   transactionTimeoutMs?: number;
+  /**
+   * How much longer than a transaction may take the answer to a statement is waited for, in milliseconds. Default
+   * 5,000. A server whose machine is gone says nothing: TCP alone would keep a connection, and all who wait for it,
+   * for a quarter of an hour. Past it the connection is given up, and the statement fails as one that was cut off.
+   * Without a limit of transactions there is none of answers.
+   */
+  answerMarginMs?: number;
   /** How long a statement waits for a lock, in milliseconds; then it fails with 55P03. Default: as long as its transaction may take. */
   lockTimeoutMs?: number;
   /** Shown in pg_stat_activity. */
@@ -69,6 +76,7 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
     maxWaiting = 1_000,
     connectTimeoutMs = 2_000,
     transactionTimeoutMs = 5_000,
+    answerMarginMs = 5_000,
     lockTimeoutMs,
   } = options;
   const lockTimeout = lockTimeoutMs === undefined ? "" : `-c lock_timeout=${lockTimeoutMs} `;
@@ -85,6 +93,8 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
     pipeline: true,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 30_000,
+    // Not of sessions: what they ask for, as a lock that another process has, may wait for as long as it takes.
+    query_timeout: transactionTimeoutMs === 0 ? undefined : transactionTimeoutMs + answerMarginMs,
   });
   pool.on("error", () => {}); // An idle connection that breaks is replaced at its next use.
   // One that breaks in use fails its statements: that says enough, and an event that nobody hears ends the process.

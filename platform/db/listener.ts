@@ -19,23 +19,37 @@ export function createListener(open: () => Promise<Session>): Listener {
     opened.onNotification((channel, payload) => {
       for (const heard of channels.get(channel) ?? []) heard(payload);
     });
-    void opened.ended.then(() => {
-      session = undefined;
-      reconnectSoon();
-    });
-    for (const channel of channels.keys()) await opened.query(`LISTEN ${quoted(channel)}`);
+    try {
+      for (const channel of channels.keys()) await opened.query(`LISTEN ${quoted(channel)}`);
+    } catch (error) {
+      await opened.release().catch(() => {}); // It is broken: what it is not asked for must not be heard twice.
+      throw error;
+    }
     return opened;
   }
 
+  /** Makes a connection the one that is used, until it ends or cannot be made. */
+  function begin(): Promise<Session> {
+    const begun = connect();
+    session = begun;
+    const over = () => {
+      if (session === begun) session = undefined;
+      reconnectSoon();
+    };
+    begun.then((opened) => opened.ended).then(over, over);
+    return begun;
+  }
+
+  function isIdle(): boolean {
+    return closed || session !== undefined || ![...channels.values()].some(({ size }) => size > 0);
+  }
+
   function reconnectSoon(): void {
-    if (closed || channels.size === 0 || timer !== undefined) return;
+    if (isIdle() || timer !== undefined) return;
     timer = setTimeout(() => {
       timer = undefined;
-      session = connect();
-      session.catch(() => {
-        session = undefined;
-        reconnectSoon();
-      });
+      // Who asked meanwhile has connected already: a second connection would hear everything once more.
+      if (!isIdle()) void begin().catch(() => {}); // It is tried again.
     }, RECONNECT_MS);
     timer.unref();
   }
@@ -45,13 +59,13 @@ export function createListener(open: () => Promise<Session>): Listener {
       const listeners = channels.get(channel) ?? new Set();
       channels.set(channel, listeners);
       listeners.add(heard);
-      if (session === undefined) {
-        session = connect();
-        session.catch(() => {
-          session = undefined;
-        });
-        await session;
-      } else await (await session).query(`LISTEN ${quoted(channel)}`);
+      try {
+        if (session === undefined) await begin();
+        else await (await session).query(`LISTEN ${quoted(channel)}`);
+      } catch (error) {
+        listeners.delete(heard); // Who asks again is told once.
+        throw error;
+      }
       return { stop: async () => void listeners.delete(heard) };
     },
     async close() {

@@ -62,7 +62,8 @@ const UNAVAILABLE_CODES = new Set([
 ]);
 
 /** What the driver of PostgreSQL says of connections, without a code. */
-const AWAY = /Connection terminated|is not queryable|timeout exceeded when trying to connect|timeout expired/;
+const AWAY =
+  /Connection terminated|is not queryable|timeout exceeded when trying to connect|timeout expired|Query read timeout/;
 
 /** Makes any thrown value a FerryError. What is not known is INTERNAL, with the value as its cause. */
 export function fromUnknown(thrown: unknown): FerryError {

@@ -217,6 +217,13 @@ test("a consumer that ends for good is fatal", async () => {
   await bus.close();
 });
 
+test("a bus that is closed joins no group any more", async () => {
+  const bus = open();
+  await bus.close();
+  const joins = bus.subscribe({ group: "late", topics: ["test.late"], handle: async () => {} });
+  await assert.rejects(joins, /the bus is closed/);
+});
+
 test("the watchdog calls a stall when messages wait and nothing moves, and only then", async () => {
   const topic = "test.stall";
   const bus = open();

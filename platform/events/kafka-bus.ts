@@ -1,3 +1,4 @@
+import { FerryError } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { type KafkaClientOptions, openClient } from "./kafka-client.ts";
 import { createPublisher } from "./kafka-publisher.ts";
@@ -39,6 +40,8 @@ export function createKafkaBus(options: KafkaBusOptions): Bus {
     publish: publisher.publish,
     ensureTopics: topics.ensure,
     subscribe(subscribe: SubscribeOptions) {
+      // A part that was still starting when the stop came: its member would join, and die without leaving its group.
+      if (closing.signal.aborted) return Promise.reject(new FerryError("UNAVAILABLE", "the bus is closed"));
       const subscription = subscribeKafka({
         ...{ kafka, bus, logger, onFatal, subscribe, sessionTimeoutMs },
         closing: closing.signal,

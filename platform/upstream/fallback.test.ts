@@ -22,6 +22,23 @@ function asked(limit?: number) {
 
 const away = new FerryError("UNAVAILABLE", "away");
 
+test("a clock that is set back makes no old answer young again", async (context) => {
+  let isAway = false;
+  const ask = withLastAnswer<string, string>(
+    async () => {
+      if (isAway) throw away;
+      return "old";
+    },
+    { upstream: "test-clock", maxAgeMs: 0 },
+  );
+  assert.equal(await ask("a"), "old");
+  isAway = true;
+  const now = Date.now;
+  context.mock.method(Date, "now", () => now() - 3_600_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  await assert.rejects(ask("a"), away);
+});
+
 test("the last answer is given while nobody can be asked, as long as it is not too old", async () => {
   const { world, ask } = asked();
   assert.equal(await ask("a"), "first");

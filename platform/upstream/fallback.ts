@@ -10,7 +10,7 @@ export interface FallbackOptions {
   maxAgeMs: number;
   /** Answers kept at most; the one asked for longest ago is forgotten first. Default 10,000. */
   limit?: number;
-  /** Unix time in milliseconds. Default the system's clock. */
+  /** In milliseconds. Default a clock that only goes on: to one that was set back, an old answer would be young again. */
   now?(): number;
 }
 
@@ -32,7 +32,7 @@ counter(
  */
 export function withLastAnswer<Key, Answer>(
   ask: (key: Key) => Promise<Answer | undefined>,
-  { upstream, maxAgeMs, limit = MAX_KNOWN, now = Date.now }: FallbackOptions,
+  { upstream, maxAgeMs, limit = MAX_KNOWN, now = () => performance.now() }: FallbackOptions,
 ): (key: Key) => Promise<Answer | undefined> {
   const known = new Map<Key, { answer: Answer; atMs: number }>();
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { ChannelOptions } from "../index.ts";
 import { EchoResponseSchema } from "../testing/echo-service.ts";
 import { echoClient, reasonOf } from "../testing/harness.ts";
 
@@ -34,7 +35,11 @@ function statusFirst(stream: ServerHttp2Stream, message: Buffer): void {
   stream.end(message);
 }
 
-async function serve(context: TestContext, onCall: (stream: ServerHttp2Stream, call: number) => void) {
+async function serve(
+  context: TestContext,
+  onCall: (stream: ServerHttp2Stream, call: number) => void,
+  options: Partial<ChannelOptions> = {},
+) {
   const server = createServer();
   let calls = 0;
   server.on("stream", (stream) => {
@@ -44,8 +49,25 @@ async function serve(context: TestContext, onCall: (stream: ServerHttp2Stream, c
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   context.after(() => void server.close());
-  return echoClient(context, (server.address() as AddressInfo).port, { maxMessageBytes: 10_000 });
+  return echoClient(context, (server.address() as AddressInfo).port, { maxMessageBytes: 10_000, ...options });
 }
+
+test("a stream without a deadline ends when its peer says that it leaves, and never does", {
+  timeout: 60_000,
+}, async (context) => {
+  const left: ServerHttp2Stream[] = [];
+  const leave = (stream: ServerHttp2Stream) => {
+    left.push(stream);
+    stream.respond(HEADERS);
+    stream.write(frame("first"));
+    stream.session?.goaway();
+  };
+  const client = await serve(context, leave, { keepalive: { everyMs: 20, timeoutMs: 200 } });
+  context.after(() => {
+    for (const stream of left) stream.session?.destroy();
+  });
+  assert.equal(await reasonOf(client.watch({})), "UNAVAILABLE");
+});
 
 test("a call that the peer says it has not begun is sent again, also one that must not be repeated", async (context) => {
   const seen: number[] = [];

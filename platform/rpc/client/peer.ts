@@ -32,6 +32,11 @@ export interface PeerOptions {
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 3_000;
 const KEEPALIVE: Keepalive = { everyMs: 30_000, timeoutMs: 10_000 };
+/**
+ * A session that is left is not looked at any more. Its peer ends it when its calls are over, or a minute later: one that
+ * is still there after so many looks has a peer that is gone, and streams without a deadline would stay on it for ever.
+ */
+const LOOKS_TO_LEAVE = 20;
 
 const SESSION: SecureClientSessionOptions = {
   settings: { enablePush: false, initialWindowSize: 1_048_576 },
@@ -130,8 +135,17 @@ export class Peer {
   private leave(session: ClientHttp2Session): void {
     if (session !== this.session) return;
     this.session = undefined;
+    this.endLater(session);
     this.reopen();
     this.options.onChange();
+  }
+
+  private endLater(session: ClientHttp2Session): void {
+    if (session.destroyed) return;
+    const { everyMs, timeoutMs } = this.options.keepalive ?? KEEPALIVE;
+    const end = () => session.destroy(new Error("the peer did not end the session that it had told to leave"));
+    const timer = setTimeout(end, LOOKS_TO_LEAVE * (everyMs + timeoutMs)).unref();
+    session.once("close", () => clearTimeout(timer));
   }
 
   private lose(session: ClientHttp2Session): void {

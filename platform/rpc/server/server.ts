@@ -94,6 +94,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     },
     async start() {
       port = await engine.listen(host, options.port, options.tls);
+      // The stop came while it began to listen, and had nothing to stop.
+      if ((phase as string) === "stopping") return void (await engine.drain(0));
       phase = "serving";
       logger.info({ service: options.service, host, port }, "rpc server listens");
     },
