@@ -71,8 +71,8 @@ export const MUTATIONS: readonly Mutation[] = [
     what: "an operator's undo of a pivot does not wait for its receiver to rule it out",
     patch: {
       module: "platform/saga/by-operator.ts",
-      find: 'return phaseOf(turn) === "pivot" ? voidPivot(turn) : turnAllBack(',
-      replace: 'return phaseOf(turn) !== "pivot" && reason === undefined ? voidPivot(turn) : turnAllBack(',
+      find: "return isRuledOut ? turnAllBack(",
+      replace: "return isRuledOut || !isRuledOut ? turnAllBack(",
     },
     test: {
       file: "test/faults/undone-pivot.int.test.ts",
