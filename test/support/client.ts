@@ -41,6 +41,8 @@ export interface Called {
   waits: boolean;
   /** Undefined: no answer came. */
   status: number | undefined;
+  /** The reason, of an answer that is an error. */
+  code: string | undefined;
   tookMs: number;
 }
 
@@ -56,13 +58,15 @@ export class EdgeCaller {
   async call(method: string, path: string, options: CallOptions = {}): Promise<Reply> {
     const startedAtMs = performance.now();
     let status: number | undefined;
+    let code: string | undefined;
     try {
       const reply = await this.#send(method, path, options);
       status = reply.status;
+      code = reply.body?.error?.code;
       return reply;
     } finally {
       const waits = options.headers?.prefer !== undefined;
-      this.onCalled({ method, path, waits, status, tookMs: performance.now() - startedAtMs });
+      this.onCalled({ method, path, waits, status, code, tookMs: performance.now() - startedAtMs });
     }
   }
 
