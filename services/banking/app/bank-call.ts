@@ -27,6 +27,8 @@ export interface PendingCall extends BankCall {
   voided?: boolean;
   /** An instance that is gone had it before: it may have been made. */
   takenOver?: boolean;
+  /** When it came to be this instance's, Unix time in milliseconds. */
+  takenAtMs?: number;
 }
 
 /** A call with what became of it. */

@@ -70,8 +70,6 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   const { concurrency = DEFAULT_CONCURRENCY, maxQueued = DEFAULT_MAX_QUEUED, leaseMs = DEFAULT_LEASE_MS } = deps;
   const observers = new Map<string, (outcome: Outcome | FerryError) => void>();
   const queue = createCallQueue({ make, concurrency, maxQueued });
-  /** When calls came to be ours, Unix time in milliseconds. */
-  const takenAtMs = new WeakMap<PendingCall, number>();
   let renewedAtMs = 0;
   let closed = false;
 
@@ -112,7 +110,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
 
   /** Sets calls on their way. @param atMs When their lease began, at the latest. */
   function begin(calls: readonly PendingCall[], atMs: number): void {
-    for (const call of calls) takenAtMs.set(call, atMs);
+    for (const call of calls) call.takenAtMs = atMs;
     queue.add(calls);
   }
 
@@ -121,7 +119,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
    * else's making it. It is left to whoever takes it over.
    */
   function isLeft(call: PendingCall): boolean {
-    return isPayment(call) && Date.now() >= Math.max(takenAtMs.get(call) ?? 0, renewedAtMs) + leaseMs;
+    return isPayment(call) && Date.now() >= Math.max(call.takenAtMs ?? 0, renewedAtMs) + leaseMs;
   }
 
   async function make(call: PendingCall): Promise<void> {
