@@ -46,6 +46,21 @@ export function cpuMsOf(root: number): number {
   return treeOf(root).reduce((sum, { ticks }) => sum + ticks * 10, 0);
 }
 
+/** How often a tree of processes went to sleep, and so was woken up, since each of its threads began. */
+export function wakeUpsOf(root: number): number {
+  return treeOf(root).reduce((sum, { pid }) => sum + wakeUpsOfThreads(pid), 0);
+}
+
+function wakeUpsOfThreads(pid: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const statuses = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8"));
+    return statuses.reduce((sum, text) => sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(text)?.[1]), 0);
+  } catch {
+    return 0; // It ended.
+  }
+}
+
 /** The proportional set size of one process in bytes: what it shares counts in parts. 0 when it has ended. */
 export function proportionalSizeOf(pid: number): number {
   try {
