@@ -27,7 +27,7 @@ export interface PendingCall extends BankCall {
   voided?: boolean;
   /** An instance that is gone had it before: it may have been made. */
   takenOver?: boolean;
-  /** When it came to be this instance's, Unix time in milliseconds. */
+  /** When it came to be this instance's, by performance.now(). */
   takenAtMs?: number;
 }
 

@@ -70,7 +70,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   const { concurrency = DEFAULT_CONCURRENCY, maxQueued = DEFAULT_MAX_QUEUED, leaseMs = DEFAULT_LEASE_MS } = deps;
   const observers = new Map<string, (outcome: Outcome | FerryError) => void>();
   const queue = createCallQueue({ make, concurrency, maxQueued });
-  let renewedAtMs = 0;
+  let renewedAtMs = Number.NEGATIVE_INFINITY;
   let closed = false;
 
   const outcomes: Batcher<FinishedCall, void> = createBatcher({
@@ -108,7 +108,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     return ask(call, operation);
   }
 
-  /** Sets calls on their way. @param atMs When their lease began, at the latest. */
+  /** Sets calls on their way. @param atMs When their lease began, at the latest, by performance.now(). */
   function begin(calls: readonly PendingCall[], atMs: number): void {
     for (const call of calls) call.takenAtMs = atMs;
     queue.add(calls);
@@ -116,10 +116,14 @@ export function createMakeCalls(deps: MakeCallsDeps) {
 
   /**
    * Whether a call's lease is over before its turn: another instance may have it, and a void may count on nobody
-   * else's making it. It is left to whoever takes it over.
+   * else's making it. It is left to whoever takes it over. By the clock that only goes on: one that is set back
+   * would let a payment leave beside that void.
    */
   function isLeft(call: PendingCall): boolean {
-    return isPayment(call) && Date.now() >= Math.max(call.takenAtMs ?? 0, renewedAtMs) + leaseMs;
+    return (
+      isPayment(call) &&
+      performance.now() >= Math.max(call.takenAtMs ?? Number.NEGATIVE_INFINITY, renewedAtMs) + leaseMs
+    );
   }
 
   async function make(call: PendingCall): Promise<void> {
@@ -139,7 +143,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   /** Records calls and sets those on their way that are new. What comes after the close is left to the next instance. */
   async function record(calls: readonly BankCall[]): Promise<void> {
     if (calls.length === 0) return;
-    const atMs = Date.now();
+    const atMs = performance.now();
     const fresh = await store.insertCalls(database, calls, closed ? 0 : leaseMs);
     begin(fresh.some(isPayment) ? await withVoids(fresh) : fresh, atMs);
   }
@@ -195,7 +199,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
      */
     async sweep(): Promise<number> {
       const limit = Math.min(TAKE_OVER_AT_ONCE, queue.free());
-      const atMs = Date.now();
+      const atMs = performance.now();
       const calls = await database.transaction(async (tx) => {
         const [, , taken] = await Promise.all([
           store.renewLeases(tx, queue.heldSeqs(), leaseMs),
