@@ -144,3 +144,9 @@ test("a server that takes a connection and says nothing gives no session, and ke
   await assert.rejects(Promise.race([silent.session(), waited]), unavailable);
   clearTimeout(patience);
 });
+
+test("who still asks when the service stops hears that it is away, and may try elsewhere", async () => {
+  const stopping = openDatabase({ url: made.url });
+  await stopping.close();
+  await assert.rejects(stopping.query("SELECT 1"), { reason: "UNAVAILABLE", retryable: true });
+});

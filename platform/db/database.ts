@@ -101,8 +101,10 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   pool.on("connect", (client) => client.on("error", () => {}));
 
   const hidePool = showPool(settings.application_name, pool);
+  let closed = false;
 
   async function checkOut(): Promise<pg.PoolClient> {
+    if (closed) throw new FerryError("UNAVAILABLE", "the database is closed: the service is stopping");
     if (pool.waitingCount >= maxWaiting)
       throw new FerryError("OVERLOADED", "too many callers wait for the database", { retryAfterMs: 1_000 });
     return pool.connect();
@@ -175,6 +177,7 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
     session,
     listen: listener.listen,
     async close() {
+      closed = true;
       hidePool();
       await listener.close();
       await pool.end();
