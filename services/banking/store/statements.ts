@@ -58,12 +58,14 @@ export const FIND_VOIDED_REFERENCES = `SELECT DISTINCT reference FROM bank_call
 
 /**
  * What is recorded of payments under a reference, beside the call of a number. A call ends within its lease, which
- * nothing lengthens once it has ended: so the leases tell since when nothing has been under way.
+ * nothing lengthens once it has ended: so the leases tell since when nothing has been under way. A refusal is the
+ * bank's first, code and message of one call.
  */
 export const FIND_PAYMENT_FACTS = `SELECT
     coalesce(bool_or(outcome = 'done'), false) AS done,
-    max(failure_code) FILTER (WHERE outcome = 'refused' AND NOT ${NEVER_SENT}) AS refusal_code,
-    max(failure_message) FILTER (WHERE outcome = 'refused' AND NOT ${NEVER_SENT}) AS refusal_message,
+    (array_agg(failure_code ORDER BY seq) FILTER (WHERE outcome = 'refused' AND NOT ${NEVER_SENT}))[1] AS refusal_code,
+    (array_agg(failure_message ORDER BY seq) FILTER (WHERE outcome = 'refused' AND NOT ${NEVER_SENT}))[1]
+      AS refusal_message,
     coalesce(bool_or(operation <> 'inquire' AND duration_ms IS NULL), false) AS under_way,
     coalesce(bool_or(operation <> 'inquire' AND NOT ${NEVER_SENT}), false) AS asked,
     coalesce(max(lease_until) FILTER (WHERE operation <> 'inquire' AND NOT ${NEVER_SENT})
