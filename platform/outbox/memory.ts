@@ -32,7 +32,12 @@ export class Memory {
   #acknowledged = new Set<bigint>();
 
   get full(): boolean {
-    return this.#queued >= MAX_QUEUED_MESSAGES || this.#acknowledged.size >= MAX_REMEMBERED;
+    return this.#queued >= MAX_QUEUED_MESSAGES || this.remembersMost;
+  }
+
+  /** No more can be remembered of what was published ahead of the table. */
+  get remembersMost(): boolean {
+    return this.#acknowledged.size >= MAX_REMEMBERED;
   }
 
   get queuedMessages(): number {
@@ -67,6 +72,11 @@ export class Memory {
       this.unacknowledged.delete(xid);
       if (xid >= scannedBelow) this.#acknowledged.add(xid);
     }
+  }
+
+  /** Takes note that the broker has a transaction of the table's that was read ahead. */
+  remember(xid: bigint): void {
+    this.#acknowledged.add(xid);
   }
 
   /** Forgets what the table is not read for any more. */

@@ -288,6 +288,69 @@ test("more than memory takes is left to the table and published once each when t
   assert.equal(new Set(keys()).size, ids.length + 2);
 });
 
+/** While a transaction is open that writes, somewhere on the server: the table is read up to it only. */
+async function besideOpenTransaction(work: () => Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  const other = openDatabase({ url: template.url, transactionTimeoutMs: 0 });
+  const open = other.transaction(async (tx) => {
+    await xidOf(tx);
+    opened.resolve();
+    await promise;
+  });
+  await Promise.race([opened.promise, open]);
+  try {
+    await work();
+  } finally {
+    resolve();
+    await open;
+    await other.close();
+  }
+}
+
+/** Messages of one key, which tell in which order they were sent. */
+const sendInLine = (outbox: ReturnType<typeof make>, ...ids: string[]) =>
+  database.transaction((tx) =>
+    outbox.add(
+      tx,
+      ids.map((id) => ({ ...reply("line"), id })),
+    ),
+  );
+const line = () => broker.bus.records(REPLIES).map(({ headers }) => headers.ce_id!);
+
+test("what a process left to the table before it publishes goes before what it commits after, whoever is open", async () => {
+  const outbox = make();
+  await besideOpenTransaction(async () => {
+    for (const id of ["0", "1"]) await sendInLine(outbox, id);
+    started.push(outbox);
+    await outbox.start();
+    await until(() => outbox.stats().relaying, "the lock");
+    for (const id of ["2", "3"]) await sendInLine(outbox, id);
+    await until(() => line().length >= 4, "all, while the other is still open");
+    assert.deepEqual(line(), ["0", "1", "2", "3"]);
+  });
+  const last = await database.transaction(xidOf);
+  await until(async () => (await outbox.acknowledgedBelow()) >= last, "the mark passes");
+  assert.equal(line().length, 4, "nothing comes twice");
+});
+
+test("of what memory has no room for nothing is overtaken, whoever is open", async () => {
+  const outbox = await relaying();
+  await sendInLine(outbox, "first");
+  await until(() => line().length === 1, "the relay is at rest");
+  const ids = Array.from({ length: 12_000 }, (_, index) => `m-${index}`);
+  await besideOpenTransaction(async () => {
+    broker.away = true;
+    for (let from = 0; from < ids.length; from += 500) await sendInLine(outbox, ...ids.slice(from, from + 500));
+    broker.away = false;
+    const later: string[] = [];
+    for (; line().length < ids.length + 1; later.push(`later-${later.length}`))
+      await sendInLine(outbox, `later-${later.length}`);
+    await until(() => line().length === 1 + ids.length + later.length, "all, while the other is still open");
+    assert.deepEqual(line(), ["first", ...ids, ...later]);
+  });
+});
+
 test("of two processes one publishes for both; when it stops, the other takes over", async () => {
   const otherDatabase = openDatabase({ url: template.url });
   const one = await relaying();

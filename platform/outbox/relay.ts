@@ -13,6 +13,7 @@ import {
   type Place,
   readHorizon,
   readMark,
+  readOwnRows,
   readRows,
   readTransactions,
   writeMark,
@@ -40,8 +41,8 @@ const LONGEST_PAUSE_MS = 5_000;
  * Publishes as long as this process holds the lock: its own messages from memory right after their
  * commit, all others from the table.
  *
- * No row is skipped: the table is read only below the oldest running transaction, where nothing can
- * appear any more, and the mark never passes a transaction whose messages are not acknowledged.
+ * No row is skipped: of other processes the table is read only below the oldest running transaction, where
+ * nothing can appear any more, and the mark never passes a transaction whose messages are not acknowledged.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -57,8 +58,10 @@ export class Relay {
   #leftUpTo = 0n;
   /** Memory was full: later messages follow the earlier ones to the table until those are published. */
   #leaving = false;
-  /** Until the table has been read once to its end, what is in memory waits: it is younger. */
+  /** Until the table has been read once to its end, own messages included, what is in memory waits: it is younger. */
   #catchingUp = true;
+  /** Nothing of this process from this transaction on was committed before the relay heard of it. */
+  #heardFrom = 0n;
   #youngest = 0n;
   #lookWanted = true;
   /** By the clock that only goes on: one that is set back must not keep this relay from the table for as long. */
@@ -93,6 +96,7 @@ export class Relay {
       mark = await beginAnew(session, mark);
     }
     this.#mark = this.#cursor = this.#writtenMark = mark;
+    this.#heardFrom = next;
     this.#leftUpTo = max(this.#leftUpTo, next);
   }
 
@@ -135,7 +139,7 @@ export class Relay {
     while (!this.#ending.signal.aborted) {
       this.#awake = Promise.withResolvers();
       if (this.#lookIsDue()) await this.#while(() => this.#readTable());
-      else if (memory.queuedMessages > 0) await this.#while(() => this.#publishQueued());
+      else if (memory.queuedMessages > 0 && !this.#catchingUp) await this.#while(() => this.#publishQueued());
       else await this.#rest();
     }
   }
@@ -172,16 +176,15 @@ export class Relay {
   }
 
   #lookIsDue(): boolean {
-    if (this.#catchingUp) return true;
-    const idle = this.#options.memory.queuedMessages === 0;
+    const idle = this.#catchingUp || this.#options.memory.queuedMessages === 0;
     if (this.#leaving && !idle) return false; // What was left to the table is younger than the queue.
     const dueMs = this.#lookWanted && idle ? 0 : this.#active ? ACTIVE_LOOK_MS : QUIET_LOOK_MS;
     return performance.now() - this.#lookedAtMs >= dueMs;
   }
 
-  /** Something was published, or rolled back, that the mark in the table has not passed yet. */
+  /** Something waits for the table, or was published, or rolled back, that the mark in it has not passed yet. */
   get #active(): boolean {
-    return this.#youngest >= this.#writtenMark.xid;
+    return this.#catchingUp || this.#youngest >= this.#writtenMark.xid;
   }
 
   async #rest(): Promise<void> {
@@ -214,11 +217,39 @@ export class Relay {
     } else {
       if (!(await this.#resolveDoubts(oldest))) return;
       this.#cursor = later(this.#cursor, { xid: oldest, seq: 0n });
-      this.#catchingUp = this.#leaving = false;
+      if (!(await this.#readOwn())) return;
       if (oldest > this.#leftUpTo) this.#ownFrom = undefined;
     }
     memory.forgetBelow(this.#cursor.xid);
     await this.#moveMark();
+  }
+
+  /**
+   * Publishes what this process has left to the table and what lies behind the oldest running transaction, which may
+   * be anybody's on the server: else younger messages would overtake it from memory. Of its own transactions it knows
+   * which are open, so none is skipped. @returns false when this relay has ended before.
+   */
+  async #readOwn(): Promise<boolean> {
+    const { session, origin, memory } = this.#options;
+    if (!this.#catchingUp && !this.#leaving) return true;
+    const below = this.#catchingUp ? this.#heardFrom : this.#leftUpTo + 1n;
+    this.#leaving = false; // What is committed from here on waits in memory until this is done, where there is room.
+    for (let from = this.#cursor.xid; ; ) {
+      if (memory.remembersMost) {
+        this.#leaving = true;
+        return true; // The rest waits for the oldest running transaction, and what is younger with it.
+      }
+      const rows = await readOwnRows(session, { origin, from, below, limit: ROWS_AT_ONCE });
+      const left = rows.filter(({ xid }) => !memory.knows(xid));
+      if (!(await this.#publish(batchesOf(left)))) return false;
+      for (const { xid } of left) memory.remember(xid);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      this.#youngest = max(this.#youngest, last.xid);
+      from = last.xid + 1n;
+    }
+    this.#catchingUp = false;
+    return true;
   }
 
   /** Looks up what became of transactions that ended without word of a commit. */

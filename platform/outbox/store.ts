@@ -116,6 +116,29 @@ export async function readRows(db: Queryable, { after, below, notOf, ownFrom, li
   return rows.map(toRow);
 }
 
+export interface OwnStretch {
+  origin: string;
+  /** Transactions from this id on, */
+  from: bigint;
+  /** and below this one; */
+  below: bigint;
+  /** so many of them at most. */
+  limit: number;
+}
+
+/** Rows of one process that are committed, whatever else is still open; transactions are whole. */
+export async function readOwnRows(db: Queryable, { origin, from, below, limit }: OwnStretch): Promise<OutboxRow[]> {
+  const rows = await db.query<RawRow>(
+    `SELECT ${COLUMNS} FROM outbox WHERE origin = $1::uuid AND xid IN (
+       SELECT own.xid FROM outbox AS own
+       WHERE own.xid >= $2::text::xid8 AND own.xid < $3::text::xid8 AND own.origin = $1::uuid
+       GROUP BY own.xid ORDER BY own.xid LIMIT $4)
+     ${IN_ORDER}`,
+    [origin, String(from), String(below), limit],
+  );
+  return rows.map(toRow);
+}
+
 export async function readTransactions(db: Queryable, xids: readonly bigint[]): Promise<OutboxRow[]> {
   const rows = await db.query<RawRow>(
     `SELECT ${COLUMNS} FROM outbox WHERE xid = ANY ($1::text[]::xid8[]) ${IN_ORDER}`,
