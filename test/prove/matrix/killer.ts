@@ -92,7 +92,7 @@ export class Killer {
     const { control } = this.#options;
     const pid = control.pidOf(point.process);
     control.armNext(point.process, { point: point.point, nth: 1 });
-    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    if (pid !== undefined) kill(pid);
     await waitFor("", dead, REACH_AT_START_MS).catch(() => control.arm(point.process, undefined));
     point.atStart = dead();
   }
@@ -119,6 +119,15 @@ export class Killer {
     const next = this.#waiting.sort((one, other) => one.left - other.left).pop();
     if (next === undefined) this.#free++;
     else next.go();
+  }
+}
+
+/** Ends a process at once. One that has just ended, at the point that was given up a moment ago, has its next life anyway. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
