@@ -1,12 +1,11 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Session } from "@ferry/platform/db";
-import { fromUnknown } from "@ferry/platform/errors";
 import type { Bus } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
-import { type Memory, messagesIn, type Parcel } from "./memory.ts";
-import { type Batch, toRecords } from "./message.ts";
+import type { Memory, Parcel } from "./memory.ts";
+import type { Batch } from "./message.ts";
 import { sweptRows } from "./metrics.ts";
+import { createPublisher } from "./publisher.ts";
 import {
   beginAnew,
   type OutboxRow,
@@ -34,8 +33,6 @@ const ROWS_AT_ONCE = 100;
 /** The table is looked at so often while there is something to mark, and so often when all is quiet. */
 const ACTIVE_LOOK_MS = 500;
 const QUIET_LOOK_MS = 5_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
 
 /**
  * Publishes as long as this process holds the lock: its own messages from memory right after their
@@ -47,6 +44,8 @@ const LONGEST_PAUSE_MS = 5_000;
 export class Relay {
   readonly #options: RelayOptions;
   readonly #ending = new AbortController();
+  /** Publishes until the broker has it; false when this relay has ended before. */
+  readonly #publish: (batches: readonly Batch[]) => Promise<boolean>;
   /** Up to here everything is published; what a new holder begins with. */
   #mark: Place = { xid: 0n, seq: 0n };
   /** Up to here the table was read; at or ahead of the mark. */
@@ -71,6 +70,7 @@ export class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#publish = createPublisher({ bus: options.bus, logger: options.logger, ending: this.#ending.signal });
     void options.session.ended.then(() => this.end());
   }
 
@@ -271,45 +271,10 @@ export class Relay {
     await writeMark(this.#options.session, this.#mark);
     this.#writtenMark = this.#mark;
   }
-
-  /** Publishes until the broker has it. @returns false when this relay has ended before. */
-  async #publish(batches: readonly Batch[]): Promise<boolean> {
-    const { bus, logger } = this.#options;
-    for (let attempt = 0; batches.length > 0; attempt++) {
-      try {
-        const nowMs = Date.now();
-        const published = bus.publish(batches.flatMap((batch) => toRecords(batch, nowMs)));
-        // Who has to end does not wait for the broker: what it may still take comes again after the hand-over.
-        await orAborted(published, this.#ending.signal);
-        break;
-      } catch (error) {
-        const { cause, message } = fromUnknown(error);
-        const fields = { attempt, messages: messagesIn(batches), error: message, cause: String(cause ?? "") };
-        logger.warn(fields, "outbox waits for the broker");
-        const pauseMs =
-          Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
-        await delay(pauseMs, undefined, { signal: this.#ending.signal }).catch(() => {});
-      }
-      if (this.#ending.signal.aborted) return false;
-    }
-    return !this.#ending.signal.aborted;
-  }
 }
 
 function batchesOf(rows: readonly OutboxRow[]): Batch[] {
   return rows.map(({ batch }) => batch);
-}
-
-/** Settles as the work does, or resolves when the signal comes first. Leaves nothing behind on the signal. */
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<void>();
-  const resolve = () => aborted.resolve();
-  signal.addEventListener("abort", resolve, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", resolve);
-  }
 }
 
 function min(one: bigint, other: bigint): bigint {
