@@ -13,7 +13,8 @@ const MAX_MEMORY_BYTES = 1_000_000_000;
 /**
  * What decides how much an idle platform uses, and does not depend on the machine: what one wake-up costs, with cold
  * caches, does, by a factor of ten. 43 to 115 were measured, with nothing beside it and under load; connections
- * that look ten times a second, three in each process, would add 250. The 3 % of a core are for `npm run bench -- --scenario idle` on a quiet machine.
+ * that look ten times a second, three in each process, would add 250. The 3 % of a core are for
+ * `npm run bench -- --scenario idle` on a quiet machine.
  */
 const MAX_WAKE_UPS_PER_SECOND = 180;
 /** Of one core: what never sleeps is never woken up. */

@@ -48,16 +48,27 @@ export function cpuMsOf(root: number): number {
 
 /** How often a tree of processes went to sleep, and so was woken up, since each of its threads began. */
 export function wakeUpsOf(root: number): number {
-  return treeOf(root).reduce((sum, { pid }) => sum + wakeUpsOfThreads(pid), 0);
+  return treeOf(root)
+    .flatMap(({ pid }) => threadsOf(pid))
+    .reduce((sum, folder) => sum + wakeUpsOfThread(folder), 0);
 }
 
-function wakeUpsOfThreads(pid: number): number {
+/** Folders in /proc of the threads of a process; none when it has ended. */
+function threadsOf(pid: number): string[] {
   try {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    const statuses = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8"));
-    return statuses.reduce((sum, text) => sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(text)?.[1]), 0);
+    return readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
   } catch {
-    return 0; // It ended.
+    return [];
+  }
+}
+
+/** 0 when it has ended: that must not hide how often the others were woken up. */
+function wakeUpsOfThread(folder: string): number {
+  try {
+    const status = readFileSync(`${folder}/status`, "utf8");
+    return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  } catch {
+    return 0;
   }
 }
 
