@@ -30,6 +30,9 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
   for (const deadline = Date.now() + 15_000; !(await holds()); await delay(5)) assert.ok(Date.now() < deadline, what);
 }
 
+/** A whole pass from now on: the round that a coordinator begins with may be at it, and have looked before. */
+const recovered = (coordinator: Coordinator) => eventually("a pass of recovery", () => coordinator.recover());
+
 const dieAt = (point: Point) => dieWith(purses.urls, point);
 
 const isDecided = (point: Point) => POINTS.indexOf(point) >= POINTS.indexOf("decided");
@@ -110,7 +113,7 @@ for (const point of POINTS)
         preparedAt[point] === 0 ? [] : [[undefined, ["purse-0", "purse-1"].slice(0, preparedAt[point]), 2]],
       );
     const coordinator = await start({ abortAfterMs: 0 });
-    await coordinator.recover();
+    await recovered(coordinator);
     await eventually("nothing is in doubt", async () => (await coordinator.listInDoubt()).transactions.length === 0);
     const { amounts, moved } = await purses.look();
     assert.deepEqual(amounts, isDecided(point) ? [990, 1_010] : [1_000, 1_000]);
@@ -119,7 +122,7 @@ for (const point of POINTS)
     // No lock is left, and the log forgets commits that have ended everywhere.
     await move(coordinator);
     await purses.log.query("UPDATE two_phase_decision SET decided_at = now() - interval '1 hour'");
-    await coordinator.recover();
+    await recovered(coordinator);
     assert.deepEqual(await purses.log.query("SELECT * FROM two_phase_decision WHERE decision = 'commit'"), []);
   });
 
@@ -128,7 +131,7 @@ test("whoever waits for a prepared transaction's lock gives up in time, and goes
   const impatient = openDatabase({ url: purses.urls.purses[0]!, lockTimeoutMs: 100 });
   await assert.rejects(impatient.query("UPDATE purse SET amount = amount + 1"), { code: "55P03" });
   const coordinator = await start({ abortAfterMs: 0 });
-  await coordinator.recover();
+  await recovered(coordinator);
   await impatient.query("UPDATE purse SET amount = amount + 1");
   await impatient.close();
   assert.deepEqual((await purses.look()).amounts, [1_001, 1_000]);
@@ -144,7 +147,7 @@ test("recovery never touches what is not of its log, however old", async () => {
     open.settled(false);
   }
   const coordinator = await start({ abortAfterMs: 0 });
-  await coordinator.recover();
+  await recovered(coordinator);
   assert.deepEqual((await coordinator.listInDoubt()).transactions, []);
   for (const name of foreign)
     assert.equal(await database.endPrepared(name, "rollback"), true, `${name} is still there`);
@@ -171,7 +174,7 @@ test("two coordinators at once, one of which takes every transaction for abandon
   const ends = await Promise.allSettled(ids.map((id) => move(coordinator, id)));
   over = true;
   await rush;
-  await hasty.recover();
+  await recovered(hasty);
   const { amounts, moved } = await purses.look();
   const done = ids.filter((_, index) => ends[index]?.status === "fulfilled").toSorted();
   assert.deepEqual(moved, [done, done]);

@@ -173,15 +173,16 @@ class TwoPhaseCoordinator implements Coordinator {
     return { log, participants, names: this.#knownNames(), abortAfterMs, isLive, ended, logger };
   }
 
-  async recover(): Promise<void> {
+  async recover(): Promise<boolean> {
     const { log, name } = this.#options;
     const recovery = this.#recovery();
     const session = await log.session();
     try {
-      if (!(await tryLock(session, name))) return; // Another instance is at it.
+      if (!(await tryLock(session, name))) return false;
       const { doubts } = await recoverOnce(recovery);
       this.#counts.inDoubt = doubts.size;
       this.#counts.oldestInDoubtMs = Math.max(0, ...[...doubts.values()].map(({ ageMs }) => ageMs));
+      return true;
     } finally {
       await session.release();
     }

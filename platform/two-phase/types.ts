@@ -83,8 +83,11 @@ export interface Coordinator extends Component {
    * @throws FerryError NOT_FOUND, TRANSACTION_DECIDED, TRANSACTION_NOT_PREPARED, UNAVAILABLE.
    */
   resolve(id: string, decision: Decision, by: OperatorDecision): Promise<InDoubtTransaction>;
-  /** Ends what was left by coordinators that died. It runs by itself at the start and now and then. */
-  recover(): Promise<void>;
+  /**
+   * Ends what was left by coordinators that died. It runs by itself at the start and now and then.
+   * @returns whether it was done here: false when another is at it, or this one's own round, which may have looked before.
+   */
+  recover(): Promise<boolean>;
   /** Somebody waits for a lock that may be a prepared transaction's: recovery runs soon rather than at its time. */
   lookSoon(): void;
   stats(): TwoPhaseStats;
