@@ -91,26 +91,43 @@ export class Supervisor {
   }
 
   #launch(entry: Entry): void {
-    const { plan } = entry;
-    const log = openLog(this.#options.logDirectory, plan.name);
-    // A session of its own, so that Ctrl-C in a terminal reaches only the launcher, which stops all in order;
-    // the IPC channel ends with the launcher, so that nothing outlives it.
-    const child = spawn(process.execPath, [...nodeArguments(plan.name), entryFile(plan)], {
-      detached: true,
-      env: { ...this.#options.environment, ...plan.environment },
-      stdio: ["ignore", plan.ready.kind === "line" ? "pipe" : log, log, "ipc"],
-    });
-    closeSync(log);
+    let child: ChildProcess;
+    try {
+      child = this.#spawn(entry.plan);
+    } catch (error) {
+      this.#ended(entry, 0, `could not be started: ${String(error)}`);
+      return;
+    }
     entry.child = child;
     entry.pid = child.pid;
-    const startedAt = Date.now();
-    child.once("error", (error) => this.#options.say(`${plan.name} cannot be started: ${error.message}`));
-    child.once("exit", (code, signal) => this.#ended(entry, Date.now() - startedAt, signal ?? `code ${code}`));
+    const startedAt = performance.now();
+    child.once("error", (error) => {
+      // What could not be started does not end either.
+      if (child.pid === undefined) this.#ended(entry, 0, `could not be started: ${error.message}`);
+      else this.#options.say(`${entry.plan.name}: ${error.message}`);
+    });
+    child.once("exit", (code, signal) => this.#ended(entry, performance.now() - startedAt, signal ?? `code ${code}`));
     this.#options.changed();
-    if (child.stdout === null) return;
+    if (!child.stdout) return; // Null when it goes to the log, undefined when there was no descriptor left to start it.
     createInterface({ input: child.stdout }).on("line", (line) => {
       if (line.includes('"ready":true')) entry.saidReady.resolve(true);
     });
+  }
+
+  /** @throws when the system has no room for the process or its log. Some such errors are an event of what is returned. */
+  #spawn(plan: ProcessPlan): ChildProcess {
+    const log = openLog(this.#options.logDirectory, plan.name);
+    try {
+      // A session of its own, so that Ctrl-C in a terminal reaches only the launcher, which stops all in order;
+      // the IPC channel ends with the launcher, so that nothing outlives it.
+      return spawn(process.execPath, [...nodeArguments(plan.name), entryFile(plan)], {
+        detached: true,
+        env: { ...this.#options.environment, ...plan.environment },
+        stdio: ["ignore", plan.ready.kind === "line" ? "pipe" : log, log, "ipc"],
+      });
+    } finally {
+      closeSync(log);
+    }
   }
 
   #ended(entry: Entry, ranMs: number, how: string): void {
