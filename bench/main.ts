@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { cpus, release, totalmem, type } from "node:os";
 import { join, resolve } from "node:path";
+import { isWell, measureBeside, summarizeBeside } from "./beside.ts";
 import { startApacheKafka } from "./kafka.ts";
 import type { Roots } from "./measure/cpu.ts";
 import { type BenchOptions, HELP, readArguments } from "./options.ts";
@@ -9,7 +10,7 @@ import { measurePeers } from "./peer-ratios.ts";
 import type { BenchPlatform } from "./platform.ts";
 import { profileEnvironment, readProfiles } from "./profiles.ts";
 import { compareReports } from "./report/compare.ts";
-import { readReport, writeReport } from "./report/files.ts";
+import { readReport, writeJson, writeReport } from "./report/files.ts";
 import { summarize, summarizePeers } from "./report/summary.ts";
 import { runScenario } from "./run-scenario.ts";
 import type { BenchReport } from "./scenario.ts";
@@ -65,7 +66,25 @@ function createEndings() {
   };
 }
 
+/** Measures another checkout and this one in turns. @returns whether all went well. */
+async function benchBeside(other: string, options: BenchOptions): Promise<boolean> {
+  const endings = createEndings();
+  const ends: (() => Promise<void>)[] = [];
+  const base = baseOf({ ...options, scenarios: ["beside"] }, new Date().toISOString());
+  try {
+    const starting = (platform: Promise<BenchPlatform>) =>
+      void ends.push(endings.add(async () => (await platform).platform.stop()));
+    const report = await measureBeside({ other, options, log: say, starting });
+    writeJson(`${base}.json`, report);
+    for (const line of ["", ...summarizeBeside(report), `Report: ${base}.json`]) say(line);
+    return isWell(report);
+  } finally {
+    await Promise.allSettled(ends.map((end) => end()));
+  }
+}
+
 async function bench(options: BenchOptions): Promise<boolean> {
+  if (options.besideDirectory !== undefined) return benchBeside(options.besideDirectory, options);
   const earlier = options.againstFile === undefined ? undefined : readReport(options.againstFile);
   const startedAt = new Date().toISOString();
   const base = baseOf(options, startedAt);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type BenchOptions, HELP, readArguments } from "./options.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -77,4 +78,18 @@ test("help and list are asked for, and help names every option", () => {
     "kafka",
   ])
     assert.match(HELP, new RegExp(`^  --${name}\\b`, "m"));
+});
+
+test("beside is a folder with a checkout, and goes with nothing that is of one platform", () => {
+  const own = join(import.meta.dirname, "..");
+  assert.deepEqual([optionsOf("--beside", own).besideDirectory, optionsOf("--beside", own).rounds], [own, 16]);
+  for (const [args, message] of [
+    [["--beside", "/nowhere"], /--beside: there is no checkout of Ferry in \/nowhere/],
+    [["--beside", own, "--rate", "600"], /--beside does not go with --rate/],
+    [["--beside", own, "--rounds", "1"], /--rounds.*from 2/],
+  ] as [string[], RegExp][]) {
+    const parsed = readArguments(args);
+    assert.equal(parsed.kind, "wrong", args.join(" "));
+    assert.match((parsed as { message: string }).message, message);
+  }
 });

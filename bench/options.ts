@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { whyNotBeside } from "./beside.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 export interface BenchOptions {
@@ -16,6 +17,10 @@ export interface BenchOptions {
   history: number;
   jsonFile: string | undefined;
   againstFile: string | undefined;
+  /** The folder of another checkout, to be measured side by side with this one. */
+  besideDirectory: string | undefined;
+  /** Turns that each of the two gets. */
+  rounds: number;
   profile: boolean;
   peers: boolean;
   kafka: boolean;
@@ -40,6 +45,9 @@ export const HELP = `npm run bench [-- options]   measures Ferry: starts a fresh
   --history N       transfers that the scenario history puts into the books first (default 1000000)
   --json FILE       where the report goes; the page goes beside it (default: .ferry/bench/<time>-<scenario>.json)
   --against FILE    compare with an earlier report, CPU normalised by both calibrations
+  --beside DIR      measure the checkout in DIR (set up by npm ci) and this one side by side, in turns of 3 s: both
+                    platforms are up, so their ratio is sure to a few percent; transfers to another bank, closed loop
+  --rounds N        turns of each with --beside (default 16; 24 are sure to 2 %)
   --profile         write a CPU profile of every Node process, and print where its time goes
   --peers           measure the peers in the same run
   --kafka           use Apache Kafka instead of the development broker (needs Java 17 and Maven)
@@ -58,6 +66,8 @@ const flags = {
   history: { type: "string" },
   json: { type: "string" },
   against: { type: "string" },
+  beside: { type: "string" },
+  rounds: { type: "string" },
   profile: { type: "boolean" },
   peers: { type: "boolean" },
   kafka: { type: "boolean" },
@@ -92,6 +102,18 @@ function readScenarios(given: readonly string[] | undefined): string[] {
   return [...new Set(names)];
 }
 
+/** What stands for one platform, or is of one scenario, means nothing beside another. */
+const NOT_BESIDE = ["scenario", "rate", "history", "against", "profile", "peers", "kafka"] as const;
+
+function readBeside(directory: string | undefined, given: Readonly<Record<string, unknown>>): string | undefined {
+  if (directory === undefined) return undefined;
+  const other = NOT_BESIDE.find((name) => given[name] !== undefined);
+  if (other !== undefined) throw new WrongOption(`--beside does not go with --${other}`);
+  const why = whyNotBeside(directory);
+  if (why !== undefined) throw new WrongOption(`--beside: ${why}`);
+  return directory;
+}
+
 /** Reads the command line. Nothing is printed and nothing ends here. */
 export function readArguments(args: readonly string[]): ParsedArguments {
   try {
@@ -110,6 +132,8 @@ export function readArguments(args: readonly string[]): ParsedArguments {
         history: readWhole("history", values.history, 1_000, 100_000_000) ?? 1_000_000,
         jsonFile: values.json,
         againstFile: values.against,
+        besideDirectory: readBeside(values.beside, values),
+        rounds: readWhole("rounds", values.rounds, 2, 1_000) ?? 16,
         profile: values.profile ?? false,
         peers: values.peers ?? false,
         kafka: values.kafka ?? false,

@@ -13,11 +13,13 @@ export interface PlatformSetUp {
   environment: Record<string, string>;
   /** Processes that belong to it but that its launcher does not start, as an Apache Kafka. */
   beside: Roots;
+  /** The folder of another checkout to start. Default: this one. */
+  repository?: string | undefined;
 }
 
 /** Starts a fresh platform, exactly as `npm start` does. */
-export async function startBenchPlatform({ environment, beside }: PlatformSetUp): Promise<BenchPlatform> {
-  const platform = await Platform.start({ environment });
+export async function startBenchPlatform({ environment, beside, repository }: PlatformSetUp): Promise<BenchPlatform> {
+  const platform = await Platform.start({ environment, repository });
   const { pid, processes } = platform.readUpFile();
   const started = processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const]));
   return { platform, roots: { launcher: pid, ...Object.fromEntries(started), ...beside } };

@@ -1,6 +1,6 @@
 import type { ProcessSample } from "../scenario.ts";
 
-const mean = (figures: readonly number[]) => figures.reduce((sum, figure) => sum + figure, 0) / figures.length;
+export const mean = (figures: readonly number[]) => figures.reduce((sum, figure) => sum + figure, 0) / figures.length;
 
 /**
  * Memory in the last tenth of the measured time over that in the second tenth, by process: of ten

@@ -3,10 +3,15 @@ import { dirname } from "node:path";
 import type { BenchReport } from "../scenario.ts";
 import { renderPage } from "./page.ts";
 
-/** Writes a report as JSON, and as a page beside it. @returns the page's path. */
-export function writeReport(jsonFile: string, report: BenchReport): string {
+/** Writes a report as JSON, into a folder that is made where it is missing. */
+export function writeJson(jsonFile: string, report: object): void {
   mkdirSync(dirname(jsonFile), { recursive: true });
   writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+}
+
+/** Writes a report as JSON, and as a page beside it. @returns the page's path. */
+export function writeReport(jsonFile: string, report: BenchReport): string {
+  writeJson(jsonFile, report);
   const pageFile = `${jsonFile.replace(/\.json$/, "")}.html`;
   writeFileSync(pageFile, renderPage(report));
   return pageFile;

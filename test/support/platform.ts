@@ -35,6 +35,8 @@ export interface PlatformOptions {
   firstTransfer?: boolean;
   /** Added to every port; from `findOffset`, for who must know the ports before. */
   offset?: number;
+  /** The folder of another checkout whose launcher is to be run. Default: this one. */
+  repository?: string | undefined;
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -134,8 +136,9 @@ export class Platform {
   async startAgain(): Promise<void> {
     this.output = [];
     const flags = this.#options.firstTransfer ? [] : ["--no-first-transfer"];
-    const launcher = spawn(process.execPath, [join(REPOSITORY, "local/up.ts"), ...flags], {
-      cwd: REPOSITORY,
+    const { repository = REPOSITORY } = this.#options;
+    const launcher = spawn(process.execPath, [join(repository, "local/up.ts"), ...flags], {
+      cwd: repository,
       env: { ...process.env, ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
