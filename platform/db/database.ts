@@ -4,7 +4,7 @@ import { createListener } from "./listener.ts";
 import { showPool } from "./metrics.ts";
 import { toParameters } from "./parameters.ts";
 import { sqlStateOf } from "./sql-state.ts";
-import { beginTransaction, endPreparedOn } from "./transaction.ts";
+import { beginTransaction, endPreparedOn, sendTogether } from "./transaction.ts";
 import type { OpenTransaction, PreparableDatabase, Session, Transaction } from "./types.ts";
 
 pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
@@ -59,6 +59,7 @@ function run<Row>(
   values: readonly unknown[] = [],
   failed?: (error: unknown) => void,
 ): Promise<Row[]> {
+  sendTogether(client);
   return client.query({ name: nameOf(text), text, values: toParameters(values) }).then(
     ({ rows }) => rows as Row[],
     (error: unknown) => {

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import type pg from "pg";
 import { sqlStateOf } from "./sql-state.ts";
 import type { OpenTransaction, Transaction } from "./types.ts";
@@ -15,6 +16,14 @@ type Run = <Row>(
   values?: readonly unknown[],
   failed?: (error: unknown) => void,
 ) => Promise<Row[]>;
+
+/** What is asked of a connection in one turn leaves in one write: a system call for all of it, here and at the server. */
+export function sendTogether(client: pg.ClientBase): void {
+  const { stream } = (client as unknown as { connection: { stream: Writable } }).connection;
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+}
 
 /** The name of a prepared transaction as a literal: these statements take no parameters. @throws Error for a name that cannot be one. */
 function preparedLiteral(name: string): string {
@@ -56,6 +65,7 @@ export function beginTransaction(client: pg.PoolClient, run: Run): OpenTransacti
     // A statement that nobody waited for, because another one failed, may be answered after the end.
     afterEnd: (hook: () => void) => (over ? hook() : void ended.push(hook)),
   } as Transaction;
+  sendTogether(client);
   const begun = client.query("BEGIN");
   begun.catch(() => {}); // Only a lost connection fails it, and that fails what follows too.
 

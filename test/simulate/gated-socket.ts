@@ -24,6 +24,7 @@ function reset(): Error {
 /** As much of a socket as pg uses, with the gate between it and the real one. */
 export class GatedSocket extends EventEmitter {
   writable = true;
+  readonly writableCorked = 0;
   /** Of the server's process behind the connection. */
   pid: number | undefined;
   answered: Promise<void> = Promise.resolve();
@@ -68,6 +69,9 @@ export class GatedSocket extends EventEmitter {
   setKeepAlive(): this {
     return this;
   }
+  /** What is asked for in one turn leaves together here anyway. */
+  cork(): void {}
+  uncork(): void {}
   ref(): this {
     return this;
   }
