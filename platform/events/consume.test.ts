@@ -8,7 +8,7 @@ import {
   SettleHoldResponseSchema,
 } from "@ferry/gen/ferry/ledger/v1/ledger_pb.ts";
 import { consume, createMemoryBus, keyOf, topicOf, writeHeaders } from "@ferry/platform/events";
-import { type Fields, type Logger, newTraceparent, silentLogger } from "@ferry/platform/telemetry";
+import { type Fields, type Logger, newTraceparent, readMetrics, silentLogger } from "@ferry/platform/telemetry";
 
 const TOPIC = "ferry.transfer.replies.v1";
 const type: string = SettleHoldResponseSchema.typeName;
@@ -71,4 +71,31 @@ test("topic and key come from the contract", () => {
   assert.equal(topicOf(SettleHoldResponseSchema), undefined);
   const command = create(PlaceHoldRequestSchema, { sourceAccountId: "account-1", transferId: "t" });
   assert.equal(keyOf(PlaceHoldRequestSchema, command), "account-1");
+});
+
+test("what goes to the dead letters is counted, undecoded or refused by its handler", async () => {
+  const bus = createMemoryBus();
+  const group = "counts-dead-letters";
+  const both = Promise.withResolvers<void>();
+  let count = 0;
+  await bus.subscribe({
+    ...{ group: "of-the-dead", topics: [`${TOPIC}.dlq`] },
+    handle: async (set) => {
+      count += set.length;
+      if (count === 2) both.resolve();
+    },
+  });
+  await consume(bus, {
+    ...{ group, topics: [TOPIC], schemas: [SettleHoldResponseSchema] },
+    handle: async () => {
+      throw new Error("never");
+    },
+  });
+  await bus.publish([
+    { topic: TOPIC, key: "k", value, headers: headers("other", undefined, "ferry.later.v1.Event") },
+    { topic: TOPIC, key: "k", value, headers: headers("refused") },
+  ]);
+  await both.promise;
+  await bus.close();
+  assert.match(await readMetrics(), /^ferry_dead_letters_total\{group="counts-dead-letters"\} 2$/m);
 });

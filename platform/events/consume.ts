@@ -3,6 +3,7 @@ import { decode as decodeMessage } from "@ferry/platform/codec";
 import { isSampled } from "@ferry/platform/telemetry";
 import { deadLetterOf, shortText } from "./dead-letters.ts";
 import { readHeaders } from "./headers.ts";
+import { countDeadLetter } from "./metrics.ts";
 import type { Bus, ConsumeOptions, Envelope, ReceivedRecord, Subscription } from "./types.ts";
 
 type Decoded = Envelope<MessageShape<DescMessage>> | "ignored" | "buried";
@@ -35,6 +36,7 @@ export function consume<const Schemas extends readonly DescMessage[]>(
     const fields = { group, topic, partition, offset: String(offset), error: shortText(error) };
     bus.logger.error(fields, "message goes to the dead letters");
     await bus.publish([deadLetterOf(record, group, error)]);
+    countDeadLetter(group);
     return "buried";
   }
 

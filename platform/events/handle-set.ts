@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fromUnknown } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { deadLetterOf, shortText } from "./dead-letters.ts";
+import { countDeadLetter } from "./metrics.ts";
 import type { OutgoingRecord, ReceivedRecord } from "./types.ts";
 
 const FIRST_PAUSE_MS = 100;
@@ -65,6 +66,7 @@ async function bury(record: ReceivedRecord, error: Error, handling: SetHandling)
   for (let attempt = 0; ; attempt++) {
     try {
       await handling.publish([deadLetterOf(record, handling.group, error)]);
+      countDeadLetter(handling.group);
       return true;
     } catch (failure) {
       handling.logger.warn({ ...fields, error: shortText(failure) }, "dead letters cannot be reached");

@@ -25,6 +25,18 @@ gauge("ferry_consumer_lag_messages", "Messages that wait in this process's parti
   "group",
 ]).from(ofEach(({ lag }) => [...lag.values()].reduce((sum, one) => sum + one, 0)));
 
+/** By group. */
+const buried = new Map<string, number>();
+
+counter("ferry_dead_letters_total", "Messages that this process could not handle, and gave to the dead letters.", [
+  "group",
+]).from(() => [...buried].map(([group, value]) => ({ labels: { group }, value })));
+
+/** Counts a message that the dead letters have. */
+export function countDeadLetter(group: string): void {
+  buried.set(group, (buried.get(group) ?? 0) + 1);
+}
+
 /** Shows a subscription in the metrics. @returns takes it out again. */
 export function showConsumer(group: string, figures: ConsumerFigures): () => void {
   shown.set(figures, group);
