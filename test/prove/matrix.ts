@@ -16,6 +16,8 @@ const { values } = parseArgs({
     lanes: { type: "string", default: "3" },
     record: { type: "string", default: "15" },
     least: { type: "string", default: "0" },
+    /** Processes whose points are killed, with commas; default: all. */
+    only: { type: "string", default: "" },
   },
 });
 
@@ -48,6 +50,7 @@ const report = await runMatrix({
   lanes: Number(values.lanes),
   recordSeconds: Number(values.record),
   least,
+  only: values.only.split(",").filter(Boolean),
   signal: stopping.signal,
   say: (line) => console.log(line),
   progress: save,

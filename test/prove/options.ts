@@ -22,14 +22,14 @@ export const HELP = `npm run prove [-- options]   proves that no money is lost, 
   --full               every fault at its real length, every point killed 20 times; takes longer than an hour
   --only PART          one part alone: ${PARTS.join(", ")}; may be given more than once
   --seed N             what is left to chance comes of this number (default: of the clock)
-  --minutes N          time for all parts together (default 57)
+  --minutes N          time for all parts together (default 59)
   --directory PATH     folder for the reports in JSON (default .ferry/proof)
   --help               this text
 
 Writes docs/proof.md when all parts ran, unless --short. Exit code 0: green; 1: red.`;
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
-const DEFAULT_MINUTES = 57;
+const DEFAULT_MINUTES = 59;
 const SHORT_MINUTES = 4;
 
 /** @throws Error that names a wrong option. */

@@ -1,5 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { EdgeCaller, type Reply } from "../../support/client.ts";
+import { makeOperator } from "../../support/operator.ts";
+import type { Platform } from "../../support/platform.ts";
 import type { Random } from "../random.ts";
 import type { Entry, Journal } from "./journal.ts";
 import { type Account, type Accounts, type Operation, topUp } from "./operations.ts";
@@ -30,6 +32,7 @@ export class Clients {
   readonly #journal: Journal;
   readonly #random: Random;
   readonly #members: { id: string; email: string; token: string }[] = [];
+  #operator: { email: string; password: string; token: string } | undefined;
 
   constructor({ edgeUrl, journal, random }: ClientsOptions) {
     this.edge = new EdgeCaller(edgeUrl);
@@ -54,6 +57,18 @@ export class Clients {
     await atOnce(rich, (account, index) => this.carryOut(topUp(account, index < hot ? HOT_FUNDS : COLD_FUNDS), 20));
   }
 
+  /** Makes an operator, who looks into newcomers. */
+  async employ(platform: Platform): Promise<void> {
+    const email = "operator@example.com";
+    const password = await makeOperator(platform, email);
+    this.#operator = { email, password, token: await this.edge.logIn(email, password) };
+  }
+
+  /** The operator's token; undefined where there is none. */
+  get operatorToken(): string | undefined {
+    return this.#operator?.token;
+  }
+
   /** Has the first members hear by webhook of what became of their transfers. */
   async subscribe(url: string): Promise<void> {
     const body = { url, eventTypes: ["transfer.completed"], description: "the proof's" };
@@ -68,6 +83,9 @@ export class Clients {
     await atOnce(this.#members, async (member) => {
       member.token = await this.edge.logIn(member.email);
     });
+    if (this.#operator === undefined) return;
+    const { email, password } = this.#operator;
+    this.#operator.token = await this.edge.logIn(email, password);
   }
 
   /**

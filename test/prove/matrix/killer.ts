@@ -36,6 +36,22 @@ const LONGEST_NTH = 4;
 /** Between a process that is back and its next end, so that work goes on meanwhile. */
 const GAP_MS = 400;
 
+/** A point, and one at which the process that starts again dies then: that saves a start of its own. */
+interface Turn {
+  point: Point;
+  next?: Point;
+}
+
+function inTurns(points: readonly Point[]): Turn[] {
+  const running = points.filter(({ atStart }) => !atStart);
+  const starting = points.filter(({ atStart }) => atStart);
+  const turns = running.map((point): Turn => {
+    const next = starting.pop();
+    return next === undefined ? { point } : { point, next };
+  });
+  return [...turns, ...starting.map((point) => ({ point }))];
+}
+
 /** Kills processes at their points, one after another in each process, several processes at once. */
 export class Killer {
   readonly #options: KillerOptions;
@@ -52,11 +68,12 @@ export class Killer {
     const byProcess = Map.groupBy(points, ({ process }) => process);
     await Promise.all(
       [...byProcess].map(async ([name, own]) => {
-        for (const [index, point] of this.#options.random.fork(name).shuffled(own).entries()) {
-          await this.#enter(own.length - index);
+        const turns = inTurns(this.#options.random.fork(name).shuffled(own));
+        for (const [index, turn] of turns.entries()) {
+          await this.#enter(turns.length - index);
           try {
             if (signal.aborted) return;
-            await this.#killAt(point);
+            await this.#kill(turn);
           } finally {
             this.#leave();
           }
@@ -66,35 +83,62 @@ export class Killer {
     );
   }
 
-  async #killAt(point: Point): Promise<void> {
-    const { control, random, killed } = this.#options;
+  async #kill({ point, next }: Turn): Promise<void> {
+    const { control } = this.#options;
     const { process: name } = point;
-    const before = control.deathsAt(name, point.point);
     const pid = control.pidOf(name);
-    const dead = () => control.deathsAt(name, point.point) > before;
-    if (!point.atStart) {
-      // A rare one is taken when it comes.
-      const nth = point.missed > 0 ? 1 : 1 + random.below(LONGEST_NTH);
-      control.arm(name, { point: point.point, nth });
-      await waitFor("", dead, REACH_MS).catch(() => control.arm(name, { point: point.point, nth: 1 }));
-      if (!dead()) await waitFor("", dead, REACH_MS / 2).catch(() => control.arm(name, undefined));
-    }
-    if (!dead()) await this.#killAtStart(point, dead);
-    if (dead()) {
-      point.kills++;
-      killed(point);
-    } else point.missed++;
+    if (next !== undefined) control.armNext(name, { point: next.point, nth: 1 });
+    const nextDead = next === undefined ? () => false : this.#deathAt(next);
+    const wasRunning = !point.atStart && (await this.#killRunning(point));
+    this.#count(point, wasRunning || (await this.#killStarting(point)));
+    if (next !== undefined && wasRunning) this.#count(next, await this.#diesStarting(next, nextDead));
     await this.#whenBack(name, pid);
+    // Its arm has given way to the one of a point that turned out to be passed at the start.
+    if (next !== undefined && !wasRunning) await this.#kill({ point: next });
+  }
+
+  /** @returns a look whether the process has died at the point since now. */
+  #deathAt({ process: name, point }: Point): () => boolean {
+    const { control } = this.#options;
+    const before = control.deathsAt(name, point);
+    return () => control.deathsAt(name, point) > before;
+  }
+
+  #count(point: Point, isDead: boolean): void {
+    if (isDead) {
+      point.kills++;
+      this.#options.killed(point);
+    } else point.missed++;
+  }
+
+  async #killRunning(point: Point): Promise<boolean> {
+    const { control, random } = this.#options;
+    const { process: name } = point;
+    const dead = this.#deathAt(point);
+    // A rare one is taken when it comes.
+    const nth = point.missed > 0 ? 1 : 1 + random.below(LONGEST_NTH);
+    control.arm(name, { point: point.point, nth });
+    await waitFor("", dead, REACH_MS).catch(() => control.arm(name, { point: point.point, nth: 1 }));
+    if (!dead()) await waitFor("", dead, REACH_MS / 2).catch(() => control.arm(name, undefined));
+    return dead();
   }
 
   /** Ends the process by a plain SIGKILL, so that its next life dies at the point. */
-  async #killAtStart(point: Point, dead: () => boolean): Promise<void> {
+  async #killStarting(point: Point): Promise<boolean> {
     const { control } = this.#options;
+    const dead = this.#deathAt(point);
     const pid = control.pidOf(point.process);
     control.armNext(point.process, { point: point.point, nth: 1 });
     if (pid !== undefined) kill(pid);
+    return this.#diesStarting(point, dead);
+  }
+
+  /** Whether a life that was armed for the point dies there; if not, it goes on without. */
+  async #diesStarting(point: Point, dead: () => boolean): Promise<boolean> {
+    const { control } = this.#options;
     await waitFor("", dead, REACH_AT_START_MS).catch(() => control.arm(point.process, undefined));
     point.atStart = dead();
+    return point.atStart;
   }
 
   async #whenBack(name: string, former: number | undefined): Promise<void> {

@@ -32,7 +32,7 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#newcomers = new Newcomers(options.clients.edge);
+    this.#newcomers = new Newcomers(options.clients.edge, () => options.clients.operatorToken);
     this.#running = Promise.all(Array.from({ length: options.callers }, () => this.#caller()));
   }
 

@@ -27,6 +27,8 @@ export interface MatrixOptions {
   recordSeconds: number;
   /** Kills that each point is to have: when all others have them, short windows go for those that lack some. */
   least: number;
+  /** Processes whose points are killed; empty: all. */
+  only: readonly string[];
   signal: AbortSignal;
   say(line: string): void;
   /** Hears of the state after each window. */
@@ -93,15 +95,16 @@ class Matrix {
 
   /** Finds the points that processes pass under load, a restart of each included. */
   async discover(): Promise<void> {
-    const { recordSeconds, say } = this.#options;
+    const { recordSeconds, say, only } = this.#options;
     const load = this.#load();
     const until = Date.now() + recordSeconds * 1_000;
     await waitFor("", () => Date.now() > until, recordSeconds * 2_000);
     await load.stop();
-    for (const [process, passed] of this.#control.points)
+    const wanted = [...this.#control.points].filter(([process]) => only.length === 0 || only.includes(process));
+    for (const [process, passed] of wanted)
       for (const point of [...passed].sort())
         this.report.points.push({ process, point, kills: 0, missed: 0, atStart: false });
-    say(`${this.report.points.length} points in ${this.#control.points.size} processes`);
+    say(`${this.report.points.length} points in ${wanted.length} processes`);
   }
 
   /** Kills at each point once under load, then waits for rest and checks. */
@@ -205,6 +208,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     const clients = new Clients({ edgeUrl: platform.edge, journal, random: random.fork("clients") });
     await clients.setUp(hot, cold);
     await clients.subscribe(receiver.url);
+    await clients.employ(platform);
     say(`platform up, ${hot} hot and ${cold} cold accounts funded`);
     const matrix = new Matrix(options, { platform, control, clients, journal, random, receiver });
     await matrix.discover();
