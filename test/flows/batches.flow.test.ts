@@ -115,10 +115,10 @@ test("a thousand lines, one in twenty bad: each has its right result, and the bo
   const recordedMs = Date.now() - startedAt;
   assert.equal(reply.status, 202, JSON.stringify(reply.body).slice(0, 500));
   const { batch } = reply.body.data;
-  assert.deepEqual(
-    [batch.lineCount, batch.counts.duplicate, batch.counts.failed],
-    [LINES, LINES / 100, (3 * LINES) / 100],
-  );
+  assert.deepEqual([batch.lineCount, batch.counts.duplicate], [LINES, LINES / 100]);
+  // Three of five bad lines are refused at once, the fourth by the bank: maybe before the answer was read.
+  const refused = batch.counts.failed / LINES;
+  assert.ok(refused >= 0.03 && refused <= 0.04, `${batch.counts.failed} lines refused`);
   const end = await ended(batch.id);
   const [endedMs, cpuMs] = [Date.now() - startedAt, cpuMsOf(pid) - cpuBefore];
   const each = (cpuMs / LINES).toFixed(2);

@@ -45,7 +45,8 @@ test("every row of the bank's table ends as it says, and the money is where it s
       const from = await edge.openAccount(payer.token);
       await edge.topUp(payer.token, from, "1000");
       const accepted = await edge.transfer(payer.token, toBank(from, `220000${digits}`, "400"));
-      assert.equal(accepted.status, 202, JSON.stringify(accepted.body));
+      // 201 when it has come to its end before its answer was read.
+      assert.ok([201, 202].includes(accepted.status), JSON.stringify(accepted.body));
       const { id } = accepted.body.data.transfer;
       const transfer = await waitFor(
         `${digits} to be ${state}`,

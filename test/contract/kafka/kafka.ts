@@ -14,6 +14,10 @@ const FETCH_TIMEOUT_MS = 300_000;
 /** Between two looks for an answer of a server that is starting; it takes about 5 s. */
 const LOOK_AGAIN_MS = 200;
 const LOOKS = 300;
+/** Of one look: who answers nothing may be another than the server that is starting. */
+const LOOK_TIMEOUT_MS = 5_000;
+/** A port that was free may be another test's when the server comes to it, seconds later. */
+const STARTS = 3;
 
 export interface RunningKafka {
   /** For `KAFKA_BROKERS`: host and port. */
@@ -78,7 +82,21 @@ async function fetchLibraries(directory: string): Promise<void> {
   }
 }
 
+/** The server ended before it was ready. */
+class EndedEarly extends Error {}
+
 async function startKafka(): Promise<RunningApacheKafka> {
+  for (let start = 1; ; start += 1) {
+    try {
+      return await startOnFreePorts();
+    } catch (error) {
+      const ended = error instanceof Error && error.cause instanceof EndedEarly;
+      if (!ended || start === STARTS) throw error;
+    }
+  }
+}
+
+async function startOnFreePorts(): Promise<RunningApacheKafka> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ferry-apache-kafka-"));
   const [brokerPort, controllerPort] = await findFreePorts();
   const properties = path.join(directory, "server.properties");
@@ -110,7 +128,7 @@ async function startKafka(): Promise<RunningApacheKafka> {
   };
   const brokers = `127.0.0.1:${brokerPort}`;
   try {
-    await waitUntilReady(brokers, server);
+    await Promise.race([waitUntilReady(brokers, server), failAtEnd(server)]);
   } catch (error) {
     const said = fs.readFileSync(path.join(directory, "kafka.out"), "utf8").slice(-2000);
     await stop();
@@ -119,11 +137,15 @@ async function startKafka(): Promise<RunningApacheKafka> {
   return { brokers, pid: server.pid ?? 0, stop };
 }
 
+function failAtEnd(server: ChildProcess): Promise<never> {
+  return new Promise((_, fail) => server.once("exit", (code) => fail(new EndedEarly(`it ended with ${code}`))));
+}
+
 /** An open port is not ready: the server must know itself and be able to coordinate a group. */
 async function waitUntilReady(brokers: string, server: ChildProcess): Promise<void> {
-  for (let look = 0; look < LOOKS; look += 1) {
-    if (server.exitCode !== null) throw new Error(`it ended with ${server.exitCode}`);
-    const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING, retry: { retries: 0 } });
+  const settings = { logLevel: logLevel.NOTHING, requestTimeout: LOOK_TIMEOUT_MS, retry: { retries: 0 } };
+  for (let look = 0; look < LOOKS && server.exitCode === null; look += 1) {
+    const kafka = new Kafka({ brokers: [brokers], ...settings });
     const admin = kafka.admin();
     try {
       await admin.connect();
@@ -133,7 +155,7 @@ async function waitUntilReady(brokers: string, server: ChildProcess): Promise<vo
     } catch {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     } finally {
-      await admin.disconnect();
+      await admin.disconnect().catch(() => {});
     }
   }
   throw new Error("it did not answer in time");
