@@ -9,6 +9,7 @@ import {
 } from "@ferry/platform/config";
 import { buildVariables } from "@ferry/platform/telemetry";
 import { z } from "zod";
+import { type KafkaSecurityConfig, kafkaSecurityVariables } from "./kafka-security.ts";
 
 /** Where the authority (the service that issues tokens) is found. */
 export const authorityUrl = urlVariable("FERRY_MEMBER_URL", 9101, "where the member service is, whose tokens are good");
@@ -64,6 +65,7 @@ export function serviceVariables(name: string, port: number) {
       localFallback: (env) => `127.0.0.1:${shifted(9092)(env)}`,
       help: "Kafka brokers, host:port, several separated by commas",
     },
+    ...kafkaSecurityVariables,
     authorityUrl,
     ...identityVariables,
     ...buildVariables,
@@ -79,7 +81,7 @@ export const parkAfterVariable: Variable<number> = {
 };
 
 /** Values of `serviceVariables`. */
-export interface ServiceConfig {
+export interface ServiceConfig extends KafkaSecurityConfig {
   port: number;
   host: string;
   databaseUrl: string;

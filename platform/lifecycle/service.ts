@@ -15,6 +15,7 @@ import { type Bus, createKafkaBus } from "@ferry/platform/events";
 import { createOutbox, type Outbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { buildOf, createLogger, type Logger } from "@ferry/platform/telemetry";
+import { readKafkaSecurity } from "./kafka-security.ts";
 import { demandPrivateHost, demandPrivateUrl, readTls } from "./private-links.ts";
 import { type Component, runProcess } from "./process.ts";
 import type { ServiceConfig } from "./service-config.ts";
@@ -89,6 +90,7 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
   const build = buildOf(name, config);
   const tls = await readTls(config);
   demandPrivateHost(config.host, tls);
+  const kafkaSecurity = await readKafkaSecurity(config, config.kafkaBrokers);
   const identity = createServiceIdentity({ name, privateKeyPem: await readFile(config.serviceKeyFile, "utf8") });
   const trustedServices = parseTrustedServices(await readFile(config.serviceTrustFile, "utf8"));
 
@@ -100,7 +102,7 @@ export async function runService<Config extends ServiceConfig>(options: ServiceO
     return channel;
   };
   const database = openDatabase({ url: config.databaseUrl, maxConnections: config.databaseConnections, name });
-  const bus = createKafkaBus({ brokers: config.kafkaBrokers, clientId: name, logger });
+  const bus = createKafkaBus({ brokers: config.kafkaBrokers, clientId: name, logger, ...kafkaSecurity });
   const outbox = createOutbox({ database, bus, source: `ferry/${name}`, logger });
 
   const service = await options.create({ config, database, bus, outbox, identity, logger, channelTo });

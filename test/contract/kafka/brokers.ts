@@ -11,7 +11,8 @@ export interface AvailableBroker {
   start(): Promise<RunningKafka>;
 }
 
-const apacheKafka = kafkaTestConfig.wanted ? await findApacheKafka() : undefined;
+/** Where it can be had and is wanted. */
+export const apacheKafka = kafkaTestConfig.wanted ? await findApacheKafka() : undefined;
 
 /**
  * The brokers that a contract suite runs against: our own always; Apache Kafka where it can be had and
@@ -19,7 +20,7 @@ const apacheKafka = kafkaTestConfig.wanted ? await findApacheKafka() : undefined
  */
 export function availableBrokers(): AvailableBroker[] {
   const ferry: AvailableBroker = { name: "ferry", start: startFerryBroker };
-  return apacheKafka === undefined ? [ferry] : [ferry, { name: "apache-kafka", start: apacheKafka.start }];
+  return apacheKafka === undefined ? [ferry] : [ferry, { name: "apache-kafka", start: () => apacheKafka.start() }];
 }
 
 async function startFerryBroker(): Promise<RunningKafka> {

@@ -5,7 +5,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { Kafka, logLevel } from "kafkajs";
+import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
 import { kafkaTestConfig } from "./config.ts";
 
 const execute = promisify(execFile);
@@ -30,10 +30,24 @@ export interface RunningApacheKafka extends RunningKafka {
   readonly pid: number;
 }
 
+/** What clients must prove themselves by, over TLS. */
+export interface KafkaLogin {
+  certPem: string;
+  keyPem: string;
+  /** Authority of the certificate. */
+  caPem: string;
+  username: string;
+  password: string;
+}
+
 export interface ApacheKafka {
   readonly version: string;
-  /** Starts a server of one node with no data, on free ports of 127.0.0.1, and waits until groups can use it. */
-  start(): Promise<RunningApacheKafka>;
+  /**
+   * Starts a server of one node with no data, on free ports of 127.0.0.1, and waits until groups can use it.
+   *
+   * @param login With it the server takes nobody but over TLS and with this name, by PLAIN or either SCRAM.
+   */
+  start(login?: KafkaLogin): Promise<RunningApacheKafka>;
 }
 
 /** Why Apache Kafka cannot be had here, in a sentence, or undefined when it can. */
@@ -85,10 +99,10 @@ async function fetchLibraries(directory: string): Promise<void> {
 /** The server ended before it was ready. */
 class EndedEarly extends Error {}
 
-async function startKafka(): Promise<RunningApacheKafka> {
+async function startKafka(login?: KafkaLogin): Promise<RunningApacheKafka> {
   for (let start = 1; ; start += 1) {
     try {
-      return await startOnFreePorts();
+      return await startOnFreePorts(login);
     } catch (error) {
       const ended = error instanceof Error && error.cause instanceof EndedEarly;
       if (!ended || start === STARTS) throw error;
@@ -96,21 +110,50 @@ async function startKafka(): Promise<RunningApacheKafka> {
   }
 }
 
-async function startOnFreePorts(): Promise<RunningApacheKafka> {
+/** Settings that take the place of the plaintext listener, for Java's reader of properties. */
+function securedSettings({ certPem, keyPem, caPem, username, password }: KafkaLogin): string {
+  const value = (pem: string) => pem.trim().replaceAll("\n", "\\n");
+  const plain = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+  const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+  const login = `username="${username}" password="${password}" user_${username}="${password}"`;
+  return Object.entries({
+    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    "listener.name.sasl_ssl.plain.sasl.jaas.config": `${plain} ${login};`,
+    "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config": scram,
+    "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": scram,
+    "ssl.keystore.type": "PEM",
+    "ssl.keystore.certificate.chain": value(certPem),
+    "ssl.keystore.key": value(keyPem),
+    "ssl.truststore.type": "PEM",
+    "ssl.truststore.certificates": value(caPem),
+  })
+    .map(([name, setting]) => `${name}=${setting}\n`)
+    .join("");
+}
+
+/** How StorageTool is told of somebody who may log in by SCRAM. */
+function scramUsers({ username, password }: KafkaLogin): string[] {
+  return ["256", "512"].flatMap((bits) => ["--add-scram", `SCRAM-SHA-${bits}=[name=${username},password=${password}]`]);
+}
+
+async function startOnFreePorts(login?: KafkaLogin): Promise<RunningApacheKafka> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ferry-apache-kafka-"));
   const [brokerPort, controllerPort] = await findFreePorts();
   const properties = path.join(directory, "server.properties");
   const template = fs.readFileSync(path.join(import.meta.dirname, "server.properties"), "utf8");
   const data = path.join(directory, "data");
   const settings = template
+    .replaceAll("PROTOCOL", login === undefined ? "PLAINTEXT" : "SASL_SSL")
     .replaceAll("CONTROLLER_PORT", String(controllerPort))
     .replaceAll("BROKER_PORT", String(brokerPort))
     .replace("log.dirs=LOG_DIRECTORY", `log.dirs=${data}`);
-  fs.writeFileSync(properties, settings);
+  fs.writeFileSync(properties, login === undefined ? settings : settings + securedSettings(login));
   const classes = ["-cp", path.join(kafkaTestConfig.libraryDirectory, "*")];
   const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn";
   const clusterId = randomBytes(16).toString("base64url");
   const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", properties, "--ignore-formatted"];
+  if (login !== undefined) format.push(...scramUsers(login));
   await execute("java", ["-Xmx128m", "-XX:TieredStopAtLevel=1", ...classes, quiet, ...format]);
 
   const output = fs.openSync(path.join(directory, "kafka.out"), "w");
@@ -128,7 +171,7 @@ async function startOnFreePorts(): Promise<RunningApacheKafka> {
   };
   const brokers = `127.0.0.1:${brokerPort}`;
   try {
-    await Promise.race([waitUntilReady(brokers, server), failAtEnd(server)]);
+    await Promise.race([waitUntilReady(brokers, server, login), failAtEnd(server)]);
   } catch (error) {
     const said = fs.readFileSync(path.join(directory, "kafka.out"), "utf8").slice(-2000);
     await stop();
@@ -142,8 +185,12 @@ function failAtEnd(server: ChildProcess): Promise<never> {
 }
 
 /** An open port is not ready: the server must know itself and be able to coordinate a group. */
-async function waitUntilReady(brokers: string, server: ChildProcess): Promise<void> {
-  const settings = { logLevel: logLevel.NOTHING, requestTimeout: LOOK_TIMEOUT_MS, retry: { retries: 0 } };
+async function waitUntilReady(brokers: string, server: ChildProcess, login?: KafkaLogin): Promise<void> {
+  const settings: Partial<KafkaConfig> = {
+    ...{ logLevel: logLevel.NOTHING, requestTimeout: LOOK_TIMEOUT_MS, retry: { retries: 0 } },
+    ssl: login && { ca: login.caPem },
+    sasl: login && { mechanism: "plain", username: login.username, password: login.password },
+  };
   for (let look = 0; look < LOOKS && server.exitCode === null; look += 1) {
     const kafka = new Kafka({ brokers: [brokers], ...settings });
     const admin = kafka.admin();
