@@ -22,7 +22,7 @@ let bus: MemoryBus;
 
 before(async () => {
   testDatabase = await createTestDatabase(template);
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, connectTimeoutMs: 15_000 }); // However busy the machine is.
   bus = createMemoryBus();
 });
 after(async () => {
@@ -70,7 +70,7 @@ test("of two instances one works, and the other takes over when it stops, from w
     return row?.position.rounds ?? 0;
   };
   await one.start();
-  await until("the first works", async () => one.isRunning() && (await rounds()) > 2);
+  await until("the first works", async () => one.isRunning() && (await rounds()) > 0);
   await other.start();
   assert.equal(other.isRunning(), false);
   await one.stop();
@@ -129,7 +129,9 @@ test("operators see how far it is, list breaches in pages, and ask the right ser
   assert.match(first.breaches[0]?.detail ?? "", /12345678901234567890/);
 });
 
-test("what waits is looked at again; once nothing waits, rounds do not ask for it any more", async () => {
+test("what waits is looked at again; once nothing waits, rounds do not ask for it any more", async (context) => {
+  // An auditor rests for long after a round that took long: by a clock that stands still none does.
+  context.mock.method(performance, "now", () => 0);
   const asked: string[] = [];
   const watched: Database = {
     ...database,

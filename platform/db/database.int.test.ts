@@ -10,11 +10,13 @@ import { type Database, openDatabase, type Transaction } from "./index.ts";
 let made: Awaited<ReturnType<typeof createTestDatabase>>;
 let database: Database;
 let other: Database;
+/** For what none of these tests waits for, however long this machine pauses. */
+const patient = { connectTimeoutMs: 15_000, transactionTimeoutMs: 20_000 };
 
 before(async () => {
   made = await createTestDatabase();
-  database = openDatabase({ url: made.url, maxConnections: 1, transactionTimeoutMs: 300 });
-  other = openDatabase({ url: made.url, maxConnections: 1 });
+  database = openDatabase({ url: made.url, maxConnections: 1, ...patient });
+  other = openDatabase({ url: made.url, maxConnections: 1, ...patient });
   await other.query("CREATE TABLE kept (what text PRIMARY KEY)");
 });
 after(async () => {
@@ -80,14 +82,17 @@ test("a connection that breaks in a transaction fails the transaction, and nothi
     database.transaction(async (tx) => {
       const [row] = await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
       const killed = other.query("SELECT pg_terminate_backend($1)", [row?.pid]);
-      await Promise.all([tx.query("SELECT pg_sleep(5)"), tx.query("SELECT 1"), killed]);
+      await Promise.all([tx.query("SELECT pg_sleep(30)"), tx.query("SELECT 1"), killed]);
     }),
     unavailable,
   );
+  const brief = openDatabase({ url: made.url, maxConnections: 1, ...patient, transactionTimeoutMs: 300 });
   await assert.rejects(
-    database.transaction((tx) => tx.query("SELECT pg_sleep(5)")),
+    brief.transaction((tx) => tx.query("SELECT pg_sleep(30)")),
     { code: "25P04" },
   );
+  await brief.query("SELECT 1");
+  await brief.close();
   const broken = database.transaction(async (tx) => {
     const [row] = await tx.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
     await other.query("SELECT pg_terminate_backend($1)", [row?.pid]);

@@ -10,7 +10,7 @@ let database: Database;
 
 before(async () => {
   made = await createTestDatabase();
-  database = openDatabase({ url: made.url });
+  database = openDatabase({ url: made.url, connectTimeoutMs: 15_000 }); // However busy the machine is.
 });
 after(async () => {
   await database.close();

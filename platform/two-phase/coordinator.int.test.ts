@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
-import { createPurses, dieAt as dieWith, move, POINTS, type Point, withPoints } from "./testing/purses.ts";
+import { createPurses, dieAt as dieWith, move, POINTS, type Point, setAway, withPoints } from "./testing/purses.ts";
 import type { Coordinator } from "./types.ts";
 
 let purses: Awaited<ReturnType<typeof createPurses>>;
@@ -156,15 +156,21 @@ test("recovery never touches what is not of its log, however old", async () => {
 
 test("two coordinators at once, one of which takes every transaction for abandoned: still all or none", async () => {
   let decisions = 0;
+  const beaten = (id: unknown) =>
+    eventually("the other decides", async () => {
+      const decided = await purses.log.query("SELECT 1 FROM two_phase_decision WHERE id = $1", [id]);
+      return decided.length > 0;
+    });
   const log = {
     ...purses.log,
-    // Every second decision comes late, so that it is sure to be seen undecided.
+    // Every second decision comes late, so that it may be seen undecided, and the first too late, so that one surely is.
     async query<Row>(text: string, values?: readonly unknown[]) {
-      if (values?.[1] === "commit" && decisions++ % 2 === 0) await delay(20);
+      if (values?.[1] === "commit" && decisions++ % 2 === 0) await (decisions === 1 ? beaten(values[0]) : delay(20));
       return purses.log.query<Row>(text, values);
     },
   };
-  const coordinator = await start({ maxOpen: 8, log });
+  // One connection is left for the other, which has the same pools.
+  const coordinator = await start({ maxOpen: 7, log });
   const hasty = await start({ abortAfterMs: 0, recoverEveryMs: 1 });
   const ids = Array.from({ length: 150 }, () => newUuid());
   let over = false;
@@ -181,15 +187,6 @@ test("two coordinators at once, one of which takes every transaction for abandon
   assert.deepEqual(amounts, [1_000 - 10 * done.length, 1_000 + 10 * done.length]);
   assert.ok(done.length > 0 && done.length < ids.length, `${done.length} of ${ids.length} were quicker`);
 });
-
-/** Makes a database refuse and end all sessions, and take them again. */
-async function setAway(url: string, isAway: boolean): Promise<void> {
-  const name = new URL(url).pathname.slice(1);
-  const admin = openDatabase({ url: Object.assign(new URL(url), { pathname: "/postgres" }).href });
-  await admin.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS ${!isAway}`);
-  if (isAway) await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
-  await admin.close();
-}
 
 for (const point of POINTS.filter((one) => one !== "committed"))
   test(`a database that goes away when the coordinator has ${point}, and comes back: all or none`, async () => {
@@ -230,7 +227,8 @@ async function idOf(coordinator: Coordinator): Promise<string> {
 }
 
 test("an operator decides what is in doubt, once, and it is written down", async () => {
-  const coordinator = await start({ abortAfterMs: 3_600_000 });
+  // Its own recovery must not end beside the operator what they have just decided.
+  const coordinator = await start({ abortAfterMs: 3_600_000, recoverEveryMs: 3_600_000 });
   const by = { operatorId: "operator-7", reason: "the coordinator's machine is gone" };
   await assert.rejects(coordinator.resolve(newUuid(), "abort", by), because("NOT_FOUND"));
 
@@ -258,15 +256,21 @@ test("an operator decides what is in doubt, once, and it is written down", async
 test("an operator cannot decide against the log", async () => {
   await dieAt("decided");
   let isAway = true;
+  let refused = 0;
   const participants = purses.participants.map(({ name, database }) => {
-    const endPrepared: typeof database.endPrepared = (...args) =>
-      isAway ? Promise.reject(new Error("away")) : database.endPrepared(...args);
+    const endPrepared: typeof database.endPrepared = async (...args) => {
+      if (!isAway) return database.endPrepared(...args);
+      refused++;
+      throw new Error("away");
+    };
     return { name, database: { ...database, endPrepared } };
   });
   const coordinator = await start({ participants, recoverEveryMs: 3_600_000 });
   const id = await idOf(coordinator);
   const by = { operatorId: "operator-7", reason: "impatience" };
   await assert.rejects(coordinator.resolve(id, "abort", by), because("TRANSACTION_DECIDED"));
+  // The round of the start does not end it beside the operator: it has tried, and there is no other for long.
+  await eventually("the start has tried", async () => refused === participants.length);
   isAway = false;
   assert.deepEqual((await coordinator.resolve(id, "commit", by)).preparedOn, []);
   assert.deepEqual((await purses.look()).amounts, [990, 1_010]);

@@ -26,7 +26,8 @@ const asOperator: Interceptor = (next) => async (request) => {
 
 before(async () => {
   purses = await createPurses();
-  coordinator = purses.coordinator({ abortAfterMs: 3_600_000 });
+  // Its own recovery must not end beside the operator what they have just decided.
+  coordinator = purses.coordinator({ abortAfterMs: 3_600_000, recoverEveryMs: 3_600_000 });
   await coordinator.start();
   const routes = (router: Parameters<typeof inDoubtRoutes>[0]) => inDoubtRoutes(router, coordinator);
   const transport = createRouterTransport(routes, { router: { interceptors: [asOperator] } });

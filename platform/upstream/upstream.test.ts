@@ -37,7 +37,8 @@ async function untilTried<T>(upstream: ReturnType<typeof upstreamOf>, call: () =
     }
 }
 
-test("opens when enough calls failed, refuses without calling, and closes after one that goes well", async () => {
+test("opens when enough calls failed, refuses without calling, and closes after one that goes well", async (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: Date.now() }); // Its pause is over when the test says so.
   const upstream = upstreamOf();
   await failOften(upstream, 10);
   assert.equal(upstream.status().state, "open");
@@ -47,6 +48,7 @@ test("opens when enough calls failed, refuses without calling, and closes after 
     (error) => isOpen(error) && (error as FerryError).retryAfterMs !== undefined,
   );
   assert.equal(called, 0);
+  context.mock.timers.tick(250);
   assert.equal(await untilTried(upstream, well), "well");
   const { state, opened, refusedOpen } = upstream.status();
   assert.deepEqual([state, opened, refusedOpen > 0], ["closed", 1, true]);

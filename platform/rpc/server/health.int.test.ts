@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@ferry/gen/grpc/health/v1/health_pb.ts";
+import { until } from "../../../test/support/until.ts";
 import { createRpcClient } from "../index.ts";
-import { channelTo, echoClient, reasonOf, serveEcho } from "../testing/harness.ts";
+import { channelTo, echoClient, freePort, reasonOf, serveEcho } from "../testing/harness.ts";
 
 const SERVICE = "ferry.test.v1.EchoService";
+/** A stop that waits for the calls in flight, however long this machine takes for them. */
+const PATIENT_STOP = { drainTimeoutMs: 30_000 };
 
 test("health tells of the server and of each service, and of what its process says", async (context) => {
   let reason: string | undefined;
@@ -21,7 +24,7 @@ test("health tells of the server and of each service, and of what its process sa
 });
 
 test("who watches the health is told of each change, of services unknown until now too, and of the stop", async (context) => {
-  const server = await serveEcho(context, {});
+  const server = await serveEcho(context, {}, { limits: PATIENT_STOP });
   const client = createRpcClient(Health, channelTo(context, server.port));
   const known = client.watch({ service: SERVICE })[Symbol.asyncIterator]();
   const unknown = client.watch({ service: "ferry.later" })[Symbol.asyncIterator]();
@@ -39,15 +42,18 @@ test("who watches the health is told of each change, of services unknown until n
 test("a stop lets calls in flight end well and refuses new ones", async (context) => {
   const gate = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();
-  const server = await serveEcho(context, {
+  const implementation = {
     async once() {
       entered.resolve();
       await gate.promise;
       return { text: "done" };
     },
     echo: () => ({}),
-  });
-  const client = echoClient(context, server.port);
+  };
+  const server = await serveEcho(context, implementation, { limits: PATIENT_STOP });
+  // It waits so long for the server to come back, at the end.
+  const client = echoClient(context, server.port, { connectTimeoutMs: 1_000 });
+  await until("a connection", async () => (await reasonOf(client.echo({}))) === "OK" || undefined);
   const call = client.once({});
   await entered.promise;
   const stopped = server.stop();
@@ -61,7 +67,7 @@ test("a stop lets calls in flight end well and refuses new ones", async (context
 
 test("a stop goes over to another server without a failed call", async (context) => {
   const implementation = { echo: () => ({}), once: () => ({}) };
-  const first = await serveEcho(context, implementation);
+  const first = await serveEcho(context, implementation, { port: await freePort(), limits: PATIENT_STOP });
   // However long this machine takes to start the second one: it is not the time that is tested.
   const client = echoClient(context, first.port, { connectTimeoutMs: 30_000 });
   let calls = 0;

@@ -64,19 +64,19 @@ const messages: MessageInitShape<typeof FileDescriptorProtoSchema>["messageType"
   },
 ];
 
-const RPCS: readonly Rpc[] = [
-  { name: "Echo", policy: { auth: Auth.PUBLIC, deadlineMs: 1_000, maxWaitMs: 500, retry: Retry.SAFE } },
-  { name: "Once", policy: { auth: Auth.PUBLIC, deadlineMs: 1_000, retry: Retry.NEVER } },
-  { name: "Keyed", policy: { auth: Auth.PUBLIC, deadlineMs: 1_000, idempotencyKey: IdempotencyKey.REQUIRED } },
-  { name: "Member", policy: { auth: Auth.MEMBER, scopes: ["echo:use"], deadlineMs: 1_000 } },
-  { name: "Lenient", policy: { auth: Auth.MEMBER, deadlineMs: 1_000, handlesSuspension: true } },
-  { name: "Operator", policy: { auth: Auth.OPERATOR, deadlineMs: 1_000 } },
-  { name: "AnyService", policy: { auth: Auth.SERVICE, deadlineMs: 1_000 } },
-  { name: "OneService", policy: { auth: Auth.SERVICE, callers: ["transfer"], deadlineMs: 1_000 } },
-  { name: "Count", out: true, policy: { auth: Auth.PUBLIC, deadlineMs: 1_000 } },
+const rpcsWith = (deadlineMs: number): readonly Rpc[] => [
+  { name: "Echo", policy: { auth: Auth.PUBLIC, deadlineMs, maxWaitMs: deadlineMs / 2, retry: Retry.SAFE } },
+  { name: "Once", policy: { auth: Auth.PUBLIC, deadlineMs, retry: Retry.NEVER } },
+  { name: "Keyed", policy: { auth: Auth.PUBLIC, deadlineMs, idempotencyKey: IdempotencyKey.REQUIRED } },
+  { name: "Member", policy: { auth: Auth.MEMBER, scopes: ["echo:use"], deadlineMs } },
+  { name: "Lenient", policy: { auth: Auth.MEMBER, deadlineMs, handlesSuspension: true } },
+  { name: "Operator", policy: { auth: Auth.OPERATOR, deadlineMs } },
+  { name: "AnyService", policy: { auth: Auth.SERVICE, deadlineMs } },
+  { name: "OneService", policy: { auth: Auth.SERVICE, callers: ["transfer"], deadlineMs } },
+  { name: "Count", out: true, policy: { auth: Auth.PUBLIC, deadlineMs } },
   { name: "Watch", out: true, policy: { auth: Auth.PUBLIC } },
-  { name: "Collect", in: true, policy: { auth: Auth.PUBLIC, deadlineMs: 1_000 } },
-  { name: "Chat", in: true, out: true, policy: { auth: Auth.PUBLIC, deadlineMs: 1_000 } },
+  { name: "Collect", in: true, policy: { auth: Auth.PUBLIC, deadlineMs } },
+  { name: "Chat", in: true, out: true, policy: { auth: Auth.PUBLIC, deadlineMs } },
 ];
 
 /** amount.minor_units must be above zero. */
@@ -108,14 +108,14 @@ export function createEchoFile(name: string, rpcs: readonly Rpc[]) {
   return fileDesc(encoded, [file_ferry_options_v1_options, file_buf_validate_validate]);
 }
 
-const file = createEchoFile("ferry/test/v1/echo.proto", RPCS);
+const file = createEchoFile("ferry/test/v1/echo.proto", rpcsWith(1_000));
 
 export const EchoRequestSchema = messageDesc(file, 1) as GenMessage<EchoRequest>;
 export const EchoResponseSchema = messageDesc(file, 2) as GenMessage<EchoResponse>;
 
 type Kind<K extends string> = { methodKind: K; input: typeof EchoRequestSchema; output: typeof EchoResponseSchema };
 
-export const EchoService = serviceDesc(file, 0) as GenService<{
+type EchoServiceDesc = GenService<{
   echo: Kind<"unary">;
   once: Kind<"unary">;
   keyed: Kind<"unary">;
@@ -129,3 +129,15 @@ export const EchoService = serviceDesc(file, 0) as GenService<{
   collect: Kind<"client_streaming">;
   chat: Kind<"bidi_streaming">;
 }>;
+
+/** Its deadlines are a second: for tests of what happens when one is over. */
+export const EchoService = serviceDesc(file, 0) as EchoServiceDesc;
+
+/** The deadline of the patient rpcs, in milliseconds; half as much again is what a call of Echo may wait. */
+export const PATIENT_MS = 30_000;
+
+/** The same with deadlines that no pause of a busy machine takes up: for tests of anything else. */
+export const PatientEchoService = serviceDesc(
+  createEchoFile("ferry/test/v1/patient_echo.proto", rpcsWith(PATIENT_MS)),
+  0,
+) as EchoServiceDesc;

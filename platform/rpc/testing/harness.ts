@@ -1,10 +1,11 @@
+import { createServer } from "node:net";
 import type { TestContext } from "node:test";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Authenticator, Principal, ServiceIdentity } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { type Fields, type Logger, silentLogger } from "@ferry/platform/telemetry";
 import { type ChannelOptions, createRpcClient, createRpcServer, openChannel, type RpcServerOptions } from "../index.ts";
-import { EchoService } from "./echo-service.ts";
+import { type EchoService, PatientEchoService } from "./echo-service.ts";
 
 /** "Bearer kind/id/scope,scope". Whose id begins with "suspended" is. */
 export const authenticator: Authenticator = {
@@ -42,7 +43,7 @@ export function keepingLogger(lines: Line[]): Logger {
   return logger;
 }
 
-/** A server of the test contract; it is stopped at the test's end. */
+/** A server of the patient test contract; it is stopped at the test's end. */
 export async function serveEcho(
   context: TestContext,
   implementation: Partial<ServiceImpl<typeof EchoService>>,
@@ -51,7 +52,7 @@ export async function serveEcho(
   const server = createRpcServer({
     service: "echo",
     port: 0,
-    routes: (router) => void router.service(EchoService, implementation),
+    routes: (router) => void router.service(PatientEchoService, implementation),
     authenticator,
     logger: silentLogger,
     build,
@@ -63,15 +64,36 @@ export async function serveEcho(
   return server;
 }
 
+/** To connect takes moments; this outlasts a pause of a busy machine. In milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
 /** A channel that is closed at the test's end. */
 export function channelTo(context: TestContext, port: number, options: Partial<ChannelOptions> = {}) {
-  const channel = openChannel({ url: `http://127.0.0.1:${port}`, audience: "echo", logger: silentLogger, ...options });
+  const channel = openChannel({
+    ...{ url: `http://127.0.0.1:${port}`, audience: "echo", logger: silentLogger },
+    ...{ connectTimeoutMs: CONNECT_TIMEOUT_MS, ...options },
+  });
   context.after(() => channel.close());
   return channel;
 }
 
 export function echoClient(context: TestContext, port: number, options: Partial<ChannelOptions> = {}) {
-  return createRpcClient(EchoService, channelTo(context, port, options));
+  return createRpcClient(PatientEchoService, channelTo(context, port, options));
+}
+
+/** A port that nobody listens on, and that stays so: the system gives those below 32,768 to nobody by itself. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** The reason with which a call fails. */

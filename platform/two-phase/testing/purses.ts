@@ -33,11 +33,14 @@ export interface PurseUrls {
   purses: readonly string[];
 }
 
+/** What waits for its turn, for a lock or for a new connection has time for a pause of a busy machine. */
+const PATIENT = { connectTimeoutMs: 15_000, transactionTimeoutMs: 20_000 };
+
 export function openPurses(urls: PurseUrls) {
-  const log = openDatabase({ url: urls.log, maxConnections: 8 });
+  const log = openDatabase({ url: urls.log, maxConnections: 8, ...PATIENT });
   const participants = urls.purses.map((url, index) => ({
     name: `purse-${index}`,
-    database: openDatabase({ url, maxConnections: 8, lockTimeoutMs: 4_000 }),
+    database: openDatabase({ url, maxConnections: 8, lockTimeoutMs: 15_000, ...PATIENT }),
   }));
   return {
     log,
@@ -148,4 +151,18 @@ export async function dieAt(urls: PurseUrls, point: Point, id = newUuid()): Prom
   const [, signal] = await once(child, "exit");
   assert.equal(signal, "SIGKILL", `it reached ${point}`);
   return id;
+}
+
+/** Makes a database refuse and end all sessions, and take them again. */
+export async function setAway(url: string, isAway: boolean): Promise<void> {
+  const name = new URL(url).pathname.slice(1);
+  const admin = openDatabase({
+    url: Object.assign(new URL(url), { pathname: "/postgres" }).href,
+    ...PATIENT,
+  });
+  await admin.query(`ALTER DATABASE "${name}" ALLOW_CONNECTIONS ${!isAway}`);
+  // Each is waited for: one that still lives would be taken for one that outlived it.
+  if (isAway)
+    await admin.query("SELECT pg_terminate_backend(pid, 15000) FROM pg_stat_activity WHERE datname = $1", [name]);
+  await admin.close();
 }
