@@ -106,7 +106,8 @@ test("Prefer: wait lengthens the deadline, is capped, and is ignored when malfor
     assert.equal(answer.headers["preference-applied"], applied, prefer);
     const call = seen.at(-1)!;
     assert.equal(call.headers.get("prefer"), applied ?? null, prefer);
-    assert.ok(call.timeoutMs! <= timeoutMs && call.timeoutMs! > timeoutMs - 1_000, `${prefer}: ${call.timeoutMs}`);
+    // What is left of it: less than another wait would make, however long the machine paused on the way.
+    assert.ok(call.timeoutMs! <= timeoutMs && call.timeoutMs! > timeoutMs - 4_000, `${prefer}: ${call.timeoutMs}`);
   }
 });
 

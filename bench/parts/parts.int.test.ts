@@ -20,10 +20,26 @@ const names = {
   ledger: ["ferry", "pg", ...(findPgbench() === undefined ? [] : ["pgbench"])],
 };
 
+/** What is told of a call while the machine paused: a hop has a second by its contract, and an edge sheds when it is late. */
+const HELD_UP = /deadline|the time for the call is over|overloaded/i;
+const ATTEMPTS = 3;
+
+/** A contest, held anew where the machine did not let it go on. */
+async function contestOf(part: keyof typeof contests): Promise<ContestResult> {
+  for (let attempt = 1; ; attempt++) {
+    const result = await contests[part](options).catch((error: Error) => error);
+    const isError = result instanceof Error;
+    const told = isError ? result.message : result.tallies.map(({ example }) => example).join();
+    if (attempt < ATTEMPTS && HELD_UP.test(told)) continue;
+    if (isError) throw result;
+    return result;
+  }
+}
+
 test("each part and its floors do the same work without an error", { skip: !hasProc && "no /proc" }, async () => {
   const results = {} as Record<keyof typeof contests, ContestResult>;
   for (const part of Object.keys(contests) as (keyof typeof contests)[]) {
-    const result = await contests[part](options);
+    const result = await contestOf(part);
     results[part] = result;
     assert.deepEqual(
       result.tallies.map(({ name }) => name),

@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { hasProc } from "../../test/support/processes.ts";
 import { PEERS, type Peer } from "./catalogue.ts";
 import { measurePeer } from "./measure-peer.ts";
+import type { PeerResult } from "./result.ts";
 import { runPeers } from "./run-peers.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ferry-measure-"));
@@ -27,12 +28,20 @@ function makePeer(name: string, program: string): Peer {
   return { name, note: "a trial", program: `${name}/program.mjs`, packages: false };
 }
 
+/** Measures a peer, for longer where the machine was too busy with other tests for a single transfer. */
+async function measured(peer: Peer, sources = folder): Promise<PeerResult> {
+  for (const seconds of [0.5, 5]) {
+    const result = await measurePeer(peer, { ...options, sources, seconds });
+    if (!("unavailable" in result && result.unavailable.startsWith("It completed no transfer"))) return result;
+  }
+  return measurePeer(peer, { ...options, sources, seconds: 10 });
+}
+
 const withProc = { skip: hasProc ? false : "needs /proc" };
 
 test("the floor is measured, and its books hold", withProc, async () => {
   const floor = PEERS.find(({ name }) => name === "floor")!;
-  // Long enough for one transfer, however busy the machine is with other tests.
-  const result = await measurePeer(floor, { ...options, sources: import.meta.dirname, seconds: 3 });
+  const result = await measured(floor, import.meta.dirname);
   assert.ok("booksOk" in result, JSON.stringify(result));
   assert.equal(result.booksOk, true);
   assert.ok(result.transfersPerSecond > 0 && result.p99Ms >= result.p50Ms);
@@ -43,7 +52,7 @@ test("a peer that loses a step is measured, and its books do not hold", withProc
     async carryOut([transfer]) { await steps.reserve(transfer); },
     async stop() {},
   });`;
-  const result = await measurePeer(makePeer("loses", loses), options);
+  const result = await measured(makePeer("loses", loses));
   assert.ok("booksOk" in result, JSON.stringify(result));
   assert.equal(result.booksOk, false);
 });

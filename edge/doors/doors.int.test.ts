@@ -10,6 +10,7 @@ import { http } from "@ferry/gen/google/api/annotations_pb.ts";
 import { BadRequestSchema, RetryInfoSchema } from "@ferry/gen/google/rpc/error_details_pb.ts";
 import { FerryError } from "@ferry/platform/errors";
 import { toConnectError } from "@ferry/platform/rpc";
+import { until } from "../../test/support/until.ts";
 import { exposedServices } from "../backends.ts";
 import { createHarness, MEMBER_ID } from "../testing/harness.ts";
 import { failureOf, listening, reasonOf, TRANSFER } from "./testing/client.ts";
@@ -122,14 +123,21 @@ for (const door of ["connect", "grpc-web"] as const) {
       headers: { ...headers, ...(door === "connect" ? { "connect-timeout-ms": connect } : { "grpc-timeout": grpc }) },
     });
     const get = (options: object) => failureOf(transfers.getTransfer({ transferId: MEMBER_ID }, options));
-    assert.equal((await get(within("50", "50m"))).code, Code.DeadlineExceeded);
-    assert.ok(seen[0]!.timeoutMs! <= 50);
-    await transfers.listTransfers({}, within("9999999999", "99999999H"));
-    const allowedMs = seen[1]!.timeoutMs!;
-    assert.ok(allowedMs > 1_000 && allowedMs <= 2_000, String(allowedMs));
+    // Time that the machine takes before the call is made is the caller's, and may be all of it: such a call is made anew.
+    const shortMs = await until("a call of 50 ms", async () => {
+      assert.equal((await get(within("50", "50m"))).code, Code.DeadlineExceeded);
+      return seen.shift()?.timeoutMs;
+    });
+    assert.ok(shortMs <= 50, String(shortMs));
+    await until("a call of the contract's time, nearly all of it left", async () => {
+      await transfers.listTransfers({}, within("9999999999", "99999999H")).catch(() => {});
+      const allowedMs = seen.shift()?.timeoutMs;
+      assert.ok(allowedMs === undefined || allowedMs <= 2_000, String(allowedMs));
+      return allowedMs !== undefined && allowedMs > 1_000 ? true : undefined;
+    });
     assert.equal((await get(within("soon", "soon"))).code, Code.InvalidArgument);
     assert.equal((await get(within("0", "0m"))).code, Code.DeadlineExceeded);
-    assert.equal(seen.length, 2);
+    assert.equal(seen.length, 0);
   });
 
   test(`${door}: a body over the limit is refused, packed or not`, async (t) => {

@@ -15,8 +15,8 @@ let last = 0;
 export const newFolder = () => join(root, `bank-${++last}`);
 
 /** Starts a bank that stops with the test, and gives the calls that a customer makes. */
-export async function open(t: TestContext, directory = newFolder()) {
-  const bank = await startBank({ directory, port: 0, timeouts: TIMEOUTS });
+export async function open(t: TestContext, directory = newFolder(), timeouts = TIMEOUTS) {
+  const bank = await startBank({ directory, port: 0, timeouts });
   let stopped = false;
   const stop = async () => {
     if (!stopped) await bank.stop();
@@ -26,15 +26,23 @@ export async function open(t: TestContext, directory = newFolder()) {
   return { ...callerOf(bank), port: bank.port, directory, stop };
 }
 
+/** How long an answer is waited for, in milliseconds, or what ends the wait. */
+type Patience = number | AbortSignal;
 type Answer = { status: number; body: Record<string, unknown> };
 
 export function callerOf({ port, controlPort }: { port: number; controlPort: number }) {
-  async function call(method: string, path: string, body?: unknown, patienceMs = 5_000, at = port): Promise<Answer> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    patience: Patience = 5_000,
+    at = port,
+  ): Promise<Answer> {
     const response = await fetch(`http://127.0.0.1:${at}${path}`, {
       method,
       body: body === undefined ? undefined : JSON.stringify(body),
       headers: body === undefined ? {} : { "content-type": "application/json" },
-      signal: AbortSignal.timeout(patienceMs),
+      signal: typeof patience === "number" ? AbortSignal.timeout(patience) : patience,
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   }
@@ -44,8 +52,8 @@ export function callerOf({ port, controlPort }: { port: number; controlPort: num
     control: (method: string, body?: unknown) => call(method, "/control/faults", body, 5_000, controlPort),
     verify: (reference: string, accountNumber: string) =>
       call("POST", "/v1/account-verifications", { reference, accountNumber }),
-    send: (reference: string, creditorAccountNumber: string, more: object = {}, patienceMs?: number) =>
-      call("POST", "/v1/payments", { reference, creditorAccountNumber, amount, memo: "rent", ...more }, patienceMs),
+    send: (reference: string, creditorAccountNumber: string, more: object = {}, patience?: Patience) =>
+      call("POST", "/v1/payments", { reference, creditorAccountNumber, amount, memo: "rent", ...more }, patience),
     debit: (reference: string, debtorAccountNumber: string, memberId = "ann") =>
       call("POST", "/v1/debits", { reference, debtorAccountNumber, memberId, amount }),
     ask: (reference: string, patienceMs?: number) => call("GET", `/v1/payments/${reference}`, undefined, patienceMs),

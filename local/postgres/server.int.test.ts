@@ -54,9 +54,10 @@ test("a server killed with its backends recovers what was committed", async () =
   await next.stop();
 });
 
-function startProcess(port: number): { child: ChildProcess; ready: Promise<{ postgresPid: number; port: number }> } {
+/** On a port that PostgreSQL finds free itself: one that was found before may be taken by then. */
+function startProcess(): { child: ChildProcess; ready: Promise<{ postgresPid: number; port: number }> } {
   const child = spawn(process.execPath, [fileURLToPath(new URL("main.ts", import.meta.url))], {
-    env: { ...process.env, FERRY_POSTGRES_PORT: String(port), FERRY_POSTGRES_DIR: directory },
+    env: { ...process.env, FERRY_POSTGRES_PORT: "0", FERRY_POSTGRES_DIR: directory },
     stdio: ["ignore", "pipe", "ignore"],
   });
   const ready = new Promise<{ postgresPid: number; port: number }>((resolve, reject) => {
@@ -69,17 +70,14 @@ function startProcess(port: number): { child: ChildProcess; ready: Promise<{ pos
 const exitOf = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once("exit", resolve));
 
 test("the process of the launcher: killed, it takes PostgreSQL with it; started again, it is ready; asked, it stops", async () => {
-  const probe = await startPostgres({ directory, port: 0, durable: true });
-  const { port } = probe;
-  await probe.stop();
-  const first = startProcess(port);
+  const first = startProcess();
   await first.ready;
   const killed = exitOf(first.child);
   first.child.kill("SIGKILL");
   await killed;
 
-  const second = startProcess(port);
-  const { postgresPid } = await second.ready;
+  const second = startProcess();
+  const { postgresPid, port } = await second.ready;
   const url = localPostgresUrl({ directory, port, database: "ferry_transfer" });
   assert.deepEqual(await query(url, "SELECT 1 AS one"), [{ one: 1 }]);
   const stopped = exitOf(second.child);
@@ -93,9 +91,7 @@ test("the process of the launcher: killed, it takes PostgreSQL with it; started 
 });
 
 test("the process ends with an error when PostgreSQL dies", async () => {
-  const probe = await startPostgres({ directory, port: 0, durable: true });
-  await probe.stop();
-  const { child, ready } = startProcess(probe.port);
+  const { child, ready } = startProcess();
   const ended = exitOf(child);
   const { postgresPid } = await ready;
   process.kill(postgresPid, "SIGKILL");

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { until } from "../../../test/support/until.ts";
 
 const COMMANDS = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -25,6 +26,11 @@ interface Message {
   result?: { result?: { value?: unknown }; exceptionDetails?: { text: string; exception?: { description?: string } } };
 }
 
+interface Target {
+  type: string;
+  webSocketDebuggerUrl: string;
+}
+
 /** Opens a page in a browser of its own, without a window. */
 export async function openPage(command: string, url: string): Promise<Page> {
   const profile = mkdtempSync(join(tmpdir(), "ferry-browser-"));
@@ -33,11 +39,12 @@ export async function openPage(command: string, url: string): Promise<Page> {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const address = new URL(await debuggerOf(browser));
-  const targets = (await (await fetch(`http://${address.host}/json/list`)).json()) as {
-    type: string;
-    webSocketDebuggerUrl: string;
-  }[];
-  const socket = new WebSocket(targets.find(({ type }) => type === "page")!.webSocketDebuggerUrl);
+  // Its debugger may be there before its page.
+  const { webSocketDebuggerUrl } = await until("a page of the browser", async () => {
+    const targets = (await (await fetch(`http://${address.host}/json/list`)).json()) as Target[];
+    return targets.find(({ type }) => type === "page");
+  });
+  const socket = new WebSocket(webSocketDebuggerUrl);
   await new Promise((done, fail) => {
     socket.addEventListener("open", done, { once: true });
     socket.addEventListener("error", fail, { once: true });
