@@ -17,9 +17,12 @@ export interface PlatformSetUp {
   repository?: string | undefined;
 }
 
+/** What a Platform of the tests raises: here it is as one's own environment says, and by default as it ships. */
+const AS_IT_SHIPS = { FERRY_MAX_LOOP_LAG_MS: process.env.FERRY_MAX_LOOP_LAG_MS ?? "" };
+
 /** Starts a fresh platform, exactly as `npm start` does. */
 export async function startBenchPlatform({ environment, beside, repository }: PlatformSetUp): Promise<BenchPlatform> {
-  const platform = await Platform.start({ environment, repository });
+  const platform = await Platform.start({ environment: { ...AS_IT_SHIPS, ...environment }, repository });
   const { pid, processes } = platform.readUpFile();
   const started = processes.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const]));
   return { platform, roots: { launcher: pid, ...Object.fromEntries(started), ...beside } };

@@ -51,7 +51,7 @@ async function refundTo(accountNumber: string): Promise<string> {
   const merchantAccountId = await edge.openAccount(merchant.token);
   const amount = { currency: "EUR", minorUnits: "100" };
   const ask = (token: string, path: string, body: object) =>
-    edge.call("POST", path, { token, headers: { "idempotency-key": randomUUID(), prefer: "wait=20" }, body });
+    edge.insist("POST", path, { token, headers: { "idempotency-key": randomUUID(), prefer: "wait=20" }, body });
   const sourceAccountId = party.accountId;
   const paid = await ask(party.token, "/v1/payments", { sourceAccountId, merchantAccountId, amount });
   const path = `/v1/payments/${paid.body.data.payment.id}/refunds`;

@@ -12,6 +12,8 @@ import { cpuMsOf } from "../support/processes.ts";
 const LINES = Number(process.env.FERRY_TEST_BATCH_LINES ?? 1_000);
 /** Lines of the batches that are interrupted. */
 const INTERRUPTED = 1_000;
+/** Until a time that a request names: it is recorded, and its answer read, before, also where the machine stands still. */
+const SOON_MS = 5_000;
 const ENDS = ["COMPLETED", "FAILED", "CANCELED"].map((state) => `TRANSFER_BATCH_STATE_${state}`);
 
 let platform: Platform;
@@ -55,7 +57,7 @@ const EXPECTED = ["INVALID_REQUEST", "DESTINATION_UNKNOWN", "CURRENCY_MISMATCH",
 
 function post(body: unknown, { waitSeconds = 0, key = randomUUID() as string } = {}): Promise<Reply> {
   const prefer: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
-  return edge.call("POST", "/v1/transfer-batches", {
+  return edge.insist("POST", "/v1/transfer-batches", {
     token: payer.token,
     headers: { "idempotency-key": key, ...prefer },
     body,
@@ -113,7 +115,8 @@ test("a thousand lines, one in twenty bad: each has its right result, and the bo
   const [startedAt, cpuBefore] = [Date.now(), cpuMsOf(pid)];
   const reply = await post(body, { key });
   const recordedMs = Date.now() - startedAt;
-  assert.equal(reply.status, 202, JSON.stringify(reply.body).slice(0, 500));
+  // 201 when it has come to its end before its answer was read.
+  assert.ok([201, 202].includes(reply.status), JSON.stringify(reply.body).slice(0, 500));
   const { batch } = reply.body.data;
   assert.deepEqual([batch.lineCount, batch.counts.duplicate], [LINES, LINES / 100]);
   // Three of five bad lines are refused at once, the fourth by the bank: maybe before the answer was read.
@@ -203,13 +206,9 @@ for (const mode of ["BEST_EFFORT", "ALL_OR_NOTHING"])
 test("a scheduled transfer begins at its time, and one that is too late is undone", async () => {
   const at = (ms: number) => new Date(Date.now() + ms).toISOString();
   const send = (body: object) =>
-    edge.call("POST", "/v1/transfers", { token: payer.token, headers: { "idempotency-key": randomUUID() }, body });
-  const scheduled = await send({ ...toBank(payer.accountId, "2200001234", "7"), executeTime: at(2_000) });
-  const late = await send({ ...toBank(payer.accountId, "2200009501", "7"), expireTime: at(700) });
-  assert.deepEqual(
-    [scheduled.status, scheduled.body.data.transfer.state, late.status],
-    [202, "TRANSFER_STATE_SCHEDULED", 202],
-  );
+    edge.insist("POST", "/v1/transfers", { token: payer.token, headers: { "idempotency-key": randomUUID() }, body });
+  const scheduled = await send({ ...toBank(payer.accountId, "2200001234", "7"), executeTime: at(SOON_MS) });
+  assert.deepEqual([scheduled.status, scheduled.body.data.transfer.state], [202, "TRANSFER_STATE_SCHEDULED"]);
   const never = await send({ ...toBank(payer.accountId, "2200001234", "7"), executeTime: at(86_400_000) });
   const cancel = `/v1/transfers/${never.body.data.transfer.id}:cancel`;
   const canceled = await edge.expect(200, "POST", cancel, { token: payer.token, body: {} });
@@ -222,7 +221,13 @@ test("a scheduled transfer begins at its time, and one that is too late is undon
         ? (transfer as Reply["body"])
         : undefined;
     });
-  const [done, expired] = await Promise.all([endOf(scheduled), endOf(late)]);
+  // Without banking its account is not verified, and its money not sent, before its time is over.
+  const expired = await platform.whileFrozen("banking", async () => {
+    const late = await send({ ...toBank(payer.accountId, "2200001234", "7"), expireTime: at(SOON_MS) });
+    assert.equal(late.status, 202);
+    return endOf(late);
+  });
+  const done = await endOf(scheduled);
   assert.equal(done.state, "TRANSFER_STATE_COMPLETED");
   assert.ok(Date.parse(done.updateTime) >= Date.parse(done.executeTime));
   assert.deepEqual([expired.state, expired.failure?.code], ["TRANSFER_STATE_FAILED", "TRANSFER_EXPIRED"]);

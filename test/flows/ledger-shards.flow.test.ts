@@ -74,7 +74,7 @@ for (const mode of ["two-phase", "clearing"])
 
     const [payer, merchant] = parties as [Party, Party];
     const ask = (token: string, path: string, body: object) =>
-      edge.call("POST", path, { token, headers: { "idempotency-key": randomUUID(), prefer: "wait=20" }, body });
+      edge.insist("POST", path, { token, headers: { "idempotency-key": randomUUID(), prefer: "wait=20" }, body });
     const amount = { currency: "EUR", minorUnits: "50" };
     const content = { sourceAccountId: payer.accountId, merchantAccountId: merchant.accountId, amount };
     const { payment } = (await ask(payer.token, "/v1/payments", content)).body.data;

@@ -26,7 +26,8 @@ before(async () => {
 after(() => platform.stop());
 
 test("2,000 transfers from 64 callers all complete, and the books hold", async (t) => {
-  await sendLoad({ edge, parties, transfers: WARM_UP, callers: CALLERS, waitSeconds: 20 });
+  const warmUp = await sendLoad({ edge, parties, transfers: WARM_UP, callers: CALLERS, waitSeconds: 20 });
+  await waitForEnds(edge, warmUp); // The books are checked for all, at rest.
   const { pid } = platform.readUpFile();
   const cpuBefore = hasProc ? cpuMsOf(pid) : 0;
   const startedAt = Date.now();

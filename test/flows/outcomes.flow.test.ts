@@ -3,14 +3,13 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { checkBooks } from "../books/check.ts";
-import { openSources } from "../books/sources.ts";
+import { booksOf } from "../support/books.ts";
 import { EdgeCaller, type TestMember, toAccount, toBank } from "../support/client.ts";
 import { makeOperator } from "../support/operator.ts";
 import { Platform, waitFor } from "../support/platform.ts";
 
 /** The bank's silence is noticed sooner than in local mode, and what it never answers waits sooner for an operator. */
-const PATIENCE = { FERRY_BANK_TIMEOUT_MS: "500", FERRY_PARK_AFTER_MS: "12000" };
+const PATIENCE = { FERRY_BANK_TIMEOUT_MS: "500", FERRY_PARK_AFTER_MS: "15000" };
 
 let platform: Platform;
 let edge: EdgeCaller;
@@ -25,6 +24,9 @@ before(async () => {
   assert.equal((await edge.topUp(payer.token, account, "1000000")).state, "TOP_UP_STATE_COMPLETED");
 });
 after(() => platform.stop());
+
+const transferOf = async (id: string) =>
+  (await edge.expect(200, "GET", `/v1/transfers/${id}`, { token: payer.token })).transfer;
 
 const rows: [digits: string, state: string, code?: string][] = [
   ["1234", "COMPLETED"],
@@ -51,10 +53,8 @@ test("every row of the bank's table ends as it says, and the money is where it s
       const transfer = await waitFor(
         `${digits} to be ${state}`,
         async () => {
-          const { transfer } = await edge.expect(200, "GET", `/v1/transfers/${id}`, { token: payer.token });
-          return ["COMPLETED", "FAILED", "CANCELED", "PARKED"].includes(transfer.state.replace("TRANSFER_STATE_", ""))
-            ? transfer
-            : undefined;
+          const transfer = await transferOf(id);
+          return /_(COMPLETED|FAILED|CANCELED|PARKED)$/.test(transfer.state) ? transfer : undefined;
         },
         90_000,
       );
@@ -98,7 +98,7 @@ test("an operator finds the parked transfer, and undoes it: not before the bank,
   });
   const voiding = await waitFor("the pivot's void to be sent again", async () => {
     const saga = await look();
-    return saga.waits[0].role === "void" && saga.waits[0].for === "pause" ? saga : undefined;
+    return saga.waits[0]?.role === "void" && saga.waits[0].for === "pause" ? saga : undefined;
   });
   assert.deepEqual([voiding.state, voiding.steps[1].state, voiding.steps[2].state], ["running", "done", "unknown"]);
   const [{ action, reason, operatorId }] = (await look()).audit;
@@ -241,6 +241,9 @@ test("a suspended member is refused at once, with a token from before; a replay 
   const member = await edge.signUp();
   const from = await edge.openAccount(member.token);
   await edge.topUp(member.token, from, "500");
+  const accounts = () => edge.call("GET", "/v1/accounts", { token: member.token });
+  /** Whoever serves them hears from member by a stream, some milliseconds later. */
+  const answered = (status: number) => waitFor(`${status}`, async () => (await accounts()).status === status);
   const key = randomUUID();
   const body = toBank(from, "2200001234", "100");
   const first = await edge.transfer(member.token, body, { key, waitSeconds: 20 });
@@ -248,10 +251,11 @@ test("a suspended member is refused at once, with a token from before; a replay 
   await edge.expect(200, "POST", `/v1/members/${member.id}:suspend`, { token: operator, body: { reason: "test" } });
   const refused = await edge.transfer(member.token, body);
   assert.deepEqual([refused.status, refused.body.error.code], [403, "MEMBER_SUSPENDED"]);
-  assert.equal((await edge.call("GET", "/v1/accounts", { token: member.token })).status, 403);
+  await answered(403);
   const replay = await edge.transfer(member.token, body, { key });
   assert.deepEqual([replay.status, replay.body.data.transfer.id], [200, first.body.data.transfer.id]);
   await edge.expect(200, "POST", `/v1/members/${member.id}:reinstate`, { token: operator, body: { reason: "test" } });
+  await answered(200);
   assert.equal((await edge.balanceOf(member.token, from)).balance, "400");
 });
 
@@ -265,13 +269,12 @@ test("a top-up without mandate fails with its reason, and brings no money", asyn
 test("a transfer is taken back while it can be", async () => {
   const from = await edge.openAccount(payer.token);
   await edge.topUp(payer.token, from, "500");
-  const slow = await edge.transfer(payer.token, toBank(from, "2200009501", "100")); // Its verification is refused three times.
-  const { id } = slow.body.data.transfer;
-  await edge.expect(200, "POST", `/v1/transfers/${id}:cancel`, { token: payer.token, body: {} });
-  await waitFor("the transfer to be canceled", async () => {
-    const { transfer } = await edge.expect(200, "GET", `/v1/transfers/${id}`, { token: payer.token });
-    return transfer.state === "TRANSFER_STATE_CANCELED" || undefined;
+  const id = await platform.whileFrozen("banking", async () => {
+    const { id } = (await edge.transfer(payer.token, toBank(from, "2200009501", "100"))).body.data.transfer;
+    await edge.expect(200, "POST", `/v1/transfers/${id}:cancel`, { token: payer.token, body: {} });
+    return id;
   });
+  await waitFor("its end", async () => (await transferOf(id)).state === "TRANSFER_STATE_CANCELED");
   const done = await edge.transfer(payer.token, toBank(from, "2200001234", "100"), { waitSeconds: 20 });
   const late = await edge.call("POST", `/v1/transfers/${done.body.data.transfer.id}:cancel`, {
     token: payer.token,
@@ -282,8 +285,7 @@ test("a transfer is taken back while it can be", async () => {
 });
 
 test("what the bank never tells of is parked again, with its hold; the second undo goes by the operator's word, and the books hold", async () => {
-  const look = async () =>
-    (await edge.expect(200, "GET", `/v1/transfers/${voidedId}`, { token: payer.token })).transfer;
+  const look = () => transferOf(voidedId);
   await waitFor("the void to be given up", async () => (await look()).state === "TRANSFER_STATE_PARKED", 90_000);
   assert.equal((await look()).failure.code, "BANK_OUTCOME_UNKNOWN");
   await edge.expect(200, "POST", `/v1/parked-sagas/${voidedId}:undo`, {
@@ -291,9 +293,7 @@ test("what the bank never tells of is parked again, with its hold; the second un
     body: { reason: "the bank says in writing: nothing came" },
   });
   await waitFor("the transfer to be undone", async () => (await look()).state === "TRANSFER_STATE_FAILED");
-  const sources = openSources({ databaseUrl: platform.databaseUrl, bankUrl: platform.bankControl });
-  const { findings, figures } = await checkBooks(sources);
-  await sources.close();
+  const { findings, figures } = await booksOf(platform);
   assert.deepEqual(findings, []);
   assert.ok(figures.completed! >= 8, JSON.stringify(figures));
 });

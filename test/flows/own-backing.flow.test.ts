@@ -49,7 +49,7 @@ test("payments and refunds pass, too: their topics are made where they are first
   const amount = { currency: "EUR", minorUnits: "100" };
   const ask = async (token: string, path: string, body: object) => {
     const headers = { "idempotency-key": randomUUID(), prefer: "wait=20" };
-    return (await edge.call("POST", path, { token, headers, body })).body.data;
+    return (await edge.insist("POST", path, { token, headers, body })).body.data;
   };
   const body = { sourceAccountId: payer.accountId, merchantAccountId: merchant.accountId, amount };
   const states: string[] = [];

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { EdgeCaller, toBank } from "../support/client.ts";
 import { makeParties, type Party } from "../support/load.ts";
-import { Platform } from "../support/platform.ts";
+import { Platform, waitFor } from "../support/platform.ts";
 
 const run = promisify(execFile);
 const has = (tool: string, ...args: string[]) => spawnSync(tool, args).error === undefined;
@@ -72,10 +72,11 @@ test("kcat lists topics, and reads events alone and in a group", { skip: noKcat 
   ])
     assert.match(listed, new RegExp(`"${topic}"`));
   const format = ["-f", "%h %s\\n", "-e"];
-  const alone = (
-    await run("kcat", ["-b", broker, "-C", "-t", "ferry.transfer.events.v1", "-o", "beginning", ...format])
-  ).stdout;
-  assert.match(alone, /ce_type=ferry\.transfer\.v1\.TransferCompleted/);
+  const alone = ["-b", broker, "-C", "-t", "ferry.transfer.events.v1", "-o", "beginning", ...format];
+  // It is published after the commit that the transfer's sender was told of.
+  await waitFor("the event to be read", async () =>
+    /ce_type=ferry\.transfer\.v1\.TransferCompleted/.test((await run("kcat", alone)).stdout),
+  );
   const options = ["-X", "auto.offset.reset=earliest", "-c", "1", "-f", "%h\\n"];
   const grouped = (
     await run("kcat", ["-b", broker, ...options, "-G", "kcat-test", "ferry.transfer.events.v1"], { timeout: 30_000 })

@@ -19,6 +19,8 @@ const CLAIM_PORT = 8030;
 /** No two of these ports lie a multiple of this apart: platforms at two offsets have none in common. */
 const OFFSET_STEP = 110;
 const UP_TIMEOUT_MS = 90_000;
+/** Ten times the default: to an edge whose machine stood still for a second its event loop looks overloaded, and it refuses. */
+const MAX_LOOP_LAG_MS = "5000";
 
 export interface UpFile {
   pid: number;
@@ -129,7 +131,10 @@ export class Platform {
   }
 
   get environment(): Record<string, string> {
-    return { FERRY_DATA_DIR: this.dataDirectory, FERRY_PORT_OFFSET: String(this.offset), ...this.#options.environment };
+    return {
+      ...{ FERRY_DATA_DIR: this.dataDirectory, FERRY_PORT_OFFSET: String(this.offset) },
+      ...{ FERRY_MAX_LOOP_LAG_MS: MAX_LOOP_LAG_MS, ...this.#options.environment },
+    };
   }
 
   /** Starts the launcher on the same data and ports, and waits until the platform is up. */
@@ -162,12 +167,28 @@ export class Platform {
     return JSON.parse(readFileSync(join(this.dataDirectory, "up.json"), "utf8"));
   }
 
-  /** Kills one process with SIGKILL, and gives its process id. */
-  kill9(name: string): number {
+  #pidOf(name: string): number {
     const pid = this.readUpFile().processes.find((process) => process.name === name)?.pid;
     if (pid === undefined || pid === null) throw new Error(`${name} is not running`);
+    return pid;
+  }
+
+  /** Kills one process with SIGKILL, and gives its process id. */
+  kill9(name: string): number {
+    const pid = this.#pidOf(name);
     process.kill(pid, "SIGKILL");
     return pid;
+  }
+
+  /** Has one process stand still during some work: what needs it cannot go on meanwhile, however long the work takes. */
+  async whileFrozen<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const pid = this.#pidOf(name);
+    process.kill(pid, "SIGSTOP");
+    try {
+      return await work();
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
   }
 
   /** Kills the launcher and every process with SIGKILL, PostgreSQL's own too, at once. */
