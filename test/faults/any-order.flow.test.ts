@@ -71,7 +71,7 @@ function launch(plan: ProcessPlan): Running & { child: ChildProcess } {
 
 async function statusOf({ ready }: ProcessPlan, path: string): Promise<number> {
   if (ready.kind !== "probe") throw new Error("it has no probes");
-  return fetch(ready.url.replace("/readyz", path), { signal: AbortSignal.timeout(2_000) }).then(
+  return fetch(ready.url.replace("/readyz", path), { signal: AbortSignal.timeout(READY_MS) }).then(
     async (response) => {
       await response.arrayBuffer();
       return response.status;

@@ -17,13 +17,18 @@ before(async () => {
 after(() => house.stop());
 
 test("F15 200 clients on a pool of 5 with a short queue: the queue is bounded, the rest is told to come later", async () => {
-  const database = openDatabase({ url: house.urls.transfer.url, maxConnections: 5, maxWaiting: 50 });
+  // Nobody of the queue gives up waiting, however slow the machine is.
+  const patient = { connectTimeoutMs: 60_000, transactionTimeoutMs: 60_000 };
+  const database = openDatabase({ url: house.urls.transfer.url, maxConnections: 5, maxWaiting: 50, ...patient });
+  const full = Promise.withResolvers<void>();
   let atOnce = 0;
   let most = 0;
   const all = await Promise.allSettled(
     Array.from({ length: CLIENTS }, () =>
       database.transaction(async (tx) => {
         most = Math.max(most, ++atOnce);
+        if (most === 5) full.resolve();
+        await full.promise; // Connections are made one after another: the first do not go on before all are there.
         await tx.query("SELECT pg_sleep(0.02)");
         atOnce--;
       }),

@@ -2,7 +2,6 @@
 // only a privileged user of Linux can mount; elsewhere the tests say that they did not run.
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -22,7 +21,7 @@ import { type FerryError, fromUnknown } from "@ferry/platform/errors";
 import { createKafkaBus } from "@ferry/platform/events";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { localPostgresUrl } from "../../local/postgres/server.ts";
-import { waitFor } from "../support/platform.ts";
+import { findOffset, waitFor } from "../support/platform.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 
@@ -82,7 +81,6 @@ function keep(name: "broker" | "postgres", environment: Record<string, string>) 
   };
 }
 
-const freePort = () => randomInt(26_000, 29_000);
 const succeeds = (work: Promise<unknown>) =>
   work.then(
     () => true,
@@ -93,7 +91,7 @@ test("F25 the database's disk is full: errors that say so, nothing half done, an
   skip,
 }, async (context) => {
   const disk = smallDisk(context, 300);
-  const port = freePort();
+  const port = 5433 + (await findOffset());
   const directory = join(disk, "postgres");
   mkdirSync(directory);
   const stop = keep("postgres", { FERRY_POSTGRES_PORT: String(port), FERRY_POSTGRES_DIR: directory });
@@ -139,7 +137,7 @@ test("F25 the broker's disk is full: publishing fails cleanly, and what was ackn
   skip,
 }, async (context) => {
   const disk = smallDisk(context, 24);
-  const port = freePort();
+  const port = 9092 + (await findOffset());
   const stop = keep("broker", { FERRY_BROKER_PORT: String(port), FERRY_BROKER_DIR: join(disk, "broker") });
   const bus = createKafkaBus({ brokers: [`127.0.0.1:${port}`], clientId: "disk", logger, onFatal: () => {} });
   const topic = "test.disk";

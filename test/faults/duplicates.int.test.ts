@@ -59,7 +59,7 @@ const answersOfLedger = () =>
 
 /** A command that comes again gets its answer again: whoever asked may not have heard the first. */
 async function expectSameAnswers(count: number): Promise<void> {
-  await waitFor("every command to be answered again", () => answersOfLedger().length >= count, 8_000);
+  await waitFor("every command to be answered again", () => answersOfLedger().length >= count);
   const completed = await house.databases.transfer.query<{ id: string }>(
     "SELECT id FROM transfer WHERE state = 'COMPLETED'",
   );

@@ -29,7 +29,11 @@ import { createTestDatabase } from "../support/postgres.ts";
 const MIGRATIONS = { transfer: transfer.migrations, ledger: [ledgerMigrations], banking: banking.migrations };
 type Name = keyof typeof MIGRATIONS;
 const BUILD = { service: "transfer", version: "0", commit: "none", buildTime: "none" };
-const TIMEOUTS = { lateMs: 700, silentMs: 5_000 };
+/** For an answer of the bank: a busy machine answers within it. Late is later, and silence is longer still. */
+const BANK_TIMEOUT_MS = 1_000;
+const TIMEOUTS = { lateMs: 2_000, silentMs: 5_000 };
+/** Hundreds of requests at once take their time on a busy machine. */
+const CALL_MS = 30_000;
 
 export interface HouseOptions {
   /** The way to a part's database, when it is not the direct one. */
@@ -114,7 +118,7 @@ export async function startHouse(options: HouseOptions = {}) {
   const bankingParts = parts("banking");
   const transferParts = parts("transfer");
   const testLedger = createTestLedger({ url: databases.ledger.url, drop: () => databases.ledger.drop() });
-  const config = { bankCode: "081", bankTimeoutMs: options.bankTimeoutMs ?? 300, bankConnections: 32 };
+  const config = { bankCode: "081", bankTimeoutMs: options.bankTimeoutMs ?? BANK_TIMEOUT_MS, bankConnections: 32 };
   const services = [
     createLedgerService(ledgerParts),
     banking.createBankingService({
@@ -159,10 +163,10 @@ export async function startHouse(options: HouseOptions = {}) {
         amount: { currency: "EUR", minorUnits: amountMinor },
       };
       const headers = { authorization: `member ${payer.ownerId}`, "idempotency-key": key, ...prefer };
-      return client.createTransfer(request, { headers });
+      return client.createTransfer(request, { headers, timeoutMs: CALL_MS });
     },
     /** Waits until transfers have ended; gives how many are in which state. */
-    async ended(ids: readonly string[], timeoutMs = 30_000): Promise<Record<string, number>> {
+    async ended(ids: readonly string[], timeoutMs = 60_000): Promise<Record<string, number>> {
       const over = new Set(["COMPLETED", "FAILED", "CANCELED", "PARKED"]);
       const found = await waitFor(
         `${ids.length} transfers to end`,

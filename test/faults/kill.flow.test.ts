@@ -2,6 +2,7 @@
 // launcher restarts what died, every transfer that was promised ends, and the books hold.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { openSources } from "../books/sources.ts";
 import { booksOf } from "../support/books.ts";
 import { EdgeCaller } from "../support/client.ts";
 import { makeParties, type Party, sendLoad, waitForEnds } from "../support/load.ts";
@@ -10,6 +11,8 @@ import { Platform, waitFor } from "../support/platform.ts";
 const TRANSFERS = 200;
 const CALLERS = 32;
 const KILL_AT = 60;
+/** A bank that is away is asked for some seconds, and then the transfer fails before anything was held: on a slow machine its restart takes as long. */
+const MAY_REFUSE = "bank";
 const VICTIMS = ["member", "ledger", "banking", "transfer", "payment", "notify", "edge", "broker", "bank", "postgres"];
 
 let platform: Platform;
@@ -28,10 +31,27 @@ async function restartsOf(name: string): Promise<number> {
   return platform.readUpFile().processes.find((process) => process.name === name)?.restarts ?? 0;
 }
 
-async function expectAllEnded(promised: Awaited<ReturnType<typeof sendLoad>>): Promise<void> {
+/** Transfers that failed for anything but a bank that is away, which `mayRefuse` allows. */
+async function wronglyFailed(promised: Awaited<ReturnType<typeof sendLoad>>, mayRefuse: boolean): Promise<unknown[]> {
+  const sources = openSources({ databaseUrl: platform.databaseUrl, bankUrl: platform.bankControl });
+  try {
+    const failed = await sources.query<{ id: string; failure_code: string }>(
+      "transfer",
+      "SELECT id, failure_code FROM transfer WHERE state <> 'COMPLETED'",
+    );
+    const own = new Set(promised.map(({ id }) => id));
+    return failed.filter(({ id, failure_code: code }) => own.has(id) && !(mayRefuse && code === "BANK_UNAVAILABLE"));
+  } finally {
+    await sources.close();
+  }
+}
+
+async function expectAllEnded(promised: Awaited<ReturnType<typeof sendLoad>>, mayRefuse = false): Promise<void> {
   const states = await waitForEnds(edge, promised);
-  assert.deepEqual([...states], [["TRANSFER_STATE_COMPLETED", TRANSFERS]]);
-  completed += TRANSFERS;
+  assert.deepEqual(await wronglyFailed(promised, mayRefuse), []);
+  const done = states.get("TRANSFER_STATE_COMPLETED") ?? 0;
+  assert.ok(done >= KILL_AT, `${done} completed`);
+  completed += done;
   const { findings, figures } = await booksOf(platform);
   assert.deepEqual(findings, []);
   assert.equal(figures.completed, completed);
@@ -56,7 +76,7 @@ for (const victim of VICTIMS)
     assert.equal(killedAfter, KILL_AT, "the fault did not bite");
     await waitFor(`${victim} to be restarted`, async () => (await restartsOf(victim)) > before || undefined);
     const startedAt = Date.now();
-    await expectAllEnded(promised);
+    await expectAllEnded(promised, victim === MAY_REFUSE);
     t.diagnostic(`all ended ${Date.now() - startedAt} ms after the last was accepted`);
   });
 

@@ -15,6 +15,8 @@ const TOPICS = ["ferry.ledger.commands.v1", "ferry.banking.commands.v1", "ferry.
 let newer = 0;
 /** A field of a number that no contract here has: tag 2000, a varint. */
 const STRANGE_FIELD = Uint8Array.of(0x80, 0x7d, 0x01);
+/** A step that is held up is asked for again after 10 s: what ends sooner waited for nobody. */
+const HELD_UP_MS = 9_000;
 let stranger = false;
 let strange = 0;
 
@@ -82,13 +84,13 @@ function poisons(topic: string): OutgoingRecord[] {
 }
 
 for (const topic of TOPICS)
-  test(`F10 poison on ${topic}: it goes to the dead letters alone, and what follows is done within 5 s`, async () => {
+  test(`F10 poison on ${topic}: it goes to the dead letters alone, and what follows is not held up`, async () => {
     const before = house.bus.records(deadLetterTopic(topic)).length;
     const poison = poisons(topic);
     const startedAt = Date.now();
     await house.bus.publish(poison);
     assert.deepEqual(await house.ended(await sendSome(20)), { COMPLETED: 20 });
-    assert.ok(Date.now() - startedAt < 5_000, `${Date.now() - startedAt} ms`);
+    assert.ok(Date.now() - startedAt < HELD_UP_MS, `${Date.now() - startedAt} ms`);
     await waitFor(
       "the dead letters",
       () => house.bus.records(deadLetterTopic(topic)).length === before + poison.length,

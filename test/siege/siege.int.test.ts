@@ -33,6 +33,9 @@ const FLOOD_MS = isLong ? 10_000 : 1_000;
 const SLOW_SOCKETS = isLong ? 1_000 : 200;
 const SLOW_READERS = isLong ? 64 : 6;
 const IDLE_SOCKETS = isLong ? 10_000 : 2_000;
+/** What an attack opens at least, however little of its time the machine leaves it. */
+const LEAST_RESETS = 101;
+const LEAST_STREAMS = 1_001;
 const DRIP_MS = isLong ? 1_000 : 100;
 const PATIENCE_MS = 120_000;
 
@@ -41,7 +44,7 @@ const PATIENCE_MS = 120_000;
  * and neighbors use the same processors. A bound in milliseconds stands beside the ratio, as that can be very little.
  */
 const P99_RATIO = 5;
-const P99_SPARE_MS = 1_000;
+const P99_SPARE_MS = 4_000; // A machine that stands still for some seconds does so for all four clients.
 const HEAP_SPARE_BYTES = 12_000_000;
 /** The first attack warms up what a process keeps for good: pools, compiled code, the allocator's own. The second must find it enough. */
 const RSS_SPARE_BYTES = 100_000_000;
@@ -178,8 +181,8 @@ test("an edge under siege", async (t) => {
     besiege(
       t,
       pair,
-      (target) => resetFlood(target, 16, FLOOD_MS),
-      ({ opened }) => assert.ok(opened > 100, `${opened}`),
+      (target) => resetFlood(target, 16, FLOOD_MS, LEAST_RESETS),
+      ({ opened }) => assert.ok(opened >= LEAST_RESETS, `${opened}`),
     ),
   );
   await t.test("headers without an end", (t) =>
@@ -216,8 +219,9 @@ function echoing(t: TestContext, { port }: Besieged): Honest {
 test("rapid reset of a gRPC server", async (t) => {
   const pair = await startPair(t, { kind: "rpc" }, (one) => echoing(t, one));
   await endure(t, pair, async () => {
-    const { streams, cut } = await rapidReset(pair.target.port, "/ferry.test.v1.EchoService/Echo", FLOOD_MS);
+    const path = "/ferry.test.v1.EchoService/Echo";
+    const { streams, cut } = await rapidReset(pair.target.port, path, FLOOD_MS, LEAST_STREAMS);
     t.diagnostic(`${streams} streams reset, ${cut} connections cut`);
-    assert.ok(streams > 1_000 && cut > 0, `${streams} streams, ${cut} cut`);
+    assert.ok(streams >= LEAST_STREAMS && cut > 0, `${streams} streams, ${cut} cut`);
   });
 });

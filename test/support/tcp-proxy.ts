@@ -141,11 +141,13 @@ export class TcpProxy {
       return;
     }
     back.removeAllListeners("data");
-    // The answer is the sign that it was done: it ends here.
-    back.once("data", () => {
+    const over = () => {
       this.#destroy(pair);
       done();
-    });
+    };
+    // The answer is the sign that it was done: it ends here. Whoever asked may lose patience and leave before.
+    back.once("data", over);
+    back.once("close", over);
     to.write(bytes);
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { EdgeCaller, type Reply } from "../../support/client.ts";
 import { makeOperator } from "../../support/operator.ts";
-import type { Platform } from "../../support/platform.ts";
+import { type Platform, waitFor } from "../../support/platform.ts";
 import type { Random } from "../random.ts";
 import type { Entry, Journal } from "./journal.ts";
 import { type Account, type Accounts, type Operation, topUp } from "./operations.ts";
@@ -44,11 +44,12 @@ export class Clients {
   async setUp(hot: number, cold: number): Promise<void> {
     const signUps = Array.from({ length: Math.min(MEMBERS, hot + cold) }, (_, index) => index);
     await atOnce(signUps, async (index) => {
-      this.#members[index] = await this.edge.signUp();
+      this.#members[index] = await persist("a sign-up", () => this.edge.signUp());
     });
     const open = async (index: number): Promise<Account> => {
       const member = index % this.#members.length;
-      return { member, id: await this.edge.openAccount(this.#members[member]!.token) };
+      const { token } = this.#members[member]!;
+      return { member, id: await persist("an account", () => this.edge.openAccount(token)) };
     };
     const numbers = Array.from({ length: hot + cold + POOR }, (_, index) => index);
     const all = await atOnce(numbers, open);
@@ -81,11 +82,11 @@ export class Clients {
   /** New tokens for all: those at hand live for ten minutes. */
   async logInAgain(): Promise<void> {
     await atOnce(this.#members, async (member) => {
-      member.token = await this.edge.logIn(member.email);
+      member.token = await persist("a log-in", () => this.edge.logIn(member.email));
     });
     if (this.#operator === undefined) return;
     const { email, password } = this.#operator;
-    this.#operator.token = await this.edge.logIn(email, password);
+    this.#operator.token = await persist("an operator's log-in", () => this.edge.logIn(email, password));
   }
 
   /**
@@ -122,6 +123,19 @@ export class Clients {
   async #renew(who: { email: string; token: string }): Promise<void> {
     who.token = await this.edge.logIn(who.email).catch(() => who.token);
   }
+}
+
+/** Does a thing again as long as it fails: one that is late on a busy machine must not end the whole proof. */
+function persist<T extends NonNullable<unknown>>(what: string, work: () => Promise<T>): Promise<T> {
+  let failure: unknown;
+  const once = () =>
+    work().catch((error: unknown) => {
+      failure = error;
+      return undefined;
+    });
+  return waitFor(what, once).catch((error: Error) => {
+    throw new Error(`${error.message}: ${String(failure)}`);
+  });
 }
 
 /** What an answer is about: its id, and its state without the name of its kind, as "COMPLETED". */

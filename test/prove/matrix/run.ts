@@ -58,6 +58,8 @@ export interface MatrixReport {
 export const LEAST_OPERATIONS = 500;
 const REST_MS = 60_000;
 const READY_MS = 30_000;
+/** A further window needs so much of the time that is left: one that ends before its first kill proves nothing, and is red for that. */
+const LEAST_WINDOW_MS = 60_000;
 /** In each window so many payments go to a bank that never answers, and have to be parked with their holds. */
 const SILENT_PAYMENTS = 3;
 
@@ -213,7 +215,8 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     const matrix = new Matrix(options, { platform, control, clients, journal, random, receiver });
     await matrix.discover();
     const endAt = Date.now() + minutes * 60_000;
-    for (let round = 1; round <= rounds && Date.now() < endAt && !signal.aborted; round++) {
+    const hasTime = (round: number) => round === 1 || endAt - Date.now() > LEAST_WINDOW_MS;
+    for (let round = 1; round <= rounds && hasTime(round) && !signal.aborted; round++) {
       const window = await matrix.window(
         nextPoints(matrix.report.points, options.least, random.fork(`window ${round}`)),
         endAt,

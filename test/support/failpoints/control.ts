@@ -63,10 +63,9 @@ export class FailpointControl {
   }
 
   disarmAll(): void {
-    for (const [name, { socket }] of this.#processes) {
-      socket.write("{}\n");
-      rmSync(armFile(this.directory, name), { force: true });
-    }
+    for (const { socket } of this.#processes.values()) socket.write("{}\n");
+    // Also of those that are on their way back: else their next life dies when nobody expects it any more.
+    for (const name of this.#points.keys()) rmSync(armFile(this.directory, name), { force: true });
   }
 
   /** How often a process died at a point so far. */
