@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -15,14 +15,25 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** What a file says that another process may remove at any moment; empty when it is not there. */
+export function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return ""; // ESRCH: a process that ended while its /proc was read.
+    throw error;
+  }
+}
+
 function readPid(file: string): number | undefined {
-  if (!existsSync(file)) return undefined;
-  const pid = Number.parseInt(readFileSync(file, "utf8"), 10);
+  const pid = Number.parseInt(readIfThere(file), 10);
   return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
 
 function commandOf(pid: number): string {
-  if (existsSync(`/proc/${pid}/cmdline`)) return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  const told = readIfThere(`/proc/${pid}/cmdline`);
+  if (told !== "") return told.replaceAll("\0", " ");
   try {
     return execFileSync("ps", ["-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   } catch {
@@ -42,6 +53,7 @@ export async function clearLeftover(data: string, ownerFile: string, log: (line:
   const pid = readPid(lockFile);
   if (pid === undefined || !isAlive(pid)) return;
   const command = commandOf(pid);
+  if (!isAlive(pid)) return;
   if (!command.includes("postgres") || !command.includes(data)) {
     rmSync(lockFile, { force: true });
     return;
@@ -52,7 +64,11 @@ export async function clearLeftover(data: string, ownerFile: string, log: (line:
   }
   log(`PostgreSQL process ${pid} was left over from an earlier run; stopping it`);
   const deadline = Date.now() + SHUTDOWN_TIMEOUT_MS;
-  process.kill(pid, "SIGINT");
+  try {
+    process.kill(pid, "SIGINT");
+  } catch (error) {
+    if (isAlive(pid)) throw error; // Else its guard was quicker.
+  }
   while (isAlive(pid)) {
     if (Date.now() > deadline) throw new Error(`PostgreSQL process ${pid} was left over and does not stop`);
     await pause(POLL_MS);

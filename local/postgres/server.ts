@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { prepareBinaries } from "./binaries.ts";
 import { type Cluster, createDatabases, initialize, ROLE, readOrMakePassword, spawnOptions } from "./cluster.ts";
-import { clearLeftover } from "./leftover.ts";
+import { clearLeftover, readIfThere } from "./leftover.ts";
 import { findUnprivilegedUser, placeData } from "./placement.ts";
 import { serverSettings } from "./settings.ts";
 
@@ -125,7 +125,7 @@ async function waitUntilReady({ child, exited }: Attempt, data: string): Promise
   for (const deadline = Date.now() + READY_TIMEOUT_MS; Date.now() < deadline; await pause(POLL_MS)) {
     if (ended) return false;
     // The first line is the process id, the eighth the state: as pg_ctl reads it.
-    const lines = existsSync(lockFile) ? readFileSync(lockFile, "utf8").split("\n") : [];
+    const lines = readIfThere(lockFile).split("\n");
     if (Number(lines[0]) === child.pid && lines[7]?.trim() === "ready") return true;
   }
   child.kill("SIGQUIT");

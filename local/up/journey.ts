@@ -14,8 +14,8 @@ interface Hop {
 
 const KINDS: Record<string, string> = { rest: "REST ", grpc: "gRPC ", kafka: "Kafka", bank: "bank " };
 
-/** The edge answers before it writes its log; a log is written shortly after. */
-const LOG_WAIT_MS = 1_000;
+/** The edge answers before it writes its log; a log is written shortly after. In milliseconds. */
+const LOG_WAIT_MS = 5_000;
 const LOOK_MS = 10;
 
 /** Reads the hops of one trace from the logs of all processes, in the order in which they began. */
@@ -35,7 +35,7 @@ function hopsOf(traceId: string, logDirectory: string): Hop[] {
     .sort((a, b) => a.startedAtMs - b.startedAtMs || b.durationMs - a.durationMs);
 }
 
-/** The hops of one trace once the edge has told of the first one, which it does last; after a second what there is. */
+/** The hops of one trace once the edge has told of the first one, which it does last; after five seconds what there is. */
 export async function wholeWayOf(traceId: string, logDirectory: string): Promise<Hop[]> {
   for (const untilMs = Date.now() + LOG_WAIT_MS; ; ) {
     const hops = hopsOf(traceId, logDirectory);

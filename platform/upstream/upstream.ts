@@ -40,7 +40,10 @@ export interface BreakerOptions {
   minCalls?: number;
   /** It opens when more than this share of the calls failed, above 0 and below 1. Default 0.7. */
   shareToOpen?: number;
-  /** How long it stays open before one call may try, in milliseconds; doubled with each try that fails. Default 250. */
+  /**
+   * How long it stays open at most before one call may try, in milliseconds; about doubled with each try that fails.
+   * Each pause is of random length below that, so that callers do not come back together. Default 250.
+   */
   firstPauseMs?: number;
   /** The longest of these pauses, in milliseconds. Default 5,000. */
   longestPauseMs?: number;
