@@ -22,13 +22,17 @@ import { createBankingService, migrations } from "./service.ts";
 
 export const COMMANDS = "ferry.banking.commands.v1";
 export const REPLIES = "ferry.transfer.replies.v1";
-const PATIENCE_MS = 15_000;
+/** The pauses alone of a payout that the bank fails three times come to 16 s. */
+const PATIENCE_MS = 60_000;
 
 /** For tests: what a database needs to become banking's. */
 export const bankingTemplate = {
   name: "banking",
   run: (url: string) => migrate(url, [outboxMigrations, ...migrations]),
 };
+
+/** Longer than a machine stands still: else answers that came would be taken for lost. Late ones must be later. */
+export const BANK_TIMEOUT_MS = 3_000;
 
 const EXCHANGES = {
   verify: [VerifyAccountRequestSchema, VerifyAccountResponseSchema],
@@ -107,12 +111,13 @@ export function repliesOf(bus: MemoryBus, sagaId: string, count = 1): Promise<Re
 export async function startBanking(options: {
   url: string;
   bankUrl: string;
+  /** Default BANK_TIMEOUT_MS. */
   timeoutMs?: number;
   connections?: number;
   /** Default: one of its own. */
   bus?: MemoryBus;
 }) {
-  const { url, bankUrl, timeoutMs: bankTimeoutMs = 300, connections: bankConnections = 64 } = options;
+  const { url, bankUrl, timeoutMs: bankTimeoutMs = BANK_TIMEOUT_MS, connections: bankConnections = 64 } = options;
   const database = openDatabase({ url, maxConnections: 4 });
   const { bus = createMemoryBus() } = options;
   const outbox = createOutbox({ database, bus, source: "ferry/banking", logger });

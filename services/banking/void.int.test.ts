@@ -9,7 +9,16 @@ import { newUuid } from "@ferry/platform/db";
 import { startBank } from "../../local/bank/server.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { paymentRpcs } from "./audit/payments.ts";
-import { bankingTemplate, commandOf, type Kind, REPLIES, repliesOf, startBanking, until } from "./banking.fixture.ts";
+import {
+  BANK_TIMEOUT_MS,
+  bankingTemplate,
+  commandOf,
+  type Kind,
+  REPLIES,
+  repliesOf,
+  startBanking,
+  until,
+} from "./banking.fixture.ts";
 import { insertCalls, listCalls } from "./store/call-store.ts";
 
 let banking: Awaited<ReturnType<typeof startBanking>>;
@@ -19,7 +28,7 @@ let testDatabase: TestDatabase;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "ferry-banking-"));
-  bank = await startBank({ directory: folder, port: 0, timeouts: { lateMs: 1_500, silentMs: 10_000 } });
+  bank = await startBank({ directory: folder, port: 0, timeouts: { lateMs: 2 * BANK_TIMEOUT_MS, silentMs: 10_000 } });
   testDatabase = await createTestDatabase(bankingTemplate);
   banking = await startBanking({ url: testDatabase.url, bankUrl: `http://127.0.0.1:${bank.port}` });
 });

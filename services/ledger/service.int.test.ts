@@ -27,6 +27,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger, newTraceparent } from "@ferry/platform/telemetry";
+import { bePatient } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { commandsTopic } from "./consumers/commands.ts";
 import { createLedgerService } from "./service.ts";
@@ -44,11 +45,13 @@ let database: Database;
 let drop: () => Promise<void>;
 let ledger: Client<typeof LedgerService>;
 
+bePatient(LedgerService);
+
 before(async () => {
   const run = (url: string) => migrate(url, [outboxMigrations, ledgerMigrations]);
   const made = await createTestDatabase({ name: "ledger_service", run });
   drop = made.drop;
-  database = openDatabase({ url: made.url });
+  database = openDatabase({ url: made.url, connectTimeoutMs: 20_000 }); // 32 holds at once wait for eight connections.
   const outbox = createOutbox({ database, bus, source: "ferry/ledger", logger });
   const service = createLedgerService({ database, bus, outbox });
   const authority = createAuthorityState();
@@ -73,7 +76,8 @@ before(async () => {
   parts = [outbox, server, ...service.components];
   for (const part of parts) await part.start?.();
   const identity = createServiceIdentity({ name: "payment", privateKeyPem: serviceKeys.privateKeyPem });
-  channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "ledger", identity, logger });
+  const url = `http://127.0.0.1:${server.port}`;
+  channel = openChannel({ url, audience: "ledger", identity, logger, connectTimeoutMs: 20_000 });
   ledger = createRpcClient(LedgerService, channel);
 });
 

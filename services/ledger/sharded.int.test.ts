@@ -17,6 +17,7 @@ import {
   atRest,
   createShardDatabases,
   eventually,
+  letWait,
   type Mode,
   startSharded,
   type TestShards,
@@ -62,6 +63,7 @@ test("two-phase: the payee has the money when the settle is answered, and no tra
 
 test("two-phase: sets in all directions at once neither deadlock over databases nor lose money", async () => {
   const ledger = await start(3, "two-phase");
+  letWait(ledger);
   const accounts = await Promise.all([0, 1, 2, 0, 1, 2].map((position) => openIn(ledger, position, 1_000n)));
   const sets = Array.from({ length: 30 }, (_, index) => {
     const [from, to] = [accounts[index % 6]!, accounts[(index * 5 + 1) % 6]!];

@@ -31,7 +31,7 @@ after(async () => {
 });
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 20_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, "the condition did not come true");
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { Client } from "@connectrpc/connect";
+import { ApiClientService } from "@ferry/gen/ferry/member/v1/api_client_pb.ts";
+import { AuditLogService } from "@ferry/gen/ferry/member/v1/audit_log_pb.ts";
 import { MemberService } from "@ferry/gen/ferry/member/v1/member_pb.ts";
 import { createAuthenticator, createServiceIdentity, generateKeyPair, trustedServicesJson } from "@ferry/platform/auth";
 import { type Database, migrate, openDatabase } from "@ferry/platform/db";
@@ -10,6 +12,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { bePatient } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createMakeOperator } from "./app/make-operator.ts";
 import { createKeyring } from "./keyring.ts";
@@ -23,6 +26,7 @@ import { createPasswordHasher } from "./store/password-hash.ts";
 import { sessionStore } from "./store/session-store.ts";
 
 export const PASSWORD = "correct horse";
+bePatient(MemberService, ApiClientService, AuditLogService);
 
 const transferKeys = generateKeyPair();
 const identity = createServiceIdentity({ name: "transfer", privateKeyPem: transferKeys.privateKeyPem });
@@ -43,7 +47,7 @@ export async function startMembers(url: string, keyOverlapMs?: number) {
   const replicas = await Promise.all([startReplica(url, bus, parts, config), startReplica(url, bus, parts, config)]);
   const [{ address, database }, second] = replicas;
   const channelTo = (to: string, caller?: typeof identity) =>
-    openChannel({ url: to, audience: "member", identity: caller, logger });
+    openChannel({ url: to, audience: "member", identity: caller, logger, connectTimeoutMs: 20_000 });
   const [anonymous, transfer] = [channelTo(address), channelTo(address, identity)];
   const otherReplica = channelTo(second.address, identity);
   const member = createRpcClient(MemberService, anonymous);
@@ -92,7 +96,7 @@ async function startReplica(
   parts: Component[],
   config: MemberDeps["config"],
 ) {
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
   const outbox = createOutbox({ database, bus, source: "ferry/member", logger });
   const service = createMemberService({ database, outbox, logger, config });
   const { authority } = service;

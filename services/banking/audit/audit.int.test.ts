@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 function auditorAt(bankUrl: string): Auditor {
-  const bank = createBankClient({ url: bankUrl, timeoutMs: 1_000, connections: 4 });
+  const bank = createBankClient({ url: bankUrl, timeoutMs: 10_000, connections: 4 });
   const outbox = createOutbox({ database, bus: createMemoryBus(), source: "ferry/banking", logger: silentLogger });
   const { auditor } = createBankingAudit({ database, outbox, logger: silentLogger, banks: new Map([["081", bank]]) });
   return auditor as Auditor;

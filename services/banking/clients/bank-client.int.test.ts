@@ -46,9 +46,9 @@ test("an answer that drips is none, one that never ends is cut, and the next cal
       } else if (url?.endsWith("flood")) response.end(Buffer.alloc(100_000, " "));
       else response.end('{"status":"done"}');
     },
-    200,
+    3_000,
   );
-  assert.deepEqual(await client.call("drip", inquire), { kind: "lost", detail: "no answer within 200 ms" });
+  assert.deepEqual(await client.call("drip", inquire), { kind: "lost", detail: "no answer within 3000 ms" });
   assert.deepEqual(await client.call("flood", inquire), { kind: "lost", detail: "an answer of over 65536 bytes" });
   assert.equal((await client.call("fine", inquire)).kind, "answered");
 });
@@ -61,10 +61,10 @@ test("a call whose time is over before a connection is free is not sent any more
       asked.push(url.slice(url.lastIndexOf("/") + 1));
       if (!url.endsWith("silent")) response.end("{}");
     },
-    400,
+    3_000,
   );
   const calls = await Promise.all(["silent", "late"].map((reference) => client.call(reference, inquire)));
-  assert.deepEqual(calls, Array(2).fill({ kind: "lost", detail: "no answer within 400 ms" }));
+  assert.deepEqual(calls, Array(2).fill({ kind: "lost", detail: "no answer within 3000 ms" }));
   assert.equal((await client.call("next", inquire)).kind, "answered");
   assert.deepEqual(asked, ["silent", "next"]);
 });
@@ -72,7 +72,7 @@ test("a call whose time is over before a connection is free is not sent any more
 test("a connection that is cut may have been an order; one that was never made was none", async (t) => {
   const client = await open(t, (request) => void request.socket.destroy());
   assert.equal((await client.call("r", inquire)).kind, "lost");
-  const gone = createBankClient({ url: "http://127.0.0.1:1", timeoutMs: 1_000, connections: 1 });
+  const gone = createBankClient({ url: "http://127.0.0.1:1", timeoutMs: 5_000, connections: 1 });
   t.after(() => gone.close());
   assert.deepEqual(await gone.call("r", inquire), { kind: "unreachable", detail: "ECONNREFUSED" });
 });

@@ -11,7 +11,7 @@ export const ledgerTemplate = { name: "ledger_store", run: (url: string) => migr
 
 /** For tests: a ledger in a database of its own, made from the template. */
 export function createTestLedger({ url, drop }: { url: string; drop(): Promise<void> }) {
-  const database = openDatabase({ url, maxConnections: 8 });
+  const database = openDatabase({ url, maxConnections: 8, connectTimeoutMs: 20_000 }); // 64 sets at once wait for them.
   const accounts = createAccountStore();
   const carryOut = createCarryOut({ store: createCommandStore() });
   let repeated = 0;

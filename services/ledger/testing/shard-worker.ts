@@ -1,4 +1,5 @@
 // A ledger over shards in a process of its own, which makes a list of transfers and may be killed at any moment.
+import { Worker } from "node:worker_threads";
 import { createKafkaBus } from "@ferry/platform/events";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import type { Command } from "../domain/commands.ts";
@@ -8,14 +9,19 @@ export interface Work {
   urls: ShardUrls;
   mode: Mode;
   broker: string;
+  /** So long after it has started it is killed, wherever it is then. Default: it is not. */
+  killAfterMs?: number;
   transfers: readonly { id: string; from: string; owner: string; to: string; amount: string; isReleased: boolean }[];
 }
 
 const AT_ONCE = 8;
-const { urls, mode, broker, transfers } = JSON.parse(process.argv[2]!) as Work;
+const { urls, mode, broker, killAfterMs, transfers } = JSON.parse(process.argv[2]!) as Work;
 const bus = createKafkaBus({ brokers: [broker], clientId: "shard-worker", logger });
 const ledger = await runSharded(urls, mode, bus);
 process.send?.("started");
+// By a thread of its own: it needs no turn of the loop, and stands still when the work does.
+if (killAfterMs !== undefined)
+  new Worker(`setTimeout(() => process.kill(process.pid, "SIGKILL"), ${killAfterMs})`, { eval: true });
 
 const queue = [...transfers];
 async function work(): Promise<void> {

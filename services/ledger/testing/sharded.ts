@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import { type Database, migrate, openDatabase, type PreparableDatabase } from "@ferry/platform/db";
 import { type Bus, createMemoryBus } from "@ferry/platform/events";
 import { outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
@@ -44,7 +44,7 @@ export async function createShardDatabases(count: number): Promise<ShardUrls & {
 
 /** For tests: a ledger over shards that runs in this process, without its rpcs. */
 export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, bus: Bus) {
-  const database = openDatabase({ url: home });
+  const database = openDatabase({ url: home, connectTimeoutMs: 20_000 });
   const config = { shards: urls, crossShard: mode, sharedCluster: "allow", databaseConnections: 6 } as const;
   const opened = openShards({ config, database, bus, logger });
   const { shards, shardOf, coordinator } = opened;
@@ -91,6 +91,36 @@ export async function startSharded(count: number, mode: Mode) {
 }
 
 export type TestShards = Awaited<ReturnType<typeof startSharded>>;
+
+/**
+ * For tests of what is carried out side by side: nobody is refused for want of a connection, and locks are waited for
+ * as long as a transaction may take, 5 s, rather than 1.5. A machine that stands still meanwhile is no failure then;
+ * transactions that wait for each other over two databases still are: they never end otherwise.
+ */
+export function letWait({ databases }: Pick<TestShards, "databases">): void {
+  for (const database of databases as PreparableDatabase[]) {
+    const { query, transaction, begin } = database;
+    const wait = "SET LOCAL lock_timeout = 0";
+    database.query = <Row>(text: string, values?: readonly unknown[]) => onceConnected(() => query<Row>(text, values));
+    database.transaction = (run) => onceConnected(() => transaction((tx) => tx.query(wait).then(() => run(tx))));
+    database.begin = async () => {
+      const open = await onceConnected(begin);
+      await open.tx.query(wait);
+      return open;
+    };
+  }
+}
+
+/** Again while the pool had no connection in time: nothing has begun then. */
+async function onceConnected<T>(work: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + 20_000; ; )
+    try {
+      return await work();
+    } catch (error) {
+      const isFull = /timeout exceeded when trying to connect/.test(String(error));
+      if (!isFull || Date.now() > deadline) throw error;
+    }
+}
 
 export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const deadline = Date.now() + 15_000; !(await holds()); await delay(5)) assert.ok(Date.now() < deadline, what);
