@@ -82,7 +82,7 @@ const CONFIG: NotifyParts["config"] = {
   keySecret: randomBytes(32),
   targets: "any",
   retryDelaysMs: [20, 40],
-  timeoutMs: 2_000,
+  timeoutMs: 30_000,
   maxEndpoints: 3,
   maxPending: 1_000,
   maxInFlight: 16,
@@ -105,7 +105,9 @@ export async function startNotify({ url, config, bus = createMemoryBus() }: Noti
   const server = createRpcServer({ service: "notify", port: 0, routes: service.routes, authenticator, logger, build });
   const parts = [server, ...service.components];
   for (const part of parts) await part.start?.();
-  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "notify", logger });
+  const channel = openChannel({
+    ...{ url: `http://127.0.0.1:${server.port}`, audience: "notify", connectTimeoutMs: 15_000, logger },
+  });
   return {
     ...{ database, bus },
     client: createRpcClient(WebhookService, channel),

@@ -89,7 +89,9 @@ export async function startPaymentsAmong(surroundings: Surroundings) {
   const server = createRpcServer({ service: "payment", port: 0, routes: service.routes, authenticator, logger, build });
   const parts = [outbox, server, ...service.components];
   for (const part of parts) await part.start?.();
-  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "payment", logger });
+  const channel = openChannel({
+    ...{ url: `http://127.0.0.1:${server.port}`, audience: "payment", connectTimeoutMs: 15_000, logger },
+  });
   const client = createRpcClient(PaymentService, channel);
 
   return {

@@ -29,13 +29,15 @@ after(async () => {
 const { SCHEDULED, COMPLETED, FAILED, CANCELED } = TransferState;
 const inMs = (ms: number) => timestampFromMs(Date.now() + ms);
 const DAY_MS = 86_400_000;
+/** Time enough for what is done before then, also where the machine pauses for seconds. */
+const SOON_MS = 4_000;
 
 const workLeft = async (id: string) =>
   (await transfers.database.query("SELECT 1 FROM due_work WHERE id = $1", [id])).length;
 
 test("a scheduled transfer waits for its time, then goes its way", async () => {
   transfers.others.play({});
-  const executeTime = inMs(1_000);
+  const executeTime = inMs(SOON_MS);
   const { transfer } = await transfers.create(memberId, { sourceAccountId, executeTime });
   assert.deepEqual([transfer?.state, transfer?.executeTime, transfer?.steps], [SCHEDULED, executeTime, []]);
   assert.deepEqual(transfers.others.commandsFor(transfer!.id), []);
@@ -66,7 +68,7 @@ test("a scheduled transfer can be taken back, and a replay shows it as it is", a
 test("what can no longer be paid when its time comes fails without having begun", async () => {
   const member = newUuid();
   const own = transfers.directory.openAccount(member);
-  const { transfer } = await transfers.create(member, { sourceAccountId: own, executeTime: inMs(500) });
+  const { transfer } = await transfers.create(member, { sourceAccountId: own, executeTime: inMs(SOON_MS) });
   transfers.directory.suspended.add(member);
   const events = await until("the event", () => {
     const found = transfers.eventsOf(transfer!.id, TransferFailedSchema);
@@ -78,13 +80,13 @@ test("what can no longer be paid when its time comes fails without having begun"
 
 test("a transfer that has not been sent by its expire time is undone; one that has been goes on", async () => {
   transfers.others.play({ hold: ["silent"] });
-  const late = await transfers.create(memberId, { sourceAccountId, expireTime: inMs(800) }, { waitSeconds: 0 });
+  const late = await transfers.create(memberId, { sourceAccountId, expireTime: inMs(SOON_MS) }, { waitSeconds: 0 });
   const failed = await transfers.reached(memberId, late.transfer!.id, FAILED);
   assert.equal(failed.failure?.code, "TRANSFER_EXPIRED");
   assert.ok(transfers.others.commandsFor(late.transfer!.id).includes("release"));
 
   transfers.others.play({ send: ["silent"] });
-  const sent = await transfers.create(memberId, { sourceAccountId, expireTime: inMs(500) }, { waitSeconds: 0 });
+  const sent = await transfers.create(memberId, { sourceAccountId, expireTime: inMs(SOON_MS) }, { waitSeconds: 0 });
   const { id } = sent.transfer!;
   await transfers.others.received(id, "send");
   await until("its time to be over", async () => ((await workLeft(id)) === 0 ? true : undefined));

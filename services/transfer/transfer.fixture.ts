@@ -81,7 +81,9 @@ export async function startTransfers({
   });
   const parts = [outbox, server, ...service.components];
   for (const part of parts) await part.start?.();
-  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "transfer", logger });
+  const channel = openChannel({
+    ...{ url: `http://127.0.0.1:${server.port}`, audience: "transfer", connectTimeoutMs: 15_000, logger },
+  });
   const client = createRpcClient(TransferService, channel);
 
   return {

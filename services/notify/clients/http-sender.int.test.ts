@@ -4,9 +4,13 @@ import { type TestContext, test } from "node:test";
 import { startReceiver } from "../notify.fixture.ts";
 import { createHttpSender, lookupPublic } from "./http-sender.ts";
 
-async function sendTo(t: TestContext, answer: (response: ServerResponse) => void, targets: "public" | "any" = "any") {
+async function sendTo(
+  t: TestContext,
+  answer: (response: ServerResponse) => void,
+  { targets = "any" as "public" | "any", timeoutMs = 5_000 } = {},
+) {
   const receiver = await startReceiver((_received, response) => answer(response));
-  const sender = createHttpSender({ timeoutMs: 500, targets, connections: 2 });
+  const sender = createHttpSender({ timeoutMs, targets, connections: 2 });
   t.after(async () => {
     await sender.close();
     await receiver.stop();
@@ -33,16 +37,16 @@ test("a redirect is not followed, and Retry-After is read", async (t) => {
 });
 
 test("a receiver that says nothing, or breaks off, is a failure within the time", async (t) => {
-  const { outcome } = await sendTo(t, () => {});
+  const { outcome } = await sendTo(t, () => {}, { timeoutMs: 500 });
   assert.deepEqual([outcome.status, outcome.problem], [0, "no answer within 500 ms"]);
-  assert.ok(outcome.durationMs >= 490 && outcome.durationMs < 2_000);
+  assert.ok(outcome.durationMs >= 490 && outcome.durationMs < 15_000);
   const broken = await sendTo(t, (response) => void response.socket?.destroy());
   assert.equal(broken.outcome.status, 0);
   assert.notEqual(broken.outcome.problem, "");
 });
 
 test("where only public addresses may be called, nothing goes out to others", async (t) => {
-  const { receiver, outcome } = await sendTo(t, (response) => void response.end(), "public");
+  const { receiver, outcome } = await sendTo(t, (response) => void response.end(), { targets: "public" });
   assert.match(outcome.problem, /FORBIDDEN_ADDRESS/);
   assert.equal(receiver.received.length, 0);
 });

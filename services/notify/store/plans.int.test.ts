@@ -30,7 +30,10 @@ test("whatever a route or the queue asks goes by an index, once there are many d
     status = 200;
     await client.redriveWebhookDelivery({ deliveryId: dead.id }, member);
     await inState(DeliveryState.DELIVERED);
-    await client.testWebhookEndpoint({ endpointId }, member);
+    const { delivery: ping } = await client.testWebhookEndpoint({ endpointId }, member);
+    await until("the ping to be delivered", async () => {
+      return (await client.getWebhookDelivery({ deliveryId: ping!.id }, member)).delivery!.endTime;
+    });
     await client.redriveWebhookDeliveries({ endpointId }, member);
     await client.listWebhookDeliveries({ endpointId }, member);
     await client.listWebhookEndpoints({}, member);

@@ -25,8 +25,9 @@ test("what ended long ago goes, what ended lately or still waits stays; a delete
   await ping(deleted);
   const inState = async (endpointId: string, state: DeliveryState) =>
     (await client.listWebhookDeliveries({ endpointId, state }, member)).deliveries.map(({ id }) => id);
-  await until("both to be delivered", async () => {
-    return (await inState(kept, DeliveryState.DELIVERED)).length === 2 || undefined;
+  await until("all to be delivered", async () => {
+    const delivered = await Promise.all([kept, deleted].map((id) => inState(id, DeliveryState.DELIVERED)));
+    return delivered.flat().length === 3 || undefined;
   });
   status = 500;
   const waiting = await ping(kept);
