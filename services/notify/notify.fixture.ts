@@ -12,7 +12,10 @@ import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, type MemoryBus, writeHeaders } from "@ferry/platform/events";
 import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { bePatient } from "../../test/support/patient.ts";
 import { createNotifyService, migrations, type NotifyParts } from "./service.ts";
+
+bePatient(WebhookService);
 
 /** For tests: what a database needs to become notify's. */
 export const notifyTemplate = { name: "notify", run: (url: string) => migrate(url, [...migrations]) };
@@ -100,7 +103,7 @@ export interface NotifyOptions {
 
 /** For tests: notify on a database, behind its real server, with a bus in memory. */
 export async function startNotify({ url, config, bus = createMemoryBus() }: NotifyOptions) {
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
   const service = createNotifyService({ database, bus, logger, config: { ...CONFIG, ...config } });
   const server = createRpcServer({ service: "notify", port: 0, routes: service.routes, authenticator, logger, build });
   const parts = [server, ...service.components];

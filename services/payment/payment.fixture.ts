@@ -18,8 +18,11 @@ import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/r
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
 import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
+import { bePatient } from "../../test/support/patient.ts";
 import { until } from "../../test/support/until.ts";
 import { createPaymentService, migrations, type PaymentParts } from "./service.ts";
+
+bePatient(PaymentService, ParkedSagaService);
 
 /** For tests: what a database needs to become payment's. */
 export const paymentTemplate = {
@@ -81,7 +84,7 @@ export async function startPayments({ url, parkAfterMs }: { url: string; parkAft
 /** For tests: payment on a database, behind its real server, on a bus that others are on. */
 export async function startPaymentsAmong(surroundings: Surroundings) {
   const { url, parkAfterMs = 60_000, bus, members, ledger: accounts, suspended = new Set() } = surroundings;
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
   const outbox = createOutbox({ database, bus, source: "ferry/payment", logger });
   const config = { parkAfterMs };
   const service = createPaymentService({ database, bus, outbox, logger, config, members, ledger: accounts });

@@ -16,8 +16,11 @@ import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/r
 import { silentLogger as logger, newTraceparent } from "@ferry/platform/telemetry";
 import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
 import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
+import { bePatient } from "../../test/support/patient.ts";
 import { until } from "../../test/support/until.ts";
 import { createTransferService, migrations } from "./service.ts";
+
+bePatient(TransferService, TransferBatchService, ParkedSagaService);
 
 export { as, asOperator } from "../../test/support/credentials.ts";
 export type { Said } from "../../test/support/neighbors.ts";
@@ -60,7 +63,7 @@ export async function startTransfers({
   parkAfterMs?: number;
   batchLinesUnderWay?: number;
 }) {
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
   const bus = createMemoryBus();
   const outbox = createOutbox({ database, bus, source: "ferry/transfer", logger });
   const directory = createDirectory();
