@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import os from "node:os";
@@ -20,8 +21,18 @@ const directory = fs.mkdtempSync(join(os.tmpdir(), "ferry-bus-"));
 let broker: Broker;
 let brokers: string[];
 
+/** On a port below those that the system gives out: nobody else gets it while the broker is away. */
+async function startOnOwnPort(tries = 20): Promise<Broker> {
+  try {
+    return await startBroker({ directory, port: randomInt(20_000, 26_000) });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || tries === 0) throw error;
+    return startOnOwnPort(tries - 1);
+  }
+}
+
 before(async () => {
-  broker = await startBroker({ directory, port: 0 });
+  broker = await startOnOwnPort();
   brokers = [`127.0.0.1:${broker.port}`];
 });
 after(async () => {
@@ -147,22 +158,24 @@ test("a handler that takes longer than the session is not taken for dead", async
     clientId: "slow",
     logger: silentLogger,
     onFatal: assert.fail,
-    sessionTimeoutMs: 1_500,
+    sessionTimeoutMs: 5_000, // A heartbeat goes out each second: a pause of this process is not to be taken for death.
   });
-  let calls = 0;
+  const taken: string[] = [];
   const slow = Promise.withResolvers<void>();
-  setTimeout(slow.resolve, 4_000);
   const subscription = await bus.subscribe({
     ...{ group: "slow", topics: [topic] },
-    async handle() {
-      calls++;
+    async handle(set) {
+      taken.push(...set.map(({ key }) => key!));
       await slow.promise;
     },
   });
   await bus.publish([record(topic, "one")]);
+  await until(() => taken.length === 1, "the first");
+  setTimeout(slow.resolve, 7_000);
   await slow.promise;
   await bus.publish([record(topic, "two")]);
-  await until(() => calls === 2, "the second");
+  await until(() => taken.includes("two"), "the second");
+  assert.deepEqual(taken, ["one", "two"]);
   assert.equal(subscription.unready(), undefined);
   await subscription.stop();
   await bus.close();
@@ -240,6 +253,7 @@ test("the watchdog calls a stall when messages wait and nothing moves, and only 
     return stalled.promise;
   };
   const subscription = await bus.subscribe({ group: "moves", topics: [topic], handle: async () => {} });
+  await until(async () => (await committedOf("moves", topic)) === 1, "its commit");
   const none = watching("moves", { [topic]: [0, 1, 2] });
   const elsewhere = watching("sleeps", { [topic]: [] });
   const error = await watching("sleeps", { [topic]: [0, 1, 2] });

@@ -15,7 +15,8 @@ import type { Saga } from "./saga.ts";
 import { answered, bankSaid, type ExampleReply, type ExampleState, exampleSaga } from "./send-money.example.ts";
 import { sagaMigrations } from "./store.ts";
 
-const [verify, hold, send, settle] = exampleSaga.steps.map((each) => ({ ...each, timeoutMs: 500 })) as [
+/** With more time than any test takes: only what waits for another saga is looked at. */
+const [verify, hold, send, settle] = exampleSaga.steps.map((each) => ({ ...each, timeoutMs: 60_000 })) as [
   Step<ExampleState>,
   Step<ExampleState>,
   Step<ExampleState>,

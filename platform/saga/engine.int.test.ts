@@ -246,7 +246,7 @@ describe("replies", () => {
 
 describe("time", () => {
   test("a saga that goes on is not written into the index of what must be looked at, until its first look has come", async () => {
-    const engine = createEngine(createRecordingOutbox());
+    const engine = createEngine(createRecordingOutbox(), { parkAfterMs: 60_000 }); // What is parked has no next look.
     const [id] = (await begin(engine)) as [string];
     const lookAt = async () =>
       (await database.query<{ look_at: Date | null }>("SELECT look_at FROM saga WHERE id = $1", [id]))[0]?.look_at;
@@ -294,9 +294,9 @@ describe("time", () => {
   test("what never answers is undone, and its undo that never answers is parked", async () => {
     const outbox = createRecordingOutbox();
     const engine = createEngine(outbox);
-    await engine.start();
     const [id = ""] = await begin(engine);
     await reply(engine, [id], answered("verify"));
+    await engine.start(); // Only now, or a reply that is slow would find its step given up.
     await until("it was parked", async () => (await sagaOf(engine, id)).status === "parked");
     const saga = await sagaOf(engine, id);
     assert.equal(saga.failure?.code, "STEP_TIMED_OUT");
@@ -312,6 +312,7 @@ describe("time", () => {
     await engine.start();
     await until("all were asked again", () => outbox.sent.length >= 20);
     assert.deepEqual(new Set(outbox.sent.map(({ id }) => id)), new Set(ids.map((id) => `${id}:verify-account:ask:2`)));
+    await engine.stop(); // It times nothing out any more, however slow the replies are.
     await reply(engine, ids, ...ALL);
     const ended = await engine.find(database, ids);
     assert.ok(ids.every((id) => ended.get(id)?.status === "completed"));
@@ -333,6 +334,7 @@ describe("time", () => {
     await Promise.all([one.start(), other.start()]);
     const undone = async () => [...(await one.find(database, ids)).values()].every(({ status }) => status === "undone");
     await until("all gave up", undone);
+    await Promise.all([one.stop(), other.stop()]); // The one may not have heard yet that its commit came before the other's.
     assert.equal(outbox.sent.length, 500 * 4, "four attempts each");
     assert.equal(new Set(outbox.sent.map(({ id }) => id)).size, outbox.sent.length);
   });
@@ -369,6 +371,7 @@ describe("operators", () => {
   async function parked(engine: SagaEngine, count = 1): Promise<string[]> {
     const ids = await begin(engine, count);
     await reply(engine, ids, ...HELD);
+    await engine.start(); // Only now, or replies that are slow would find their steps given up.
     await until("they were parked", async () => (await engine.listParked(database, 100)).length === count);
     return ids;
   }
@@ -376,7 +379,6 @@ describe("operators", () => {
   test("list, resume, undo, skip, and every decision is in the audit log", async () => {
     const outbox = createRecordingOutbox();
     const engine = createEngine(outbox);
-    await engine.start();
     const [one = "", two = "", three = ""] = await parked(engine, 3);
     assert.equal((await engine.operate("resume", one, decision)).status, "running");
     assert.equal((await engine.operate("undo", two, decision)).waiting.for, "reply");
@@ -404,7 +406,6 @@ describe("operators", () => {
 
   test("pages through parked sagas", async () => {
     const engine = createEngine(createRecordingOutbox());
-    await engine.start();
     await parked(engine, 5);
     const seen: string[] = [];
     for (let page = await engine.listParked(database, 2); page.length > 0; ) {

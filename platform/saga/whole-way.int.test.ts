@@ -19,7 +19,8 @@ import { sagaMigrations } from "./store.ts";
 
 const REPLY_TOPIC = "ferry.transfer.replies.v1";
 const COMMAND_TOPICS = ["ferry.banking.commands.v1", "ferry.ledger.commands.v1"];
-const steps = exampleSaga.steps.map((step) => ({ ...step, timeoutMs: 300 }));
+/** Only the bank is ever silent: what is slow to answer must not be given up. */
+const steps = exampleSaga.steps.map((step) => ({ ...step, timeoutMs: step.kind === "pivot" ? 300 : 10_000 }));
 const quick = defineSaga<ExampleState>("send-money", 1, steps);
 /** Verifies, holds and sends by another saga at once, then sends itself. */
 const [verify, hold, send, settle] = steps as [Step<ExampleState>, ...Step<ExampleState>[]];
