@@ -200,9 +200,9 @@ async function checkTotals(
  * ended, no account is below its limit, every posting has its counterpart (invariants I1, I4 and I6), and the platform's books against the bank's.
  */
 export async function checkBooks(sources: BooksSources): Promise<BooksReport> {
-  const breaches: string[] = [];
+  let breaches: string[] = [];
   for (const [service, what, sql, isBreach] of BREACHES)
-    breaches.push(...finding(what, addUp(await sources.query<Described>(service, sql), isBreach)));
+    breaches = breaches.concat(finding(what, addUp(await sources.query<Described>(service, sql), isBreach)));
   const transfers = await sources.query<Movement>(
     "transfer",
     "SELECT id, state, currency, amount_minor AS amount, destination_bank_code IS NOT NULL AS external, destination_account_number AS account FROM transfer",
