@@ -151,8 +151,6 @@ export function nodeArguments(name: string): string[] {
   return [
     "--disable-warning=ExperimentalWarning",
     "--max-old-space-size=256",
-    // Measured: helper threads, which find the cores busy with other processes, cost 3 to 5 % of all CPU.
-    "--single-threaded-gc",
     `--max-semi-space-size=${BUSY.has(name) ? BUSY_YOUNG_MIB : YOUNG_MIB}`,
   ];
 }
