@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import os from "node:os";
@@ -12,6 +11,7 @@ import { silentLogger } from "@ferry/platform/telemetry";
 import type * as KafkaJs from "kafkajs";
 import { startBroker } from "../../local/broker/server.ts";
 import { until } from "../../test/contract/bus.ts";
+import { freePort } from "../../test/support/free-port.ts";
 import { openClient } from "./kafka-client.ts";
 import { watch } from "./kafka-watchdog.ts";
 
@@ -21,18 +21,8 @@ const directory = fs.mkdtempSync(join(os.tmpdir(), "ferry-bus-"));
 let broker: Broker;
 let brokers: string[];
 
-/** On a port below those that the system gives out: nobody else gets it while the broker is away. */
-async function startOnOwnPort(tries = 20): Promise<Broker> {
-  try {
-    return await startBroker({ directory, port: randomInt(20_000, 26_000) });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || tries === 0) throw error;
-    return startOnOwnPort(tries - 1);
-  }
-}
-
 before(async () => {
-  broker = await startOnOwnPort();
+  broker = await startBroker({ directory, port: await freePort() }); // Nobody else's while the broker is away.
   brokers = [`127.0.0.1:${broker.port}`];
 });
 after(async () => {

@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { ConfigError, type Variable } from "@ferry/platform/config";
 import type { KafkaBusOptions } from "@ferry/platform/events";
 import { z } from "zod";
-import { isLoopback } from "./private-links.ts";
+import { isLoopback, readPem } from "./private-links.ts";
 
 const optional = (env: string, help: string) => ({ env, schema: z.string(), fallback: "", help });
 
@@ -65,16 +64,6 @@ function problemsOf(config: KafkaSecurityConfig, brokers: readonly string[]): st
   return problems;
 }
 
-async function readPem(config: KafkaSecurityConfig, name: keyof typeof FILES): Promise<string | undefined> {
-  const file = config[name];
-  if (file === "") return undefined;
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError([`${FILES[name]} is ${JSON.stringify(file)}: cannot be read (${String(cause)})`]);
-  }
-}
-
 /**
  * Reads how the brokers are spoken to, as `createKafkaBus` takes it. Files are read once, at the start.
  *
@@ -91,7 +80,9 @@ export async function readKafkaSecurity(
   const sasl = username === "" ? {} : { sasl: { mechanism, username, password } as KafkaBusOptions["sasl"] };
   if (config.kafkaTls === "off") return sasl;
   const [ca, cert, key] = await Promise.all(
-    (["kafkaCaFile", "kafkaCertFile", "kafkaKeyFile"] as const).map((name) => readPem(config, name)),
+    (["kafkaCaFile", "kafkaCertFile", "kafkaKeyFile"] as const).map((name) =>
+      config[name] === "" ? undefined : readPem(FILES[name], config[name]),
+    ),
   );
   return { ...sasl, ssl: { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert, key }) } };
 }

@@ -29,15 +29,18 @@ export async function readTls(config: TlsFiles): Promise<MutualTls | undefined> 
   if (missing.length === names.length) return undefined;
   if (missing.length > 0)
     throw new ConfigError(missing.map((name) => `${FILES[name]} is missing: internal TLS needs all three files`));
-  const [certPem = "", keyPem = "", caPem = ""] = await Promise.all(names.map((name) => readPem(config, name)));
+  const [certPem = "", keyPem = "", caPem = ""] = await Promise.all(
+    names.map((name) => readPem(FILES[name], config[name])),
+  );
   return { certPem, keyPem, caPem };
 }
 
-async function readPem(config: TlsFiles, name: keyof typeof FILES): Promise<string> {
+/** @throws ConfigError that names the variable and its file when that cannot be read. */
+export async function readPem(variable: string, file: string): Promise<string> {
   try {
-    return await readFile(config[name], "utf8");
+    return await readFile(file, "utf8");
   } catch (cause) {
-    throw new ConfigError([`${FILES[name]} is ${JSON.stringify(config[name])}: cannot be read (${String(cause)})`]);
+    throw new ConfigError([`${variable} is ${JSON.stringify(file)}: cannot be read (${String(cause)})`]);
   }
 }
 

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { FerryError } from "@ferry/platform/errors";
+import { freePort } from "../../test/support/free-port.ts";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { until } from "../../test/support/until.ts";
 import { callUnary, openChannel } from "./index.ts";
 import { PatientEchoService as EchoService } from "./testing/echo-service.ts";
-import { channelTo, echoClient, freePort, keepingLogger, type Line, reasonOf, serveEcho } from "./testing/harness.ts";
+import { channelTo, echoClient, keepingLogger, type Line, reasonOf, serveEcho } from "./testing/harness.ts";
 
 /** The deadline of calls that something else is to end, in milliseconds: no limit of a channel is near it. */
 const FAR_MS = 30_000;

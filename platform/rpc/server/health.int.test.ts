@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@ferry/gen/grpc/health/v1/health_pb.ts";
+import { freePort } from "../../../test/support/free-port.ts";
 import { until } from "../../../test/support/until.ts";
 import { createRpcClient } from "../index.ts";
-import { channelTo, echoClient, freePort, reasonOf, serveEcho } from "../testing/harness.ts";
+import { channelTo, echoClient, reasonOf, serveEcho } from "../testing/harness.ts";
 
 const SERVICE = "ferry.test.v1.EchoService";
 /** A stop that waits for the calls in flight, however long this machine takes for them. */

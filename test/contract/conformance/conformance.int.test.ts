@@ -16,9 +16,9 @@ function missing(): string | false {
 }
 
 const skip = missing();
-/** One server at a time: what is tested shares the machine with other tests, and some cases are about time. */
 /** What a server says of a deadline must be right within half a second: where the machine stood still, all is run again. */
 const RUNS = 3;
+/** One server at a time: what is tested shares the machine with other tests, and some cases are about time. */
 const GENTLY = { server: ["--parallel", "1", "-p", "1"], client: [], doors: ["--parallel", "1", "-p", "1"] };
 
 for (const [system, options] of Object.entries(GENTLY))

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import { freePort } from "../../support/free-port.ts";
 import { kafkaTestConfig } from "./config.ts";
 
 const execute = promisify(execFile);
@@ -139,7 +139,7 @@ function scramUsers({ username, password }: KafkaLogin): string[] {
 
 async function startOnFreePorts(login?: KafkaLogin): Promise<RunningApacheKafka> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ferry-apache-kafka-"));
-  const [brokerPort, controllerPort] = await findFreePorts();
+  const [brokerPort, controllerPort] = await Promise.all([freePort(), freePort()]);
   const properties = path.join(directory, "server.properties");
   const template = fs.readFileSync(path.join(import.meta.dirname, "server.properties"), "utf8");
   const data = path.join(directory, "data");
@@ -214,14 +214,4 @@ function end(server: ChildProcess): Promise<void> {
   const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   server.kill("SIGKILL");
   return ended;
-}
-
-async function findFreePorts(): Promise<[number, number]> {
-  const servers = [net.createServer(), net.createServer()] as const;
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  }
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port) as [number, number];
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }
