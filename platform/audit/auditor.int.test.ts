@@ -7,6 +7,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus, type MemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { readMetrics, silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { type Auditor, createAuditor } from "./auditor.ts";
 import { auditRoutes } from "./rpc.ts";
@@ -22,7 +23,7 @@ let bus: MemoryBus;
 
 before(async () => {
   testDatabase = await createTestDatabase(template);
-  database = openDatabase({ url: testDatabase.url, connectTimeoutMs: 15_000 }); // However busy the machine is.
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   bus = createMemoryBus();
 });
 after(async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { type Database, openDatabase } from "./index.ts";
 import { textArray, toArrayLiteral } from "./parameters.ts";
@@ -10,7 +11,7 @@ let database: Database;
 
 before(async () => {
   made = await createTestDatabase();
-  database = openDatabase({ url: made.url, connectTimeoutMs: 15_000 }); // However busy the machine is.
+  database = openDatabase({ url: made.url, ...PATIENT });
 });
 after(async () => {
   await database.close();

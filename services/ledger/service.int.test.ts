@@ -27,7 +27,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger, newTraceparent } from "@ferry/platform/telemetry";
-import { bePatient } from "../../test/support/patient.ts";
+import { bePatient, PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { commandsTopic } from "./consumers/commands.ts";
 import { createLedgerService } from "./service.ts";
@@ -51,7 +51,7 @@ before(async () => {
   const run = (url: string) => migrate(url, [outboxMigrations, ledgerMigrations]);
   const made = await createTestDatabase({ name: "ledger_service", run });
   drop = made.drop;
-  database = openDatabase({ url: made.url, connectTimeoutMs: 20_000 }); // 32 holds at once wait for eight connections.
+  database = openDatabase({ url: made.url, ...PATIENT }); // 32 holds at once wait for eight connections.
   const outbox = createOutbox({ database, bus, source: "ferry/ledger", logger });
   const service = createLedgerService({ database, bus, outbox });
   const authority = createAuthorityState();
@@ -77,7 +77,7 @@ before(async () => {
   for (const part of parts) await part.start?.();
   const identity = createServiceIdentity({ name: "payment", privateKeyPem: serviceKeys.privateKeyPem });
   const url = `http://127.0.0.1:${server.port}`;
-  channel = openChannel({ url, audience: "ledger", identity, logger, connectTimeoutMs: 20_000 });
+  channel = openChannel({ url, audience: "ledger", identity, logger, ...PATIENT });
   ledger = createRpcClient(LedgerService, channel);
 });
 

@@ -12,7 +12,7 @@ import type { Component } from "@ferry/platform/lifecycle";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel, type RpcChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
-import { bePatient } from "../../test/support/patient.ts";
+import { bePatient, PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createMakeOperator } from "./app/make-operator.ts";
 import { createKeyring } from "./keyring.ts";
@@ -47,7 +47,7 @@ export async function startMembers(url: string, keyOverlapMs?: number) {
   const replicas = await Promise.all([startReplica(url, bus, parts, config), startReplica(url, bus, parts, config)]);
   const [{ address, database }, second] = replicas;
   const channelTo = (to: string, caller?: typeof identity) =>
-    openChannel({ url: to, audience: "member", identity: caller, logger, connectTimeoutMs: 20_000 });
+    openChannel({ url: to, audience: "member", identity: caller, logger, ...PATIENT });
   const [anonymous, transfer] = [channelTo(address), channelTo(address, identity)];
   const otherReplica = channelTo(second.address, identity);
   const member = createRpcClient(MemberService, anonymous);
@@ -96,7 +96,7 @@ async function startReplica(
   parts: Component[],
   config: MemberDeps["config"],
 ) {
-  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
+  const database = openDatabase({ url, ...PATIENT });
   const outbox = createOutbox({ database, bus, source: "ferry/member", logger });
   const service = createMemberService({ database, outbox, logger, config });
   const { authority } = service;

@@ -12,7 +12,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, type MemoryBus, writeHeaders } from "@ferry/platform/events";
 import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
-import { bePatient } from "../../test/support/patient.ts";
+import { bePatient, PATIENT } from "../../test/support/patient.ts";
 import { createNotifyService, migrations, type NotifyParts } from "./service.ts";
 
 bePatient(WebhookService);
@@ -103,14 +103,12 @@ export interface NotifyOptions {
 
 /** For tests: notify on a database, behind its real server, with a bus in memory. */
 export async function startNotify({ url, config, bus = createMemoryBus() }: NotifyOptions) {
-  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
+  const database = openDatabase({ url, ...PATIENT });
   const service = createNotifyService({ database, bus, logger, config: { ...CONFIG, ...config } });
   const server = createRpcServer({ service: "notify", port: 0, routes: service.routes, authenticator, logger, build });
   const parts = [server, ...service.components];
   for (const part of parts) await part.start?.();
-  const channel = openChannel({
-    ...{ url: `http://127.0.0.1:${server.port}`, audience: "notify", connectTimeoutMs: 15_000, logger },
-  });
+  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "notify", logger, ...PATIENT });
   return {
     ...{ database, bus },
     client: createRpcClient(WebhookService, channel),

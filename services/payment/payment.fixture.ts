@@ -18,7 +18,7 @@ import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/r
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
 import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
-import { bePatient } from "../../test/support/patient.ts";
+import { bePatient, PATIENT } from "../../test/support/patient.ts";
 import { until } from "../../test/support/until.ts";
 import { createPaymentService, migrations, type PaymentParts } from "./service.ts";
 
@@ -84,7 +84,7 @@ export async function startPayments({ url, parkAfterMs }: { url: string; parkAft
 /** For tests: payment on a database, behind its real server, on a bus that others are on. */
 export async function startPaymentsAmong(surroundings: Surroundings) {
   const { url, parkAfterMs = 60_000, bus, members, ledger: accounts, suspended = new Set() } = surroundings;
-  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
+  const database = openDatabase({ url, ...PATIENT });
   const outbox = createOutbox({ database, bus, source: "ferry/payment", logger });
   const config = { parkAfterMs };
   const service = createPaymentService({ database, bus, outbox, logger, config, members, ledger: accounts });
@@ -92,9 +92,7 @@ export async function startPaymentsAmong(surroundings: Surroundings) {
   const server = createRpcServer({ service: "payment", port: 0, routes: service.routes, authenticator, logger, build });
   const parts = [outbox, server, ...service.components];
   for (const part of parts) await part.start?.();
-  const channel = openChannel({
-    ...{ url: `http://127.0.0.1:${server.port}`, audience: "payment", connectTimeoutMs: 15_000, logger },
-  });
+  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "payment", logger, ...PATIENT });
   const client = createRpcClient(PaymentService, channel);
 
   return {

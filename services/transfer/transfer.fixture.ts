@@ -16,7 +16,7 @@ import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/r
 import { silentLogger as logger, newTraceparent } from "@ferry/platform/telemetry";
 import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
 import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
-import { bePatient } from "../../test/support/patient.ts";
+import { bePatient, PATIENT } from "../../test/support/patient.ts";
 import { until } from "../../test/support/until.ts";
 import { createTransferService, migrations } from "./service.ts";
 
@@ -63,7 +63,7 @@ export async function startTransfers({
   parkAfterMs?: number;
   batchLinesUnderWay?: number;
 }) {
-  const database = openDatabase({ url, connectTimeoutMs: 20_000 }); // Tests have more callers than it has connections.
+  const database = openDatabase({ url, ...PATIENT });
   const bus = createMemoryBus();
   const outbox = createOutbox({ database, bus, source: "ferry/transfer", logger });
   const directory = createDirectory();
@@ -84,9 +84,7 @@ export async function startTransfers({
   });
   const parts = [outbox, server, ...service.components];
   for (const part of parts) await part.start?.();
-  const channel = openChannel({
-    ...{ url: `http://127.0.0.1:${server.port}`, audience: "transfer", connectTimeoutMs: 15_000, logger },
-  });
+  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "transfer", logger, ...PATIENT });
   const client = createRpcClient(TransferService, channel);
 
   return {

@@ -3,6 +3,9 @@ import { method as methodOption } from "@ferry/gen/ferry/options/v1/options_pb.t
 
 const PATIENCE_MS = 20_000;
 
+/** For connections of tests, and turns at those of a pool: no pause of a busy machine is as long, nor a queue of their callers. */
+export const PATIENT = { connectTimeoutMs: 15_000 };
+
 /**
  * Gives the calls of services longer than their contracts do, in this process, for tests of what is answered rather than
  * of how soon: a machine that stands still for a second or two is no refusal. Servers keep to the contract whatever a

@@ -5,6 +5,7 @@ import { type Bus, createMemoryBus } from "@ferry/platform/events";
 import { outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { twoPhaseMigrations } from "@ferry/platform/two-phase";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { createAnswerSpread } from "../app/answer-commands.ts";
 import { createSpreadCommands } from "../app/spread-commands.ts";
@@ -44,7 +45,7 @@ export async function createShardDatabases(count: number): Promise<ShardUrls & {
 
 /** For tests: a ledger over shards that runs in this process, without its rpcs. */
 export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, bus: Bus) {
-  const database = openDatabase({ url: home, connectTimeoutMs: 20_000 });
+  const database = openDatabase({ url: home, ...PATIENT });
   const config = { shards: urls, crossShard: mode, sharedCluster: "allow", databaseConnections: 6 } as const;
   const opened = openShards({ config, database, bus, logger });
   const { shards, shardOf, coordinator } = opened;
