@@ -41,10 +41,17 @@ export const PEERS: readonly Peer[] = [
   },
   {
     name: "restate",
-    note: "one node, one copy, 4 partitions; each step in a journal that the server syncs to disk",
+    note: "as it comes, with 24 partitions; one node, one copy; each step in a journal that the server syncs to disk",
     program: "restate/program.mjs",
     packages: true,
-    startEngine: startRestate,
+    startEngine: (context) => startRestate(context, 24),
+  },
+  {
+    name: "restate-tuned",
+    note: "as restate, with 4 partitions, which two cores carry faster",
+    program: "restate/program.mjs",
+    packages: true,
+    startEngine: (context) => startRestate(context, 4),
   },
   {
     name: "temporal",

@@ -2,11 +2,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { answers, type Engine, type EngineContext, findFreePort, startEngine } from "../engine.ts";
 
-/** More than the default of 24 costs a small machine: each partition has a log of its own to sync. */
-const PARTITIONS = "4";
-
-/** The server of Restate on one node, its log synced to disk as by default, from the npm package that holds it. */
-export async function startRestate({ install, directory }: EngineContext): Promise<Engine> {
+/**
+ * The server of Restate on one node, its log synced to disk as by default, from the npm package that holds it.
+ *
+ * @param partitions 24 by its own default. Each has a log of its own to sync: on a small machine fewer are faster.
+ */
+export async function startRestate({ install, directory }: EngineContext, partitions: number): Promise<Engine> {
   const system = `${process.platform}-${process.arch}`;
   const command = join(install.target, "node_modules", "@restatedev", `restate-server-${system}`, "bin/restate-server");
   if (!existsSync(command)) throw new Error(`There is no restate-server for ${system}`);
@@ -20,7 +21,7 @@ export async function startRestate({ install, directory }: EngineContext): Promi
     RESTATE_INGRESS__BIND_ADDRESS: `127.0.0.1:${ingress}`,
     RESTATE_ADMIN__BIND_ADDRESS: `127.0.0.1:${admin}`,
     RESTATE_ADMIN__DISABLE_WEB_UI: "true",
-    RESTATE_DEFAULT_NUM_PARTITIONS: PARTITIONS,
+    RESTATE_DEFAULT_NUM_PARTITIONS: String(partitions),
     RESTATE_DISABLE_TELEMETRY: "true",
     RESTATE_LOG_FILTER: "warn",
   };
