@@ -139,6 +139,8 @@ export type ErrorCode =
   | "WEBHOOK_ENDPOINT_DISABLED"
   /** The webhook was delivered: there is nothing to send again. */
   | "WEBHOOK_DELIVERED"
+  /** As many deliveries wait for the webhook endpoint as are allowed. */
+  | "WEBHOOK_BACKLOG"
   /** Lines of an all-or-nothing batch cannot be paid; details name them. */
   | "BATCH_REFUSED"
   /** The line is the same as an earlier one of its batch, and is not paid a second time. */

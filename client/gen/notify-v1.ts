@@ -224,7 +224,7 @@ export interface WebhookCalls {
   rotateWebhookSecret: Call<RotateWebhookSecretRequest, RotateWebhookSecretResponse>;
   /**
    * Sends an event of the type "ping" to an endpoint: the delivery, which is on its way when the answer comes.
-   * Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED.
+   * Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_BACKLOG.
    *
    * `POST /v1/webhook-endpoints/{endpoint_id}:test`
    */
@@ -250,14 +250,15 @@ export interface WebhookCalls {
   getWebhookDelivery: Call<GetWebhookDeliveryRequest, GetWebhookDeliveryResponse>;
   /**
    * Sets a dead delivery on its way once more, with a schedule of its own and the same webhook-id. Redriving one
-   * that is on its way changes nothing. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_DELIVERED.
+   * that is on its way changes nothing. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_DELIVERED,
+   * WEBHOOK_BACKLOG.
    *
    * `POST /v1/webhook-deliveries/{delivery_id}:redrive`
    */
   redriveWebhookDelivery: Call<RedriveWebhookDeliveryRequest, RedriveWebhookDeliveryResponse>;
   /**
-   * Sets dead deliveries to an endpoint on their way once more, oldest first, at most 1,000 by one call. Errors:
-   * NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED.
+   * Sets dead deliveries to an endpoint on their way once more, oldest first, at most 1,000 by one call, and no
+   * more than may wait. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_BACKLOG.
    *
    * `POST /v1/webhook-endpoints/{endpoint_id}/deliveries:redrive`
    */

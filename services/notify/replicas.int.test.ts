@@ -110,3 +110,45 @@ test("an endpoint that fails for too long, or for which too many wait, is disabl
   );
   assert.equal(row!.open, 0n);
 });
+
+test("no more are redriven than may wait; with no room a redrive and a ping are refused, and nothing changes", async (t) => {
+  const start = await withDatabase(t);
+  const notify = await start({ config: { maxPending: 2, retryDelaysMs: [] } });
+  const gate = Promise.withResolvers<void>();
+  let up = false;
+  const receiver = await startReceiver((_received, response) => {
+    if (up) void gate.promise.then(() => response.end());
+    else response.writeHead(500).end();
+  });
+  t.after(async () => {
+    await notify.stop();
+    await receiver.stop();
+  });
+  const memberId = newUuid();
+  const { client } = notify;
+  const { endpoint } = await client.createWebhookEndpoint({ url: receiver.url }, as(memberId));
+  const endpointId = endpoint!.id;
+  const inState = (state: DeliveryState, count: number) =>
+    until(`${count} in state ${state}`, async () => {
+      const { deliveries } = await client.listWebhookDeliveries({ endpointId, state }, as(memberId));
+      return deliveries.length === count ? deliveries : undefined;
+    });
+  for (const count of [1, 2, 3]) {
+    await client.testWebhookEndpoint({ endpointId }, as(memberId));
+    await inState(DeliveryState.DEAD, count);
+  }
+  up = true;
+  assert.equal((await client.redriveWebhookDeliveries({ endpointId }, as(memberId))).redrivenCount, 2);
+  const [left] = await inState(DeliveryState.DEAD, 1);
+  for (const ask of [
+    () => client.redriveWebhookDeliveries({ endpointId }, as(memberId)),
+    () => client.redriveWebhookDelivery({ deliveryId: left!.id }, as(memberId)),
+    () => client.testWebhookEndpoint({ endpointId }, as(memberId)),
+  ])
+    await assert.rejects(ask, { reason: "WEBHOOK_BACKLOG" });
+  assert.equal((await client.listWebhookDeliveries({ endpointId }, as(memberId))).deliveries.length, 3);
+  gate.resolve();
+  await inState(DeliveryState.DELIVERED, 2);
+  await client.redriveWebhookDelivery({ deliveryId: left!.id }, as(memberId));
+  await inState(DeliveryState.DELIVERED, 3);
+});

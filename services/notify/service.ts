@@ -82,7 +82,7 @@ export function createNotifyService({ database, bus, logger, config }: NotifyPar
     previousSecretMs: config.previousSecretMs,
     wake,
   });
-  const deliveries = createManageDeliveries({ database, store, wake });
+  const deliveries = createManageDeliveries({ database, store, maxPending: config.maxPending, wake });
   const events = createEvents({
     bus,
     types,

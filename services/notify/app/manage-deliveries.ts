@@ -8,6 +8,7 @@ import {
   writePageToken,
 } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
+import type { EndpointState } from "../domain/endpoint.ts";
 import { PING } from "../domain/event-type.ts";
 import { deliveryOf } from "./record-events.ts";
 import type { DeliveryRow, DeliveryState, EndpointRow, NewDelivery } from "./rows.ts";
@@ -22,7 +23,11 @@ interface Subject {
 }
 
 interface DeliveryStore {
-  lockEndpoint(tx: Transaction, memberId: string, id: string): Promise<EndpointRow | undefined>;
+  lockEndpoint(
+    tx: Transaction,
+    memberId: string,
+    id: string,
+  ): Promise<{ state: EndpointState; pendingCount: number } | undefined>;
   findEndpoint(from: Queryable, memberId: string, id: string): Promise<EndpointRow | undefined>;
   findDelivery(from: Queryable, memberId: string, id: string): Promise<DeliveryRow | undefined>;
   listDeliveries(
@@ -41,6 +46,8 @@ interface DeliveryStore {
 export interface ManageDeliveriesDeps {
   database: Database;
   store: DeliveryStore;
+  /** Deliveries that may wait for one endpoint. */
+  maxPending: number;
   /** Something is due. */
   wake(): void;
 }
@@ -59,25 +66,29 @@ export type ManageDeliveries = ReturnType<typeof createManageDeliveries>;
 const noEndpoint = (id: string) => new FerryError("NOT_FOUND", `no webhook endpoint ${id}`);
 
 /** What members do with the deliveries to their endpoints. All of it throws NOT_FOUND for another's too. */
-export function createManageDeliveries({ database, store, wake }: ManageDeliveriesDeps) {
+export function createManageDeliveries({ database, store, maxPending, wake }: ManageDeliveriesDeps) {
   async function get(memberId: string, id: string): Promise<DeliveryRow> {
     const found = await store.findDelivery(database, memberId, id);
     if (found === undefined) throw new FerryError("NOT_FOUND", `no webhook delivery ${id}`);
     return found;
   }
 
-  async function lockEnabled(tx: Transaction, memberId: string, id: string): Promise<EndpointRow> {
+  /** Locks an endpoint that is enabled. @returns how many more deliveries may wait for it, 1 at least. */
+  async function lockRoom(tx: Transaction, memberId: string, id: string): Promise<number> {
     const endpoint = await store.lockEndpoint(tx, memberId, id);
     if (endpoint === undefined) throw noEndpoint(id);
     if (endpoint.state === "DISABLED")
       throw new FerryError("WEBHOOK_ENDPOINT_DISABLED", `webhook endpoint ${id} is disabled: enable it first`);
-    return endpoint;
+    const room = maxPending - endpoint.pendingCount;
+    if (room <= 0)
+      throw new FerryError("WEBHOOK_BACKLOG", `${maxPending} deliveries wait for webhook endpoint ${id}: no more may`);
+    return room;
   }
 
   async function redrive(memberId: string, endpointId: string, id: string | undefined): Promise<number> {
     return database.transaction(async (tx) => {
-      await lockEnabled(tx, memberId, endpointId);
-      const revived = await store.reviveDeliveries(tx, { endpointId, id, limit: MAX_REDRIVEN });
+      const room = await lockRoom(tx, memberId, endpointId);
+      const revived = await store.reviveDeliveries(tx, { endpointId, id, limit: Math.min(MAX_REDRIVEN, room) });
       if (revived.length === 0) return 0;
       await store.orderSubjects(tx, revived);
       await store.addPending(tx, new Map([[endpointId, revived.length]]));
@@ -103,13 +114,13 @@ export function createManageDeliveries({ database, store, wake }: ManageDeliveri
       return { deliveries, nextPageToken: last === undefined ? "" : writePageToken(query, [String(last.seq)]) };
     },
 
-    /** Sends an event of type "ping". @throws FerryError WEBHOOK_ENDPOINT_DISABLED. */
+    /** Sends an event of type "ping". @throws FerryError WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_BACKLOG. */
     async ping(memberId: string, endpointId: string): Promise<DeliveryRow> {
       const id = newUuid();
       const event = { id, type: PING, memberId, subject: id, version: 0n, time: new Date(), data: "{}" };
       const delivery = deliveryOf(event, endpointId);
       await database.transaction(async (tx) => {
-        await lockEnabled(tx, memberId, endpointId);
+        await lockRoom(tx, memberId, endpointId);
         await store.insertDeliveries(tx, [delivery]);
         await store.addPending(tx, new Map([[endpointId, 1]]));
         tx.afterCommit(wake);
@@ -117,7 +128,7 @@ export function createManageDeliveries({ database, store, wake }: ManageDeliveri
       return get(memberId, delivery.id);
     },
 
-    /** @throws FerryError WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_DELIVERED. */
+    /** @throws FerryError WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_DELIVERED, WEBHOOK_BACKLOG. */
     async redriveOne(memberId: string, id: string): Promise<DeliveryRow> {
       const found = await get(memberId, id);
       if (found.state === "DELIVERED")
@@ -129,7 +140,7 @@ export function createManageDeliveries({ database, store, wake }: ManageDeliveri
       return get(memberId, id);
     },
 
-    /** @returns how many were set on their way. @throws FerryError WEBHOOK_ENDPOINT_DISABLED. */
+    /** @returns how many were set on their way. @throws FerryError WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_BACKLOG. */
     redriveAll: (memberId: string, endpointId: string) => redrive(memberId, endpointId, undefined),
   };
 }

@@ -164,12 +164,18 @@ export async function lockSubscribers(tx: Transaction, memberIds: readonly strin
   }));
 }
 
+/** What a member's endpoint allows just now. */
+export interface LockedEndpoint {
+  state: EndpointState;
+  pendingCount: number;
+}
+
 /** One endpoint of a member, locked. */
-export async function lockEndpoint(tx: Transaction, memberId: string, id: string): Promise<EndpointRow | undefined> {
-  const rows = await tx.query<Row>(
-    `SELECT ${COLUMNS} FROM webhook_endpoint
+export async function lockEndpoint(tx: Transaction, memberId: string, id: string): Promise<LockedEndpoint | undefined> {
+  const rows = await tx.query<{ state: EndpointState; pending_count: number }>(
+    `SELECT state, pending_count FROM webhook_endpoint
      WHERE id = $1 AND member_id = $2 AND state <> 'DELETED' FOR NO KEY UPDATE`,
     [id, memberId],
   );
-  return rows[0] && fromRow(rows[0]);
+  return rows[0] && { state: rows[0].state, pendingCount: rows[0].pending_count };
 }

@@ -835,7 +835,7 @@ export const WebhookService: GenService<{
   },
   /**
    * Sends an event of the type "ping" to an endpoint: the delivery, which is on its way when the
-   * answer comes. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED.
+   * answer comes. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_BACKLOG.
    *
    * @generated from rpc ferry.notify.v1.WebhookService.TestWebhookEndpoint
    */
@@ -879,7 +879,7 @@ export const WebhookService: GenService<{
   /**
    * Sets a dead delivery on its way once more, with a schedule of its own and the same webhook-id.
    * Redriving one that is on its way changes nothing. Errors: NOT_FOUND,
-   * WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_DELIVERED.
+   * WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_DELIVERED, WEBHOOK_BACKLOG.
    *
    * @generated from rpc ferry.notify.v1.WebhookService.RedriveWebhookDelivery
    */
@@ -890,7 +890,7 @@ export const WebhookService: GenService<{
   },
   /**
    * Sets dead deliveries to an endpoint on their way once more, oldest first, at most 1,000 by one
-   * call. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED.
+   * call, and no more than may wait. Errors: NOT_FOUND, WEBHOOK_ENDPOINT_DISABLED, WEBHOOK_BACKLOG.
    *
    * @generated from rpc ferry.notify.v1.WebhookService.RedriveWebhookDeliveries
    */
