@@ -30,8 +30,13 @@ export interface SagaEngineOptions {
   database: Database;
   outbox: Outbox;
   bus: Bus;
-  /** All versions that may still be under way; new sagas begin with the highest. What their steps begin is known with them. */
+  /** All versions that may still be under way. What their steps begin is known with them. */
   definitions: readonly SagaDefinition<unknown>[];
+  /**
+   * The version that new sagas of a name begin with. Default the highest. A release that brings a new version names
+   * the old one here while replicas run that do not know the new one: these would park it.
+   */
+  beginWith?: Readonly<Record<string, number>>;
   /** As "ferry.transfer.replies.v1". */
   replyTopic: string;
   /** Consumer group on the topic of replies. */
@@ -91,7 +96,7 @@ export interface SagaEngine extends SagaOperators, Required<Component> {
 /** The engine that takes sagas from step to step. Any number of instances may work on one database. */
 export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
   const { database, outbox, bus, logger, now = Date.now, random = Math.random } = options;
-  const registry = createRegistry(options.definitions);
+  const registry = createRegistry(options.definitions, options.beginWith);
   const pollMs = Math.max(options.pollMs ?? DEFAULT_POLL_MS, 1_000);
   const progress = createProgress({
     registry,
@@ -124,7 +129,7 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
     if (requests.length === 0) return [];
     const nowMs = now();
     const begun = requests.map((request) =>
-      progress.decide(newSaga(registry.getNewest(request.definition), request, nowMs), { kind: "started" }),
+      progress.decide(newSaga(registry.getForNew(request.definition), request, nowMs), { kind: "started" }),
     );
     const sagas = begun.map(({ after }) => after);
     const children = await Promise.all([insertSagas(tx, sagas), progress.begin(tx, begun)]);

@@ -6,8 +6,8 @@ import { exchangeOf, type SagaDefinition } from "./definition.ts";
 /** The definitions that this server knows, of each saga all versions that may still be under way. */
 export interface Registry {
   find(name: string, version: number): SagaDefinition<unknown> | undefined;
-  /** @throws Error when there is no saga of that name. */
-  getNewest(name: string): SagaDefinition<unknown>;
+  /** What new sagas of a name begin with. @throws Error when there is no saga of that name. */
+  getForNew(name: string): SagaDefinition<unknown>;
   /** All types of reply, by their full name. */
   replies: ReadonlyMap<string, DescMessage>;
 }
@@ -18,10 +18,16 @@ function withChildren(definition: SagaDefinition<unknown>): SagaDefinition<unkno
   return [definition, ...children];
 }
 
-/** @throws Error when the same version of a saga is given twice. */
-export function createRegistry(given: readonly SagaDefinition<unknown>[]): Registry {
+/**
+ * @param beginWith The version that new sagas of a name begin with. Default the highest.
+ * @throws Error when the same version of a saga is given twice, or new ones are to begin with one that is not given.
+ */
+export function createRegistry(
+  given: readonly SagaDefinition<unknown>[],
+  beginWith: Readonly<Record<string, number>> = {},
+): Registry {
   const byVersion = new Map<string, SagaDefinition<unknown>>();
-  const newest = new Map<string, SagaDefinition<unknown>>();
+  const forNew = new Map<string, SagaDefinition<unknown>>();
   const replies = new Map<string, DescMessage>(
     [SagaEndedSchema, CancelSagaSchema].map((each) => [each.typeName, each]),
   );
@@ -30,16 +36,22 @@ export function createRegistry(given: readonly SagaDefinition<unknown>[]): Regis
     const key = `${name}:${version}`;
     if (byVersion.has(key)) throw new Error(`saga ${name} version ${version} is given twice`);
     byVersion.set(key, definition);
-    if (version > (newest.get(name)?.version ?? 0)) newest.set(name, definition);
+    if (version > (forNew.get(name)?.version ?? 0)) forNew.set(name, definition);
     for (const step of steps)
       for (const exchange of ROLES.map((role) => exchangeOf(step, role)))
         if (exchange !== undefined) replies.set(exchange.reply.typeName, exchange.reply);
   }
+  for (const [name, version] of Object.entries(beginWith)) {
+    const definition = byVersion.get(`${name}:${version}`);
+    if (definition === undefined)
+      throw new Error(`sagas cannot begin with ${name} version ${version}: it is not given`);
+    forNew.set(name, definition);
+  }
   return {
     replies,
     find: (name, version) => byVersion.get(`${name}:${version}`),
-    getNewest(name) {
-      const found = newest.get(name);
+    getForNew(name) {
+      const found = forNew.get(name);
       if (found === undefined) throw new Error(`there is no saga ${name}`);
       return found;
     },

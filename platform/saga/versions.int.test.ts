@@ -62,7 +62,12 @@ after(async () => {
 
 /** A deploy of a service that knows these definitions. */
 function deploy(...definitions: SagaDefinition<ExampleState>[]): SagaEngine {
+  return deployed(definitions);
+}
+
+function deployed(definitions: SagaDefinition<ExampleState>[], beginWith?: Record<string, number>): SagaEngine {
   const engine = createSagaEngine({
+    ...(beginWith === undefined ? {} : { beginWith }),
     ...{ database, bus: createMemoryBus(), definitions: definitions as SagaDefinition<unknown>[] },
     outbox: {
       add: async (tx, messages) => tx.afterCommit(() => void sent.push(...messages)),
@@ -121,6 +126,19 @@ test("after a deploy sagas under way end on the version they began with, and new
       [2, "completed", "reserve"],
     ],
   );
+});
+
+test("a release can know a version before sagas begin with it: replicas of the release before take all of them on", async () => {
+  const before = deploy(first);
+  const between = deployed([first, second], { "send-money": 1 });
+  const id = await begin(between, "send-money");
+  await reply(before, id, ...FIRST);
+  assert.deepEqual([(await get(before, id)).version, (await get(before, id)).status], [1, "completed"]);
+  const after = deploy(first, second);
+  const young = await begin(after, "send-money");
+  await reply(between, young, ...SECOND);
+  assert.deepEqual([(await get(between, young)).version, (await get(between, young)).status], [2, "completed"]);
+  assert.throws(() => deployed([second], { "send-money": 1 }), /cannot begin with send-money version 1/);
 });
 
 test("a version that is gone parks when its time comes; nothing is sent, and the deploy that knows it again resumes it", async () => {
