@@ -23,7 +23,11 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
   const failures: unknown[] = [];
   const renewed: [seqs: readonly bigint[], leaseMs: number][] = [];
   const answers: ((response: BankResponse) => void)[] = [];
-  const state = { away: false, overdue: [] as PendingCall[], paid: new Set<string>(), voided: new Set<string>() };
+  const state = {
+    ...{ away: false, overdue: [] as PendingCall[], paid: new Set<string>(), voided: new Set<string>() },
+    /** When the statement that moves the mark ends. */
+    marked: Promise.resolve(),
+  };
   const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
   const calls = createMakeCalls({
     database,
@@ -38,7 +42,7 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
         return fresh;
       },
       renewLeases: async (_tx, seqs, leaseMs) => void renewed.push([seqs, leaseMs]),
-      moveMark: async () => {},
+      moveMark: () => state.marked,
       takeOverdueCalls: async (_tx, limit) => state.overdue.splice(0, limit),
       async finishCalls(_tx, set) {
         if (state.away) throw new Error("away");
@@ -126,6 +130,23 @@ test("leases of calls that wait or are under way are kept; at the close, those n
     [["b", "c"].map(seqOf), 0],
     [[], 5_000],
   ]);
+});
+
+test("a close waits for the sweep under way, and gives up what that has kept or taken too", async () => {
+  const { calls, state, renewed, answer, answers } = createCalls();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await calls.admit([callOf("a"), callOf("b")]);
+  state.marked = promise;
+  state.overdue = [callOf("d")];
+  const swept = calls.sweep();
+  const closed = calls.close();
+  assert.deepEqual(renewed, [[["a", "b"].map(seqOf), 5_000]]);
+  resolve();
+  await Promise.all([swept, closed]);
+  assert.deepEqual(renewed.slice(1), [[["b", "d"].map(seqOf), 0]]);
+  await answer();
+  await calls.whenIdle();
+  assert.equal(answers.length, 0);
 });
 
 test("a full queue takes nothing over, and after the close nothing is begun", async () => {

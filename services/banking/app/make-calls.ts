@@ -72,6 +72,8 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   const queue = createCallQueue({ make, concurrency, maxQueued });
   let renewedAtMs = Number.NEGATIVE_INFINITY;
   let closed = false;
+  /** What the last sweep takes over: one that is under way at the close may also have kept what nobody begins any more. */
+  let sweeping: Promise<readonly PendingCall[]> = Promise.resolve([]);
 
   const outcomes: Batcher<FinishedCall, void> = createBatcher({
     run: (finished) =>
@@ -200,7 +202,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     async sweep(): Promise<number> {
       const limit = Math.min(TAKE_OVER_AT_ONCE, queue.free());
       const atMs = performance.now();
-      const calls = await database.transaction(async (tx) => {
+      const taking = database.transaction(async (tx) => {
         const [, , taken] = await Promise.all([
           store.renewLeases(tx, queue.heldSeqs(), leaseMs),
           store.moveMark(tx),
@@ -208,6 +210,8 @@ export function createMakeCalls(deps: MakeCallsDeps) {
         ]);
         return taken;
       });
+      sweeping = taking.catch(() => []);
+      const calls = await taking;
       renewedAtMs = atMs;
       begin(calls, atMs);
       return calls.length;
@@ -218,7 +222,8 @@ export function createMakeCalls(deps: MakeCallsDeps) {
       closed = true;
       const left = queue.close();
       for (const { id } of left) observers.get(id)?.(stopping());
-      const seqs = left.map(({ seq }) => seq);
+      const taken = (await sweeping).filter(({ id }) => !queue.holds(id));
+      const seqs = [...left, ...taken].map(({ seq }) => seq);
       if (seqs.length > 0) await database.transaction((tx) => store.renewLeases(tx, seqs, 0));
     },
 
