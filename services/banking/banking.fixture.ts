@@ -18,6 +18,7 @@ import { migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import { createMemoryBus, type MemoryBus, type ReceivedRecord, writeHeaders } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createBankingService, migrations } from "./service.ts";
 
 export const COMMANDS = "ferry.banking.commands.v1";
@@ -32,7 +33,7 @@ export const bankingTemplate = {
 };
 
 /** Longer than a machine stands still: else answers that came would be taken for lost. Late ones must be later. */
-export const BANK_TIMEOUT_MS = 3_000;
+export const BANK_TIMEOUT_MS = 5_000;
 
 const EXCHANGES = {
   verify: [VerifyAccountRequestSchema, VerifyAccountResponseSchema],
@@ -118,7 +119,7 @@ export async function startBanking(options: {
   bus?: MemoryBus;
 }) {
   const { url, bankUrl, timeoutMs: bankTimeoutMs = BANK_TIMEOUT_MS, connections: bankConnections = 64 } = options;
-  const database = openDatabase({ url, maxConnections: 4 });
+  const database = openDatabase({ url, maxConnections: 4, ...PATIENT });
   const { bus = createMemoryBus() } = options;
   const outbox = createOutbox({ database, bus, source: "ferry/banking", logger });
   const config = { bankUrl, bankCode: "081", bankTimeoutMs, bankConnections };

@@ -7,6 +7,7 @@ import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
 import { open } from "../../../local/bank/bank.fixture.ts";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { createBankClient } from "../clients/bank-client.ts";
@@ -26,7 +27,7 @@ let database: Database;
 
 beforeEach(async () => {
   testDatabase = await createTestDatabase(template);
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
 });
 afterEach(async () => {
   await database.close();

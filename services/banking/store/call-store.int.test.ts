@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Database, newUuid, openDatabase, type Transaction } from "@ferry/platform/db";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import type { BankCall, FinishedCall, PendingCall } from "../app/bank-call.ts";
 import { bankingTemplate } from "../banking.fixture.ts";
@@ -12,7 +13,7 @@ let database: Database;
 
 before(async () => {
   testDatabase = await createTestDatabase(bankingTemplate);
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   await database.query(`INSERT INTO bank_call (id, reference, bank_code, operation, outcome, duration_ms, lease_until)
     SELECT gen_random_uuid(), gen_random_uuid(), '081', 'verify', 'done', 1, now() FROM generate_series(1, 20000)`);
   await database.query("ANALYZE bank_call");
