@@ -14,10 +14,24 @@ import {
   until,
 } from "./notify.fixture.ts";
 
+/** Starts replicas on a database of the test's own; all of them go with it. */
 async function withDatabase(t: TestContext) {
   const created = await createTestDatabase(notifyTemplate);
-  t.after(created.drop);
-  return (options: Omit<NotifyOptions, "url">) => startNotify({ ...options, url: created.url });
+  const stops: (() => Promise<void>)[] = [];
+  t.after(async () => {
+    await Promise.all(stops.map((stop) => stop()));
+    await created.drop();
+  });
+  return async (options: Omit<NotifyOptions, "url">) => {
+    const notify = await startNotify({ ...options, url: created.url });
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= notify.stop();
+      return stopped;
+    };
+    stops.push(stop);
+    return { ...notify, stop };
+  };
 }
 
 test("two replicas deliver everything once, with few under way to one endpoint", async (t) => {
@@ -35,7 +49,6 @@ test("two replicas deliver everything once, with few under way to one endpoint",
     });
   });
   t.after(async () => {
-    for (const each of replicas) await each.stop();
     await bus.close();
     await receiver.stop();
   });
@@ -90,10 +103,7 @@ test("an endpoint that fails for too long, or for which too many wait, is disabl
   const start = await withDatabase(t);
   const notify = await start({ config: { disableAfterMs: 1, maxPending: 10, retryDelaysMs: [5, 60_000] } });
   const receiver = await startReceiver((_received, response) => void response.writeHead(500).end());
-  t.after(async () => {
-    await notify.stop();
-    await receiver.stop();
-  });
+  t.after(receiver.stop);
   const disabledFor = async (events: number) => {
     const memberId = newUuid();
     const { endpoint } = await notify.client.createWebhookEndpoint({ url: receiver.url }, as(memberId));

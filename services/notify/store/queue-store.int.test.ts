@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newUuid, openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { deliveryOf } from "../app/record-events.ts";
 import { notifyTemplate } from "../notify.fixture.ts";
@@ -10,7 +11,7 @@ import { takeDue } from "./queue-store.ts";
 
 test("what a sender that is gone had under way to an endpoint that fails is taken one by one, and nobody looks in vain", async (t) => {
   const { url, drop } = await createTestDatabase(notifyTemplate);
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, ...PATIENT });
   t.after(async () => {
     await database.close();
     await drop();
