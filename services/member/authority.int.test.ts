@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { type AuthorityChange, createAuthenticator, createAuthorityState } from "@ferry/platform/auth";
 import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createMemberAuthority } from "./authority.ts";
 import { NOWHERE } from "./domain/audit.ts";
@@ -22,7 +23,7 @@ let drop: () => Promise<void>;
 before(async () => {
   const run = (to: string) => migrate(to, [memberMigrations]);
   ({ url, drop } = await createTestDatabase({ name: "member_authority", run }));
-  database = openDatabase({ url });
+  database = openDatabase({ url, ...PATIENT });
 });
 
 after(async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { readDatabaseConfig } from "./config.ts";
 import { memberStore } from "./store/member-store.ts";
@@ -20,7 +21,7 @@ let database: Database;
 before(async () => {
   made = await createTestDatabase({ name: "member_operator", run: (url) => migrate(url, [memberMigrations]) });
   empty = await createTestDatabase();
-  database = openDatabase({ url: made.url });
+  database = openDatabase({ url: made.url, ...PATIENT });
 });
 
 after(async () => {

@@ -8,6 +8,7 @@ import { type Database, openDatabase } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import { createRpcClient } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { createKeyring } from "./keyring.ts";
 import { bearer, memberTemplate, startMembers } from "./member.fixture.ts";
@@ -20,7 +21,7 @@ let database: Database;
 
 before(async () => {
   made = await createTestDatabase(memberTemplate);
-  database = openDatabase({ url: made.url });
+  database = openDatabase({ url: made.url, ...PATIENT });
 });
 
 after(async () => {
@@ -33,7 +34,7 @@ const kidOf = (accessToken: string): string =>
 
 test("through two rotations, with calls all along at every replica and verifier, no token is refused", async (t) => {
   // Longer than a machine that stands still keeps the word of a new key from whoever verifies by it.
-  const platform = await startMembers(made.url, 3_000);
+  const platform = await startMembers(made.url, 5_000);
   t.after(() => platform.stop());
   const { member } = platform;
   const atOther = createRpcClient(MemberService, platform.otherReplica);

@@ -89,9 +89,10 @@ test("services learn states by the set, and members may not ask", async () => {
   );
 });
 
-test("a verifier that watches one replica hears what another one did, and verifies tokens by its keys", async () => {
+test("a verifier that watches one replica hears what another one did, and verifies tokens by its keys", async (t) => {
   const person = await platform.signUp();
   const watch = watchAuthority({ client: createRpcClient(AuthorityService, platform.otherReplica), logger });
+  t.after(() => watch.stop!());
   await watch.start!();
   const authenticator = createAuthenticator({ audience: "transfer", authority: watch, trustedServices });
   const principal = authenticator.authenticate(person.authorization);
@@ -108,7 +109,6 @@ test("a verifier that watches one replica hears what another one did, and verifi
   await refusedWith("SESSION_REVOKED", () => platform.member.refreshSession({ refreshToken: person.refreshToken }));
   await until(() => watch.isRevoked(principal.sessionId!));
   assert.throws(() => authenticator.authenticate(person.authorization), { reason: "SESSION_REVOKED" });
-  await watch.stop!();
 });
 
 test("the authority is not shown to members, nor to nobody", async () => {
