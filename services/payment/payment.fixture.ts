@@ -11,16 +11,19 @@ import {
   type TopUpState,
 } from "@ferry/gen/ferry/payment/v1/payment_pb.ts";
 import { ParkedSagaService } from "@ferry/gen/ferry/saga/v1/saga_pb.ts";
-import { migrate, newUuid, openDatabase } from "@ferry/platform/db";
+import { type Database, migrate, newUuid, openDatabase, type Transaction } from "@ferry/platform/db";
 import { createMemoryBus, type MemoryBus } from "@ferry/platform/events";
-import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
+import { createOutbox, type Outbox, outboxMigrations } from "@ferry/platform/outbox";
 import { createRpcClient, createRpcServer, openChannel } from "@ferry/platform/rpc";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { as, createTestAuthenticator } from "../../test/support/credentials.ts";
 import { createDirectory, type Exchanges, type ScriptOf, startNeighbors } from "../../test/support/neighbors.ts";
 import { bePatient, PATIENT } from "../../test/support/patient.ts";
 import { until } from "../../test/support/until.ts";
+import { createAnnounceAgain } from "./app/announce-again.ts";
 import { createPaymentService, migrations, type PaymentParts } from "./service.ts";
+import * as paymentStore from "./store/payment-store.ts";
+import * as refundStore from "./store/refund-store.ts";
 
 bePatient(PaymentService, ParkedSagaService);
 
@@ -56,7 +59,7 @@ interface Asked {
   waitSeconds?: number;
 }
 
-function headersOf({ key = newUuid(), traceparent = "", waitSeconds = 10 }: Asked): Record<string, string> {
+function headersOf({ key = newUuid(), traceparent = "", waitSeconds = 20 }: Asked): Record<string, string> {
   const trace: Record<string, string> = traceparent === "" ? {} : { traceparent };
   const wait: Record<string, string> = waitSeconds === 0 ? {} : { prefer: `wait=${waitSeconds}` };
   return { "idempotency-key": key, ...wait, ...trace };
@@ -146,4 +149,25 @@ export async function startPaymentsAmong(surroundings: Surroundings) {
       await database.close();
     },
   };
+}
+
+/**
+ * Ages a refund's last announcement by so many minutes and has those announced again that are due, at one moment: the
+ * service looks by itself every 30 s, and must not be the one to find it.
+ *
+ * @returns how many were announced.
+ */
+export function announceAgainAfter(
+  { database, outbox }: { database: Database; outbox: Outbox },
+  refundId: string,
+  minutes: number,
+): Promise<number> {
+  const transaction = <T>(run: (tx: Transaction) => Promise<T>) =>
+    database.transaction(async (tx) => {
+      const age = "UPDATE refund SET announced_at = now() - make_interval(mins => $2) WHERE id = $1";
+      await tx.query(age, [refundId, minutes]);
+      return run(tx);
+    });
+  const store = { ...paymentStore, ...refundStore };
+  return createAnnounceAgain({ database: { ...database, transaction }, outbox, store })();
 }

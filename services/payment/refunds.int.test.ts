@@ -21,10 +21,7 @@ import { newTraceparent } from "@ferry/platform/telemetry";
 import { as } from "../../test/support/credentials.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { until } from "../../test/support/until.ts";
-import { createAnnounceAgain } from "./app/announce-again.ts";
-import { paymentTemplate, startPayments } from "./payment.fixture.ts";
-import * as paymentStore from "./store/payment-store.ts";
-import * as refundStore from "./store/refund-store.ts";
+import { announceAgainAfter, paymentTemplate, startPayments } from "./payment.fixture.ts";
 
 const SAID = "ferry.payment.events.v1";
 let testDatabase: TestDatabase;
@@ -237,19 +234,11 @@ test("a refund that does not end is announced again, word for word, after ever l
   const paymentId = await newPayment();
   const { refund } = await payments.refund(merchant, { paymentId });
   const refundId = refund!.id;
-  const announceAgain = createAnnounceAgain({ ...payments, store: { ...paymentStore, ...refundStore } });
-  const age = (minutes: number) =>
-    payments.database.query("UPDATE refund SET announced_at = now() - make_interval(mins => $2) WHERE id = $1", [
-      refundId,
-      minutes,
-    ]);
-  assert.equal(await announceAgain(), 0, "not yet");
-  await age(6);
-  assert.equal(await announceAgain(), 1);
-  await age(6);
-  assert.equal(await announceAgain(), 0, "the second pause is twice as long");
-  await age(11);
-  assert.equal(await announceAgain(), 1);
+  const announceAgain = (minutes: number) => announceAgainAfter(payments, refundId, minutes);
+  assert.equal(await announceAgain(0), 0, "not yet");
+  assert.equal(await announceAgain(6), 1);
+  assert.equal(await announceAgain(6), 0, "the second pause is twice as long");
+  assert.equal(await announceAgain(11), 1);
   const said = await until("three announcements", () =>
     eventsOf(refundId).length === 3 ? eventsOf(refundId) : undefined,
   );
@@ -257,6 +246,5 @@ test("a refund that does not end is announced again, word for word, after ever l
   for (const { value } of said) assert.deepEqual(value, said[0]!.value);
   await say(RefundBookedSchema, refundId, { destination: { case: "payerAccountId", value: sourceAccountId } });
   await reached(paymentId, refundId, COMPLETED);
-  await age(100_000);
-  assert.equal(await announceAgain(), 0, "it has ended");
+  assert.equal(await announceAgain(100_000), 0, "it has ended");
 });

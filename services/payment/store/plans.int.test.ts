@@ -9,10 +9,7 @@ import { as, asOperator } from "../../../test/support/credentials.ts";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { until } from "../../../test/support/until.ts";
-import { createAnnounceAgain } from "../app/announce-again.ts";
-import { paymentTemplate, startPayments } from "../payment.fixture.ts";
-import * as paymentStore from "./payment-store.ts";
-import * as refundStore from "./refund-store.ts";
+import { announceAgainAfter, paymentTemplate, startPayments } from "../payment.fixture.ts";
 
 type Payments = Awaited<ReturnType<typeof startPayments>>;
 
@@ -57,10 +54,9 @@ async function paymentAndRefund(payments: Payments, payer: string, sourceAccount
 }
 
 /** A refund that does not end is announced again. */
-async function announceAgain({ database, outbox }: Payments, refundId: string): Promise<void> {
-  const unended = "SET state = 'REQUESTED', failure_code = NULL, announced_at = 'epoch' WHERE id = $1";
-  await database.query(`UPDATE refund ${unended}`, [refundId]);
-  assert.equal(await createAnnounceAgain({ database, outbox, store: { ...paymentStore, ...refundStore } })(), 1);
+async function announceAgain(payments: Payments, refundId: string): Promise<void> {
+  await payments.database.query("UPDATE refund SET state = 'REQUESTED', failure_code = NULL WHERE id = $1", [refundId]);
+  assert.equal(await announceAgainAfter(payments, refundId, 100), 1);
 }
 
 test("whatever a route, a saga and an event ask goes by an index, once there are many rows", async (t) => {
