@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import { migrations } from "@ferry/transfer";
+import { PATIENT } from "../support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { BATCH_BREACHES } from "./batches.ts";
 
@@ -11,7 +12,7 @@ let database: Database;
 
 before(async () => {
   testDatabase = await createTestDatabase({ name: "books_batches", run: (url) => migrate(url, migrations) });
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
 });
 after(async () => {
   await database.close();

@@ -12,6 +12,8 @@ import type { MatrixReport } from "./matrix/run.ts";
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 /** For simulation and matrix together: a minute of kills is left. */
 const MINUTES = "2.5";
+/** The same schedules each time: those that nobody has seen are for `npm run prove`, not for whoever changes something else. */
+const SEED = "1";
 
 function makeFolder(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "ferry-proof-"));
@@ -38,7 +40,8 @@ function readJson<T>(folder: string, name: string): T {
 test("npm run prove -- --short is green for simulation and matrix", async (t) => {
   const folder = makeFolder(t);
   const parts = ["--only", "simulation", "--only", "matrix"];
-  const { code, output } = await runNode("main.ts", "--short", ...parts, "--minutes", MINUTES, "--directory", folder);
+  const chosen = ["--seed", SEED, "--minutes", MINUTES, "--directory", folder];
+  const { code, output } = await runNode("main.ts", "--short", ...parts, ...chosen);
   assert.equal(code, 0, output);
   const proof = readJson<Proof>(folder, "proof.json");
   assert.deepEqual([proof.parts.simulation?.green, proof.parts.matrix?.green], [true, true]);

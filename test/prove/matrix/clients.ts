@@ -74,7 +74,7 @@ export class Clients {
   async subscribe(url: string): Promise<void> {
     const body = { url, eventTypes: ["transfer.completed"], description: "the proof's" };
     await atOnce(this.#members.slice(0, SUBSCRIBERS), async ({ id, token }) => {
-      await this.edge.expect(201, "POST", "/v1/webhook-endpoints", { token, body });
+      await persist("an endpoint", () => this.edge.expect(201, "POST", "/v1/webhook-endpoints", { token, body }));
       this.subscribers.push(id);
     });
   }
