@@ -37,9 +37,12 @@ test("a redirect is not followed, and Retry-After is read", async (t) => {
 });
 
 test("a receiver that says nothing, or breaks off, is a failure within the time", async (t) => {
-  const { outcome } = await sendTo(t, () => {}, { timeoutMs: 500 });
-  assert.deepEqual([outcome.status, outcome.problem], [0, "no answer within 500 ms"]);
-  assert.ok(outcome.durationMs >= 490 && outcome.durationMs < 15_000);
+  // Twice: the second meets the HTTP client's own timers, which look every half second, in the middle of their turn.
+  for (let call = 0; call < 2; call++) {
+    const { outcome } = await sendTo(t, () => {}, { timeoutMs: 900 });
+    assert.deepEqual([outcome.status, outcome.problem], [0, "no answer within 900 ms"]);
+    assert.ok(outcome.durationMs >= 890 && outcome.durationMs < 15_000);
+  }
   const broken = await sendTo(t, (response) => void response.socket?.destroy());
   assert.equal(broken.outcome.status, 0);
   assert.notEqual(broken.outcome.problem, "");

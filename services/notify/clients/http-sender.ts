@@ -29,6 +29,8 @@ export interface HttpSender {
 /** What is read of an answer before its connection is given up: nobody looks at it. */
 const MAX_ANSWER_BYTES = 65_536;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** The client's own timers may go off half a second too early, and tell of headers: they stand behind the one that counts. */
+const BEHIND_MS = 1_000;
 const KEEP_ALIVE_MS = 10_000;
 const MAX_PROBLEM_CHARACTERS = 200;
 
@@ -57,8 +59,8 @@ export function createHttpSender({ timeoutMs, targets, connections }: HttpSender
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
+      headersTimeout: timeoutMs + BEHIND_MS,
+      bodyTimeout: timeoutMs + BEHIND_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
       connect: { timeout: CONNECT_TIMEOUT_MS, ...(targets === "public" ? { lookup: lookupPublic } : {}) },
     });
