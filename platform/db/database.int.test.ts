@@ -29,15 +29,24 @@ const insert = (tx: Transaction, what: string) => tx.query("INSERT INTO kept VAL
 const kept = async (what: string) => (await other.query("SELECT 1 FROM kept WHERE what = $1", [what])).length;
 
 test("what one part asks for after another has failed is refused: it is not written beside the transaction", async () => {
-  const late = Promise.withResolvers<unknown>();
+  const [late, locked, failed] = Array.from({ length: 3 }, () => Promise.withResolvers<unknown>());
+  const lock = (tx: Transaction) => tx.query("SELECT pg_advisory_xact_lock(1)");
+  const holding = other.transaction(async (tx) => {
+    await lock(tx);
+    locked!.resolve(undefined);
+    await failed!.promise;
+  });
+  await locked!.promise;
   const work = database.transaction(async (tx) => {
     const failing = tx.query("SELECT 1").then(() => Promise.reject(new Error("changed meanwhile")));
-    const slow = tx.query("SELECT pg_sleep(0.05)").then(() => insert(tx, "late"));
-    slow.then(late.resolve, late.resolve);
+    failing.catch(() => setImmediate(failed!.resolve)); // By then the transaction has heard of it.
+    const slow = lock(tx).then(() => insert(tx, "late"));
+    slow.then(late!.resolve, late!.resolve);
     await Promise.all([failing, slow]);
   });
   await assert.rejects(work, /changed meanwhile/);
-  assert.match(String(await late.promise), /the transaction is over/);
+  assert.match(String(await late!.promise), /the transaction is over/);
+  await holding;
   await database.query("SELECT 1"); // The only connection: whatever was sent on it has been done.
   assert.equal(await kept("late"), 0);
 });
