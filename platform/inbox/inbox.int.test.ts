@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Database, migrate, openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createInbox, inboxMigrations, purgeInbox } from "./index.ts";
 
@@ -9,7 +10,7 @@ let database: Database;
 
 before(async () => {
   created = await createTestDatabase({ name: "inbox", run: (url) => migrate(url, [inboxMigrations]) });
-  database = openDatabase({ url: created.url });
+  database = openDatabase({ url: created.url, ...PATIENT });
 });
 after(async () => {
   await database.close();

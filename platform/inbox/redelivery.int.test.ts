@@ -7,6 +7,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { consume, createMemoryBus, writeHeaders } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { until } from "../../test/support/until.ts";
 import { createInbox, inboxMigrations } from "./index.ts";
@@ -27,7 +28,7 @@ const recordOf = (id: string) => ({
 test("a set that is lost before its commit, and comes again after it, counts once and is told of once", async (t) => {
   const template = (url: string) => migrate(url, [outboxMigrations, inboxMigrations]);
   const { url, drop } = await createTestDatabase({ name: "inbox_and_outbox", run: template });
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, ...PATIENT });
   const bus = createMemoryBus();
   const outbox = createOutbox({ database, bus, source: "ferry/test", logger: silentLogger });
   t.after(async () => {

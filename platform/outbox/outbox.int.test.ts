@@ -9,6 +9,7 @@ import { type Database, migrate, openDatabase, type Transaction } from "@ferry/p
 import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, type MemoryBus, type OutgoingRecord } from "@ferry/platform/events";
 import { newTraceparent, runInContext, silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createOutbox, outboxMigrations } from "./index.ts";
 import { readHorizon } from "./store.ts";
@@ -47,6 +48,9 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
     if (Date.now() > endMs) assert.fail(`not in time: ${what}`);
 }
 
+/** Of transactions, too: none of these tests is about how long one may take. */
+const patient = { ...PATIENT, transactionTimeoutMs: 30_000 };
+
 let template: { url: string; drop(): Promise<void> };
 let database: Database;
 let broker: Broker;
@@ -57,7 +61,7 @@ before(async () => {
 });
 after(() => template.drop());
 beforeEach(async () => {
-  database = openDatabase({ url: template.url });
+  database = openDatabase({ url: template.url, ...patient });
   await database.query("TRUNCATE outbox");
   broker = createBroker();
 });
@@ -80,7 +84,7 @@ async function start(on?: Database) {
   return outbox;
 }
 
-/** An outbox that holds the lock and has read the table to its end. */
+/** An outbox that holds the lock. */
 async function relaying(on?: Database) {
   const outbox = await start(on);
   await until(() => outbox.stats().relaying, "the lock");
@@ -129,7 +133,7 @@ test("a committed message is published, with its headers", async () => {
   await until(() => keys(COMMANDS).length === 1, "the message");
   const { headers, key } = broker.bus.records(COMMANDS)[0]!;
   assert.equal(key, "account-1");
-  assert.ok(Math.abs(Date.now() - Date.parse(headers.ce_time!)) < 10_000);
+  assert.ok(Math.abs(Date.now() - Date.parse(headers.ce_time!)) < 60_000);
   const { ce_time: _time, ...rest } = headers;
   assert.deepEqual(rest, {
     ...{ ce_id: "saga-1:hold:1", ce_type: "ferry.ledger.v1.PlaceHoldRequest", ce_source: "ferry/test", traceparent },
@@ -309,7 +313,7 @@ test("more than memory takes is left to the table and published once each when t
 async function besideOpenTransaction(work: () => Promise<void>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<void>();
-  const other = openDatabase({ url: template.url, transactionTimeoutMs: 0 });
+  const other = openDatabase({ url: template.url, ...PATIENT, transactionTimeoutMs: 0 });
   const open = other.transaction(async (tx) => {
     await xidOf(tx);
     opened.resolve();
@@ -369,7 +373,7 @@ test("of what memory has no room for nothing is overtaken, whoever is open", asy
 });
 
 test("of two processes one publishes for both; when it stops, the other takes over", async () => {
-  const otherDatabase = openDatabase({ url: template.url });
+  const otherDatabase = openDatabase({ url: template.url, ...patient });
   const one = await relaying();
   const two = await start(otherDatabase);
   await otherDatabase.transaction((tx) => two.add(tx, [reply("by-two")]));
@@ -483,9 +487,10 @@ test("stop publishes what is committed", async (t) => {
   gate.resolve();
   await stopped;
   assert.deepEqual(keys().sort(), ["one", "two"]);
-  await relaying();
-  await until(() => started.at(-1)!.stats().relaying, "the next process");
-  assert.equal(keys().length, 2);
+  const next = await relaying();
+  await send(next, "later"); // It reads what was left in the table before.
+  await until(() => keys().includes("later"), "the later one");
+  assert.equal(keys().length, 3);
 });
 
 test("a message without a topic is refused where it is added", async () => {

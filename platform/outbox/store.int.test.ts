@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { OutboxBatchSchema } from "@ferry/gen/ferry/outbox/v1/outbox_pb.ts";
 import { encode } from "@ferry/platform/codec";
 import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { outboxMigrations } from "./index.ts";
 import { newBatch } from "./message.ts";
@@ -12,7 +13,7 @@ let created: TestDatabase;
 let database: Database;
 before(async () => {
   created = await createTestDatabase({ name: "outbox", run: (url) => migrate(url, [outboxMigrations]) });
-  database = openDatabase({ url: created.url });
+  database = openDatabase({ url: created.url, ...PATIENT });
 });
 after(async () => {
   await database.close();
