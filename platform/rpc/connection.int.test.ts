@@ -190,28 +190,31 @@ test("only a call that the contract calls safe is tried again, and only when its
 
 test("retries end with the budget, with the deadline, and where the server asks for more time", async (context) => {
   let tries = 0;
+  const triesOf = new Map<number, number>();
   let retryAfterMs: number | undefined;
   const { port } = await serveEcho(context, {
-    echo() {
+    echo({ number }) {
       tries++;
+      triesOf.set(number, (triesOf.get(number) ?? 0) + 1);
       throw new FerryError("UNAVAILABLE", "never", { retryAfterMs });
     },
   });
   const client = echoClient(context, port);
-  for (let call = 0; call < 20; call++) await reasonOf(client.echo({}));
+  for (let count = 0; count < 20; count++) await reasonOf(client.echo({}));
   assert.ok(tries >= 30 && tries <= 33, `20 calls may be tried again 10 to 13 times in all: ${tries} tries`);
   const fresh = echoClient(context, port);
-  tries = 0;
+  triesOf.clear();
   // The server asks for a pause that would be kept, if the deadline were not before its end.
   retryAfterMs = 900;
+  let call = 0;
   await until("a call that arrives", async () => {
-    await reasonOf(fresh.echo({}, { timeoutMs: 800 }));
-    return tries > 0 || undefined;
+    await reasonOf(fresh.echo({ number: ++call }, { timeoutMs: 800 }));
+    return triesOf.get(call);
   });
-  assert.equal(tries, 1, "no time for another");
   retryAfterMs = 60_000;
-  await reasonOf(fresh.echo({}));
-  assert.equal(tries, 2, "asked to stay away");
+  await reasonOf(fresh.echo({ number: 1_000 }));
+  assert.equal(triesOf.get(1_000), 1, "asked to stay away");
+  assert.deepEqual(new Set(triesOf.values()), new Set([1]), "no time for another");
 });
 
 test("a peer that takes calls and never answers is left alone by a breaker, and called again when it is well", async (context) => {

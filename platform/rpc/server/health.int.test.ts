@@ -51,7 +51,8 @@ test("a stop lets calls in flight end well and refuses new ones", async (context
     },
     echo: () => ({}),
   };
-  const server = await serveEcho(context, implementation, { limits: PATIENT_STOP });
+  // Nobody else's when it is stopped: it is called there.
+  const server = await serveEcho(context, implementation, { port: await freePort(), limits: PATIENT_STOP });
   // It waits so long for the server to come back, at the end.
   const client = echoClient(context, server.port, { connectTimeoutMs: 1_000 });
   await until("a connection", async () => (await reasonOf(client.echo({}))) === "OK" || undefined);

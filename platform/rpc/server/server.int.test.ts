@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { freePort } from "../../../test/support/free-port.ts";
 import { createRpcServer } from "../index.ts";
 import { EchoService } from "../testing/echo-service.ts";
 import { authenticator, build } from "../testing/harness.ts";
 
 test("a server that is stopped while it begins to listen listens no longer", async (context) => {
   const server = createRpcServer({
-    ...{ service: "echo", port: 0, authenticator, logger, build },
+    ...{ service: "echo", port: await freePort(), authenticator, logger, build },
     routes: (router) => void router.service(EchoService, {}),
   });
   context.after(() => server.stop());
