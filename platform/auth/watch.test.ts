@@ -8,6 +8,7 @@ import {
   WatchAuthorityResponseSchema,
 } from "@ferry/gen/ferry/auth/v1/auth_pb.ts";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { until } from "../../test/support/until.ts";
 import { MAX_LISTED } from "./authority.ts";
 import { generateKeyPair } from "./keys.ts";
 import { watchAuthority } from "./watch.ts";
@@ -39,14 +40,6 @@ const untilAborted = (signal: AbortSignal) =>
     signal.addEventListener("abort", () => resolve());
   });
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, "the condition did not come true");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 test("it starts with the first snapshot, after an authority that was not up yet, and adds what changes", async () => {
   const { watch, opened } = setUp(
     // biome-ignore lint/correctness/useYield: this stream fails before it says anything.
@@ -65,7 +58,7 @@ test("it starts with the first snapshot, after an authority that was not up yet,
   assert.match(watch.unready() ?? "", /not known/);
   await watch.start!();
   assert.equal(watch.unready(), undefined);
-  await until(() => watch.isSuspended("m2"));
+  await until("m2 suspended", () => watch.isSuspended("m2") || undefined);
   assert.deepEqual([watch.isSuspended("m1"), watch.isSuspended("m9"), watch.isRevoked("s1")], [false, false, true]);
   assert.deepEqual([...watch.keys().keys()], ["k1"]);
   await watch.stop!();
@@ -84,7 +77,7 @@ test("a lost stream leaves the last state; the next snapshot replaces it", async
   );
   await watch.start!();
   assert.equal(watch.isSuspended("m1"), true);
-  await until(() => watch.isSuspended("m2"));
+  await until("m2 suspended", () => watch.isSuspended("m2") || undefined);
   assert.equal(watch.isSuspended("m1"), false);
   await watch.stop!();
 });
@@ -107,14 +100,14 @@ test("a snapshot of several messages holds when the last has come, and lets nobo
   );
   const told = () => [watch.isSuspended("late"), watch.isSuspended("gone"), watch.isRevoked("s1")];
   const started = watch.start!();
-  await until(() => watch.isSuspended("a0"));
+  await until("the first list", () => watch.isSuspended("a0") || undefined);
   assert.match(watch.unready() ?? "", /not known/);
   first.resolve();
   await started;
-  await until(() => watch.isSuspended("b0"));
+  await until("the second list", () => watch.isSuspended("b0") || undefined);
   assert.deepEqual(told(), [true, true, true]);
   second.resolve();
-  await until(() => !watch.isSuspended("gone"));
+  await until("the second snapshot", () => !watch.isSuspended("gone") || undefined);
   assert.deepEqual(told(), [true, false, false]);
   assert.deepEqual([watch.isSuspended("a0"), watch.isSuspended("b0")], [false, true]);
   await watch.stop!();
@@ -125,7 +118,7 @@ test("while the authority is away the last state holds, and stopping does not wa
     yield message({ snapshot: true, keys, suspendedMemberIds: ["m1"] });
   });
   await watch.start!();
-  await until(() => opened() > 3);
+  await until("three tries", () => opened() > 3 || undefined);
   assert.equal(watch.isSuspended("m1"), true);
   assert.equal(watch.unready(), undefined);
   await watch.stop!();
