@@ -43,8 +43,11 @@ function createBroker(): Broker {
   return broker;
 }
 
+/** Longer than any test beside this one keeps a transaction open, or prepared: the mark waits for those too. */
+const PATIENCE_MS = 60_000;
+
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const endMs = Date.now() + 30_000; !(await holds()); await delay(5))
+  for (const endMs = Date.now() + PATIENCE_MS; !(await holds()); await delay(5))
     if (Date.now() > endMs) assert.fail(`not in time: ${what}`);
 }
 
