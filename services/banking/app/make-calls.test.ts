@@ -149,6 +149,18 @@ test("a close waits for the sweep under way, and gives up what that has kept or 
   assert.equal(answers.length, 0);
 });
 
+test("a close leaves leases alone that may be another's by now", async (t) => {
+  let nowMs = 0;
+  t.mock.method(performance, "now", () => nowMs);
+  const { calls, renewed, answer } = createCalls();
+  await calls.admit([callOf("a"), callOf("b")]);
+  nowMs = 2_500;
+  await calls.close();
+  assert.deepEqual(renewed, []);
+  await answer();
+  await calls.whenIdle();
+});
+
 test("a full queue takes nothing over, and after the close nothing is begun", async () => {
   const { calls, state, pending, answer, answers, soon } = createCalls({ maxQueued: 1 });
   const admitting = calls.admit([callOf("a"), callOf("b")]);

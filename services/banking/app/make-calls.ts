@@ -116,17 +116,18 @@ export function createMakeCalls(deps: MakeCallsDeps) {
     queue.add(calls);
   }
 
+  /** When the lease of a call began that is held here or just taken over, at the latest, by performance.now(). */
+  const leasedAtMs = ({ takenAtMs = Number.NEGATIVE_INFINITY }: PendingCall) => Math.max(takenAtMs, renewedAtMs);
+
   /**
    * Whether a call's lease is over before its turn: another instance may have it, and a void may count on nobody
    * else's making it. It is left to whoever takes it over. By the clock that only goes on: one that is set back
    * would let a payment leave beside that void.
    */
-  function isLeft(call: PendingCall): boolean {
-    return (
-      isPayment(call) &&
-      performance.now() >= Math.max(call.takenAtMs ?? Number.NEGATIVE_INFINITY, renewedAtMs) + leaseMs
-    );
-  }
+  const isLeft = (call: PendingCall) => isPayment(call) && performance.now() >= leasedAtMs(call) + leaseMs;
+
+  /** Whether a lease can be given up: with time to spare, as one that is over may be another instance's by now. */
+  const isSurelyOurs = (call: PendingCall) => performance.now() < leasedAtMs(call) + leaseMs / 2;
 
   async function make(call: PendingCall): Promise<void> {
     try {
@@ -223,7 +224,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
       const left = queue.close();
       for (const { id } of left) observers.get(id)?.(stopping());
       const taken = (await sweeping).filter(({ id }) => !queue.holds(id));
-      const seqs = [...left, ...taken].map(({ seq }) => seq);
+      const seqs = [...left, ...taken].filter(isSurelyOurs).map(({ seq }) => seq);
       if (seqs.length > 0) await database.transaction((tx) => store.renewLeases(tx, seqs, 0));
     },
 
