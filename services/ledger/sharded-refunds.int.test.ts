@@ -10,7 +10,7 @@ import { createSpreadCommands } from "./app/spread-commands.ts";
 import { createSpreadRefunds } from "./app/spread-refunds.ts";
 import { createRefundsConsumer } from "./consumers/refunds.ts";
 import { credit } from "./store/test-ledger.ts";
-import { assertShardsHold, createShardDatabases, type Mode, runSharded, underWay } from "./testing/sharded.ts";
+import { assertShardsHold, createShardDatabases, idIn, type Mode, runSharded, underWay } from "./testing/sharded.ts";
 
 const SAID = "ferry.ledger.events.v1";
 const bankAccount = { bankCode: "081", accountNumber: "2200009402" };
@@ -31,8 +31,7 @@ async function start(mode: Mode) {
     ...{ ledger, databases: ledger.databases },
     /** An account that lies in a given shard. */
     async openIn(position: number, balance = 0n) {
-      let id = newUuid();
-      while (shardOf(id) !== position) id = newUuid();
+      const id = idIn(ledger, position);
       const { ownerId } = await ledger.open(id, newUuid());
       if (balance > 0n) assert.deepEqual(await ledger.send(credit(id, balance)), [undefined]);
       return { id, ownerId: ownerId! };

@@ -17,6 +17,7 @@ import {
   atRest,
   createShardDatabases,
   eventually,
+  idIn,
   letWait,
   type Mode,
   startSharded,
@@ -33,12 +34,6 @@ async function start(count: number, mode: Mode): Promise<TestShards> {
   const ledger = await startSharded(count, mode);
   ends.push(ledger.end);
   return ledger;
-}
-
-function idIn(ledger: TestShards, position: number): string {
-  let id = newUuid();
-  while (ledger.shardOf(id) !== position) id = newUuid();
-  return id;
 }
 
 /** An account that lies in a given shard. */

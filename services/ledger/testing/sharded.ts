@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Database, migrate, openDatabase, type PreparableDatabase } from "@ferry/platform/db";
+import { type Database, migrate, newUuid, openDatabase, type PreparableDatabase } from "@ferry/platform/db";
 import { type Bus, createMemoryBus } from "@ferry/platform/events";
 import { outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
@@ -74,6 +74,13 @@ export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, 
       await database.close();
     },
   };
+}
+
+/** For tests: an id of an account that lies in a given shard. */
+export function idIn({ shardOf }: Pick<TestShards, "shardOf">, position: number): string {
+  let id = newUuid();
+  while (shardOf(id) !== position) id = newUuid();
+  return id;
 }
 
 /** For tests: the same on databases and a bus of its own, which end with it. */
