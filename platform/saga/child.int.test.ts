@@ -6,6 +6,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus, type Envelope, type MemoryBus } from "@ferry/platform/events";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { child } from "./child.ts";
 import { defineSaga } from "./define.ts";
@@ -58,7 +59,7 @@ let heard: string[] = [];
 
 before(async () => {
   testDatabase = await createTestDatabase({ name: "saga", run: (url) => migrate(url, [sagaMigrations]) });
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   bus = createMemoryBus();
 });
 afterEach(async () => {
@@ -143,7 +144,7 @@ const childOf = (saga: Saga) => saga.steps.find(({ childId }) => childId !== und
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const startedAtMs = Date.now(); !(await holds()); await pauseMs(10))
-    if (Date.now() - startedAtMs > 10_000) throw new Error(`waited too long until ${what}`);
+    if (Date.now() - startedAtMs > 30_000) throw new Error(`waited too long until ${what}`);
 }
 
 const statuses = ({ steps }: Saga) => steps.map(({ status }) => status);

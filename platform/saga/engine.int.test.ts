@@ -7,6 +7,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, type Envelope, type MemoryBus } from "@ferry/platform/events";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import { newTraceparent, runInContext, silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { defineSaga } from "./define.ts";
 import type { SagaDefinition } from "./definition.ts";
@@ -42,7 +43,7 @@ function createRecordingOutbox(): RecordingOutbox {
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const startedAtMs = Date.now(); !(await holds()); await pauseMs(10))
-    if (Date.now() - startedAtMs > 10_000) throw new Error(`waited too long until ${what}`);
+    if (Date.now() - startedAtMs > 30_000) throw new Error(`waited too long until ${what}`);
 }
 
 let testDatabase: TestDatabase;
@@ -52,7 +53,7 @@ const engines: SagaEngine[] = [];
 
 before(async () => {
   testDatabase = await createTestDatabase({ name: "saga", run: (url) => migrate(url, [sagaMigrations]) });
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   bus = createMemoryBus();
 });
 afterEach(async () => {

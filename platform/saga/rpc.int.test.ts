@@ -7,6 +7,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus } from "@ferry/platform/events";
 import { callFacts } from "@ferry/platform/rpc";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { child } from "./child.ts";
 import { defineSaga } from "./define.ts";
@@ -36,7 +37,7 @@ const asOperator: Interceptor = (next) => async (request) => {
 
 before(async () => {
   testDatabase = await createTestDatabase({ name: "saga", run: (url) => migrate(url, [sagaMigrations]) });
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   engine = createSagaEngine({
     ...{ database, bus: createMemoryBus(), definitions: [exampleSaga, outer], logger: silentLogger },
     outbox: { add: async () => {}, acknowledgedBelow: async () => 0n },
@@ -81,7 +82,7 @@ test("an operator pages through parked sagas with everything needed to decide, a
   assert.equal((await client.resumeSaga({ sagaId: ids[0], reason })).saga?.state, "running");
   assert.equal((await client.skipSagaStep({ sagaId: ids[1]?.toUpperCase(), reason })).saga?.state, "completed");
   const audit = await database.query(
-    "SELECT saga_id, action, reason FROM saga_audit WHERE operator_id = $1 ORDER BY at",
+    "SELECT saga_id, action, reason FROM saga_audit WHERE operator_id = $1 ORDER BY action",
     [OPERATOR],
   );
   assert.deepEqual(audit, [

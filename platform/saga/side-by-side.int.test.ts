@@ -5,6 +5,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus } from "@ferry/platform/events";
 import type { OutgoingMessage } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { defineSaga, parallel, step } from "./define.ts";
 import type { Exchange } from "./definition.ts";
@@ -32,7 +33,7 @@ const engines: SagaEngine[] = [];
 
 before(async () => {
   testDatabase = await createTestDatabase({ name: "saga", run: (url) => migrate(url, [sagaMigrations]) });
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
 });
 afterEach(async () => {
   for (const engine of engines.splice(0)) await engine.stop();
@@ -82,7 +83,7 @@ async function get(engine: SagaEngine, id = ""): Promise<Saga> {
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const startedAtMs = Date.now(); !(await holds()); await pauseMs(10))
-    if (Date.now() - startedAtMs > 10_000) throw new Error(`waited too long until ${what}`);
+    if (Date.now() - startedAtMs > 30_000) throw new Error(`waited too long until ${what}`);
 }
 
 test("replies of one set and of several instances each find their step", async () => {

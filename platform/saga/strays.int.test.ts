@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { migrate, newUuid, openDatabase } from "@ferry/platform/db";
 import { createMemoryBus, type Envelope } from "@ferry/platform/events";
 import { readMetrics, silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createSagaEngine } from "./engine.ts";
 import { createRegistry } from "./registry.ts";
@@ -12,7 +13,7 @@ import { createStraySweep } from "./strays.ts";
 
 test("a reply that came before its saga is handed to it once it is there, and only then", async (t) => {
   const { url, drop } = await createTestDatabase({ name: "saga", run: (to) => migrate(to, [sagaMigrations]) });
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, ...PATIENT });
   t.after(async () => {
     await database.close();
     await drop();

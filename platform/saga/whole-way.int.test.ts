@@ -7,6 +7,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus, type MemoryBus, readHeaders, type Subscription, writeHeaders } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../test/support/postgres.ts";
 import { child } from "./child.ts";
 import { defineSaga, parallel } from "./define.ts";
@@ -18,6 +19,8 @@ import { answered, bankSaid, type ExampleReply, type ExampleState, exampleSaga }
 import { sagaMigrations } from "./store.ts";
 
 const REPLY_TOPIC = "ferry.transfer.replies.v1";
+/** What was not acknowledged is not timed out, and a transaction that a neighbor on the server left prepared holds that up. */
+const PATIENCE_MS = 60_000;
 const COMMAND_TOPICS = ["ferry.banking.commands.v1", "ferry.ledger.commands.v1"];
 /** Only the bank is ever silent: what is slow to answer must not be given up. */
 const steps = exampleSaga.steps.map((step) => ({ ...step, timeoutMs: step.kind === "pivot" ? 300 : 10_000 }));
@@ -42,7 +45,7 @@ const silentOnce = new Set<string>();
 before(async () => {
   const folders = [outboxMigrations, sagaMigrations];
   testDatabase = await createTestDatabase({ name: "saga_outbox", run: (url) => migrate(url, folders) });
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   bus = createMemoryBus();
   responder = await bus.subscribe({
     group: "others",
@@ -125,7 +128,10 @@ test("over the outbox and the bus every saga ends as it should, also when the se
     for (const startedAtMs = Date.now(); ; await pauseMs(20)) {
       const sagas = [...(await life.engine.find(database, ids)).values()];
       if (sagas.every(({ status }) => status === "completed" || status === "undone")) break;
-      assert.ok(Date.now() - startedAtMs < 15_000, writeJson(sagas.find(({ waiting }) => waiting.for !== "nothing")));
+      assert.ok(
+        Date.now() - startedAtMs < PATIENCE_MS,
+        writeJson(sagas.find(({ waiting }) => waiting.for !== "nothing")),
+      );
     }
     const sagas = await life.engine.find(database, ids);
     for (const [index, id] of ids.entries()) {
@@ -156,7 +162,10 @@ test("so do sagas whose steps run side by side, with other sagas among them", as
     for (const startedAtMs = Date.now(); ; await pauseMs(20)) {
       const sagas = await find();
       if (sagas.every(({ status }) => status === "completed" || status === "undone")) break;
-      assert.ok(Date.now() - startedAtMs < 15_000, writeJson(sagas.find(({ waiting }) => waiting.for !== "nothing")));
+      assert.ok(
+        Date.now() - startedAtMs < PATIENCE_MS,
+        writeJson(sagas.find(({ waiting }) => waiting.for !== "nothing")),
+      );
     }
     const sagas = new Map((await find()).map((saga) => [saga.id, saga]));
     const children = await database.query<{ parent_id: string; status: string }>(

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createPurses, dieAt as dieWith, move, POINTS, type Point, setAway, withPoints } from "./testing/purses.ts";
 import type { Coordinator } from "./types.ts";
 
@@ -128,7 +129,7 @@ for (const point of POINTS)
 
 test("whoever waits for a prepared transaction's lock gives up in time, and goes on when it is recovered", async () => {
   await dieAt("prepared");
-  const impatient = openDatabase({ url: purses.urls.purses[0]!, lockTimeoutMs: 100 });
+  const impatient = openDatabase({ url: purses.urls.purses[0]!, lockTimeoutMs: 100, ...PATIENT });
   await assert.rejects(impatient.query("UPDATE purse SET amount = amount + 1"), { code: "55P03" });
   const coordinator = await start({ abortAfterMs: 0 });
   await recovered(coordinator);
@@ -139,7 +140,7 @@ test("whoever waits for a prepared transaction's lock gives up in time, and goes
 
 test("recovery never touches what is not of its log, however old", async () => {
   const [{ database }] = purses.participants as [(typeof purses.participants)[0]];
-  const foreign = [`ferry:purses:${newUuid()}:${newUuid()}:2`, "somebody-else", `ferry:others:${newUuid()}:1`];
+  const foreign = [`ferry:purses:${newUuid()}:${newUuid()}:2`, `somebody:${newUuid()}`, `ferry:others:${newUuid()}:1`];
   for (const name of foreign) {
     const open = await database.begin();
     await open.tx.query("INSERT INTO moved VALUES ($1)", [newUuid()]);

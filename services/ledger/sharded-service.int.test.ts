@@ -8,8 +8,9 @@ import { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
 import { callFacts } from "@ferry/platform/rpc";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createLedgerService } from "./service.ts";
-import { assertShardsHold, createShardDatabases } from "./testing/sharded.ts";
+import { assertShardsHold, createShardDatabases, onceConnected } from "./testing/sharded.ts";
 
 const bus = createMemoryBus();
 const memberId = newUuid();
@@ -21,14 +22,15 @@ let doubts: Client<typeof InDoubtTransactionService>;
 
 /**
  * Stands where the server's authentication and its mapping of errors do: everybody is one member. And for callers, who
- * try again when an account was taken for 1.5 s: the machine stood still, with others' transactions open.
+ * try again when an account was taken for 1.5 s, or no connection was free for 2: the machine stood still, with others'
+ * transactions open.
  */
 const asMember: Interceptor = (next) => async (request) => {
   const principal = { kind: "member" as const, id: memberId, scopes: new Set<string>(), expiresAt: 0 };
   request.contextValues.set(callFacts, { principal, waitMs: 0 });
   for (let attempt = 1; ; attempt++)
     try {
-      return await next(request);
+      return await onceConnected(() => next(request));
     } catch (error) {
       if (error instanceof FerryError && error.reason === "ACCOUNT_BUSY" && attempt < 5) continue;
       throw error instanceof FerryError ? new ConnectError(error.reason, error.entry.grpcCode) : error;
@@ -37,7 +39,7 @@ const asMember: Interceptor = (next) => async (request) => {
 
 before(async () => {
   made = await createShardDatabases(3);
-  home = openDatabase({ url: made.home });
+  home = openDatabase({ url: made.home, ...PATIENT });
   const outbox = { add: async () => {}, acknowledgedBelow: async () => 0n };
   const config = {
     shards: made.shards,
@@ -120,7 +122,7 @@ test("accounts in all databases are frozen together, opened again, and closed wh
   const { account } = await ledger.openAccount({ currency: "EUR" });
   const closed = await ledger.closeAccount({ accountId: account!.id });
   assert.equal(closed.account?.state, AccountState.CLOSED);
-  const databases = made.shards.map((url) => openDatabase({ url, maxConnections: 2 }));
+  const databases = made.shards.map((url) => openDatabase({ url, maxConnections: 2, ...PATIENT }));
   await assertShardsHold(databases);
   for (const database of databases) await database.close();
 });

@@ -6,6 +6,7 @@ import { newUuid, openDatabase } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import { createMemoryBus, deadLetterTopic, writeHeaders } from "@ferry/platform/events";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { createListAccounts } from "./app/list-accounts.ts";
 import { spreadAccountStore } from "./app/spread-accounts.ts";
@@ -120,7 +121,7 @@ test("clearing: a hand-over that comes again is booked once, and one that nobody
 /** Takes an account as a transaction does whose coordinator has died. */
 async function linger(ledger: TestShards, id: string) {
   const { database } = ledger.shards[ledger.shardOf(id)]!;
-  const preparable = openDatabase({ url: await urlOf(database) });
+  const preparable = openDatabase({ url: await urlOf(database), ...PATIENT });
   const open = await preparable.begin();
   await open.tx.query("SELECT FROM account WHERE id = $1 FOR NO KEY UPDATE", [id]);
   await open.tx.query("UPDATE account SET version = version WHERE id = $1", [id]);
@@ -203,7 +204,7 @@ test("databases that do not fit the configuration are a clear error at the start
   const made = await createShardDatabases(3);
   ends.push(() => made.drop());
   const bus = createMemoryBus();
-  const database = openDatabase({ url: made.home });
+  const database = openDatabase({ url: made.home, ...PATIENT });
   const begin = async (shards: string[], options: { sharedCluster?: "refuse"; crossShard?: Mode } = {}) => {
     const config = {
       shards,

@@ -6,6 +6,7 @@ import { type Database, migrate, openDatabase } from "@ferry/platform/db";
 import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { createFreezeAccounts } from "../app/freeze-accounts.ts";
@@ -47,7 +48,7 @@ function auditorOf(checks: AuditCheck[], maxRows = 1_000): Auditor {
 beforeEach(async () => {
   testDatabase = await createTestDatabase(template);
   ledger = createTestLedger(testDatabase);
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   errors = [];
   auditor = auditorOf(ledgerChecks(book()));
 });

@@ -13,6 +13,7 @@ import { createMemoryBus, deadLetterTopic, writeHeaders } from "@ferry/platform/
 import type { Component } from "@ferry/platform/lifecycle";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { createTestDatabase } from "../../../test/support/postgres.ts";
 import { until } from "../../../test/support/until.ts";
 import { createCarryOut } from "../app/carry-out.ts";
@@ -38,7 +39,7 @@ before(async () => {
   const run = (url: string) => migrate(url, [outboxMigrations, ledgerMigrations]);
   const made = await createTestDatabase({ name: "ledger_refunds", run });
   drop = made.drop;
-  database = openDatabase({ url: made.url });
+  database = openDatabase({ url: made.url, ...PATIENT });
   const outbox = createOutbox({ database, bus, source: "ferry/ledger", logger });
   const { book, takeBack } = createRefunds({ carryOut, outbox });
   const refunds = {

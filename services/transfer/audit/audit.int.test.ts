@@ -10,6 +10,7 @@ import { type Database, migrate, newUuid, openDatabase } from "@ferry/platform/d
 import { createMemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { assertIndexed, statementsOf } from "../../../test/support/plans.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { paymentRpcs } from "../../banking/audit/payments.ts";
@@ -35,8 +36,8 @@ let frozen: string[];
 
 beforeEach(async () => {
   databases = [await createTestDatabase(own), await createTestDatabase(banks)];
-  database = openDatabase({ url: databases[0]!.url });
-  banking = openDatabase({ url: databases[1]!.url });
+  database = openDatabase({ url: databases[0]!.url, ...PATIENT });
+  banking = openDatabase({ url: databases[1]!.url, ...PATIENT });
   ledger = createTestLedger(await createTestDatabase(ledgerTemplate));
   frozen = [];
   const transport = createRouterTransport((router) => {

@@ -39,7 +39,7 @@ test("whatever batches, schedules and expiries ask goes by an index, once there 
       const { batch } = await batches.getTransferBatch({ batchId }, as(memberId));
       return batch?.state === state ? true : undefined;
     });
-  const soon = () => timestampFromMs(Date.now() + 3_000);
+  const soon = () => timestampFromMs(Date.now() + 4_000);
 
   const asked = await statementsOf(transfers.database, async () => {
     await reached(await send(BEST_EFFORT), COMPLETED);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Database, newUuid, openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "../../../test/support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { transferTemplate } from "../transfer.fixture.ts";
 import { FIND_TRANSFERS, LIST_TRANSFERS, listTransfers, UPDATE_TRANSFERS } from "./transfer-store.ts";
@@ -11,7 +12,7 @@ const memberId = newUuid();
 
 before(async () => {
   testDatabase = await createTestDatabase(transferTemplate);
-  database = openDatabase({ url: testDatabase.url });
+  database = openDatabase({ url: testDatabase.url, ...PATIENT });
   const insert = (member: string, count: number) =>
     database.query(
       `INSERT INTO transfer (id, member_id, request_hash, source_account_id, destination_account_id, currency, amount_minor,
