@@ -37,9 +37,18 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** Starts one; gives what it says, word by word, and undefined when it has ended. All is kept: two words may come at once. */
-async function startWorker(work: Work): Promise<{ child: ChildProcess; next(): Promise<string | undefined> }> {
+type AtEnd = ReturnType<typeof endings>;
+
+/**
+ * Starts one, which ends with the test at the latest; gives what it says, word by word, and undefined when it has
+ * ended. All is kept: two words may come at once.
+ */
+async function startWorker(
+  work: Work,
+  atEnd: AtEnd,
+): Promise<{ child: ChildProcess; next(): Promise<string | undefined> }> {
   const child = fork(new URL("./testing/shard-worker.ts", import.meta.url), [JSON.stringify(work)]);
+  atEnd(async () => void child.kill("SIGKILL"));
   const words = on(child, "message", { close: ["close"] });
   const next = async () => (await words.next()).value?.[0];
   assert.equal(await next(), "started");
@@ -47,8 +56,8 @@ async function startWorker(work: Work): Promise<{ child: ChildProcess; next(): P
 }
 
 /** Whether it got to the end of its list before it was killed. */
-async function killAfter(work: Work, killAfterMs: number): Promise<boolean> {
-  const { next } = await startWorker({ ...work, killAfterMs });
+async function killAfter(work: Work, killAfterMs: number, atEnd: AtEnd): Promise<boolean> {
+  const { next } = await startWorker({ ...work, killAfterMs }, atEnd);
   const isDone = (await next()) === "done";
   if (isDone) assert.equal(await next(), undefined);
   return isDone;
@@ -68,7 +77,7 @@ async function comeToRest(databases: readonly Database[]): Promise<void> {
 for (const mode of ["two-phase", "clearing"] as const satisfies Mode[])
   for (const count of [2, 3])
     test(`${mode} over ${count}: killed with signal 9 again and again, every transfer is made once and no money is lost`, {
-      timeout: 120_000,
+      timeout: 240_000,
     }, async (t) => {
       const seed = Math.floor(Math.random() * 2 ** 32);
       t.diagnostic(`seed ${seed}`);
@@ -102,9 +111,9 @@ for (const mode of ["two-phase", "clearing"] as const satisfies Mode[])
         transfers,
       };
       let early = 0;
-      for (let crash = 0; crash < CRASHES; crash++) if (!(await killAfter(work, 20 + random() * 300))) early++;
+      for (let crash = 0; crash < CRASHES; crash++) if (!(await killAfter(work, 20 + random() * 300, atEnd))) early++;
       assert.ok(early > 0, "a worker was killed in the middle of its list");
-      const last = await startWorker(work);
+      const last = await startWorker(work, atEnd);
       assert.equal(await last.next(), "done");
 
       const ledger = await runSharded(urls, mode, bus);

@@ -39,3 +39,12 @@ test("a migration that failed is not taken for a template", async () => {
   assert.deepEqual(await query(database.url, "SELECT * FROM mended"), []);
   await database.drop();
 });
+
+test("a database goes together with what was left prepared there, also when it takes no sessions any more", async () => {
+  const database = await createTestDatabase();
+  const name = new URL(database.url).pathname.slice(1);
+  await query(database.url, `BEGIN; CREATE TABLE thing (); PREPARE TRANSACTION 'left:${name}'`);
+  await query(process.env.FERRY_TEST_DATABASE_URL!, `ALTER DATABASE "${name}" ALLOW_CONNECTIONS false`);
+  await database.drop();
+  await assert.rejects(query(database.url, "SELECT 1"), /does not exist/);
+});

@@ -1,5 +1,4 @@
-// The books of transfers, ledger and banking beside each other, each in a database of its own: the auditor finds
-// where they do not agree, and nothing where they do.
+// The books of transfers, ledger and banking, each in its own database: what does not agree is found, nothing else is.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { createClient, createRouterTransport } from "@connectrpc/connect";
