@@ -15,8 +15,8 @@ let last = 0;
 export const newFolder = () => join(root, `bank-${++last}`);
 
 /** Starts a bank that stops with the test, and gives the calls that a customer makes. */
-export async function open(t: TestContext, directory = newFolder(), timeouts = TIMEOUTS) {
-  const bank = await startBank({ directory, port: 0, timeouts });
+export async function open(t: TestContext, directory = newFolder(), timeouts = TIMEOUTS, port = 0) {
+  const bank = await startBank({ directory, port, timeouts });
   let stopped = false;
   const stop = async () => {
     if (!stopped) await bank.stop();

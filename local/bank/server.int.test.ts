@@ -4,7 +4,8 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { callerOf, isTimeout, newFolder, open, PATIENCE_MS, statusOf } from "./bank.fixture.ts";
+import { freePort } from "../../test/support/free-port.ts";
+import { callerOf, isTimeout, newFolder, open, PATIENCE_MS, statusOf, TIMEOUTS } from "./bank.fixture.ts";
 
 test("a debit needs a mandate, of the account or of the member", async (t) => {
   const bank = await open(t);
@@ -124,7 +125,7 @@ test("records come in order, by page and as lines", async (t) => {
 });
 
 test("faults for all accounts, and back", async (t) => {
-  const bank = await open(t);
+  const bank = await open(t, newFolder(), TIMEOUTS, await freePort()); // It comes back to its port.
   assert.equal((await bank.control("PUT", { errorRate: 1 })).body.errorRate, 1);
   assert.equal((await bank.send("a", "20000000")).status, 503);
   await bank.control("PUT", { silence: true });

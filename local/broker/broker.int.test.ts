@@ -6,6 +6,8 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { type Consumer, Kafka, logLevel } from "kafkajs";
+import { freePort } from "../../test/support/free-port.ts";
+import { until } from "../../test/support/until.ts";
 import { startBroker } from "./server.ts";
 import { RawClient } from "./testing/raw-client.ts";
 import { makeScratch } from "./testing/scratch.ts";
@@ -53,8 +55,8 @@ const byNumber = (left: string, right: string) => Number(left) - Number(right);
 
 test("a group goes on where it was after the broker was restarted on its directory", async (context) => {
   const directory = makeScratch(context);
-  let broker = await startBroker({ directory, port: 0 });
-  const { port } = broker;
+  const port = await freePort();
+  let broker = await startBroker({ directory, port });
   const clients = createKafka(port);
   context.after(async () => {
     await clients.disconnect();
@@ -111,7 +113,7 @@ test("a member that was killed is replaced long before its session times out", a
   await consumer.subscribe({ topics: [TOPIC] });
   const running = consumer.run({ eachMessage: async () => {} });
   const countMembers = async () => (await admin.describeGroups(["billing"])).groups[0]?.members.length;
-  while ((await countMembers()) !== 2);
+  await until("both are members", async () => (await countMembers()) === 2 || undefined);
   const killedAt = performance.now();
   doomed.close();
   await owned.promise;
@@ -128,14 +130,14 @@ async function spawnBroker(context: TestContext, directory: string, port: number
   });
   context.after(() => child.kill("SIGKILL"));
   const [line] = (await once(createInterface({ input: child.stdout! }), "line")) as [string];
-  const said = JSON.parse(line) as { ready: boolean; port: number };
-  assert.equal(said.ready, true);
-  return { child, port: said.port };
+  assert.equal((JSON.parse(line) as { ready: boolean }).ready, true);
+  return child;
 }
 
 test("what was acknowledged is there once after kill -9, and SIGTERM ends the broker with 0", async (context) => {
   const directory = makeScratch(context);
-  let { child, port } = await spawnBroker(context, directory, 0);
+  const port = await freePort();
+  let child = await spawnBroker(context, directory, port);
   const clients = createKafka(port);
   context.after(() => clients.disconnect());
   const admin = clients.admin();
@@ -151,7 +153,7 @@ test("what was acknowledged is there once after kill -9, and SIGTERM ends the br
       const exited = once(child, "exit");
       child.kill("SIGKILL"); // while the batch is on its way
       await exited;
-      ({ child } = await spawnBroker(context, directory, port));
+      child = await spawnBroker(context, directory, port);
     }
     await sent;
     acknowledged += values.length;
