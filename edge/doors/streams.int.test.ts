@@ -5,6 +5,7 @@ import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import type { WatchTransferRequest } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
 import { FerryError } from "@ferry/platform/errors";
 import { toConnectError } from "@ferry/platform/rpc";
+import { until } from "../../test/support/until.ts";
 import { MEMBER_ID } from "../testing/harness.ts";
 import { failureOf, listening, reasonOf } from "./testing/client.ts";
 
@@ -76,11 +77,12 @@ for (const door of ["connect", "grpc-web"] as const) {
     assert.equal(reasonOf(await failureOf(again())), "RATE_LIMITED");
     client.abort();
     await canceled.promise;
-    for (let isOpen = false; !isOpen; )
-      isOpen = await again().then(
+    await until("room for another stream", () =>
+      again().then(
         () => true,
-        () => false,
-      );
+        () => undefined,
+      ),
+    );
   });
 
   test(`${door}: when the edge stops, a stream ends with a word`, async (t) => {

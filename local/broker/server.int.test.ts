@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { type TestContext, test } from "node:test";
+import { until } from "../../test/support/until.ts";
 import { DEFAULT_OPTIONS } from "./options.ts";
 import { ErrorCode } from "./protocol/error-codes.ts";
 import { readBatchHeader } from "./protocol/record-batch.ts";
@@ -176,5 +177,5 @@ test("connections beyond the limit are closed, and room is made again", async (c
       socket.on("close", () => resolve(false));
     }).finally(() => socket.destroy());
   };
-  while (!(await isServed()));
+  await until("room for another", async () => (await isServed()) || undefined);
 });
