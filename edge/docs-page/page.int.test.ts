@@ -4,7 +4,7 @@ import { FerryError } from "@ferry/platform/errors";
 import { toConnectError } from "@ferry/platform/rpc";
 import { until } from "../../test/support/until.ts";
 import { createHarness, type Harness } from "../testing/harness.ts";
-import { browserCommand, openPage } from "./testing/browser.ts";
+import { browserCommand, openPage, type Page } from "./testing/browser.ts";
 
 const noBrowser = browserCommand === undefined && "no Chromium on this machine";
 const LIST = "document.querySelector('#operations-Transfer-TransferService_ListTransfers')";
@@ -19,11 +19,13 @@ test("in a browser: log in, try a call, and nothing is asked for elsewhere", { s
     },
   });
   for (const component of harness.components) await component.start?.();
-  const page = await openPage(browserCommand!, `http://127.0.0.1:${harness.port()}/docs`);
+  let opened: Page | undefined;
   t.after(async () => {
-    await page.close();
+    await opened?.close();
     for (const component of harness.components) await component.stop?.();
   });
+  const page = await openPage(browserCommand!, `http://127.0.0.1:${harness.port()}/docs`);
+  opened = page;
   const says = (expression: string) =>
     until(expression, async () => ((await page.evaluate(expression)) === true ? true : undefined));
 

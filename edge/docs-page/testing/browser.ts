@@ -38,6 +38,16 @@ export async function openPage(command: string, url: string): Promise<Page> {
   const browser = spawn(command, [...flags, `--user-data-dir=${profile}`, "about:blank"], {
     stdio: ["ignore", "ignore", "pipe"],
   });
+  const close = () => end(browser, profile);
+  try {
+    return { ...(await attach(browser, url)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function attach(browser: ChildProcess, url: string): Promise<Omit<Page, "close">> {
   const address = new URL(await debuggerOf(browser));
   // Its debugger may be there before its page.
   const { webSocketDebuggerUrl } = await until("a page of the browser", async () => {
@@ -76,14 +86,16 @@ export async function openPage(command: string, url: string): Promise<Page> {
       if (failed !== undefined) throw new Error(failed.exception?.description ?? failed.text);
       return result?.result?.value;
     },
-    async close() {
-      const ended = new Promise((done) => browser.once("exit", done));
-      socket.close();
-      browser.kill("SIGKILL");
-      await ended;
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-    },
   };
+}
+
+async function end(browser: ChildProcess, profile: string): Promise<void> {
+  if (browser.pid !== undefined && browser.exitCode === null && browser.signalCode === null) {
+    const ended = new Promise((done) => browser.once("exit", done));
+    browser.kill("SIGKILL");
+    await ended;
+  }
+  rmSync(profile, { recursive: true, force: true, maxRetries: 20 }); // Its other processes write there until they notice.
 }
 
 function debuggerOf(browser: ChildProcess): Promise<string> {
