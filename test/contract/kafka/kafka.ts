@@ -90,7 +90,9 @@ async function fetchLibraries(directory: string): Promise<void> {
   const goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${temporary}`];
   try {
     await execute("mvn", ["-q", "-B", "-f", pom, ...goal], { timeout: FETCH_TIMEOUT_MS });
-    if (!fs.existsSync(directory)) fs.renameSync(temporary, directory);
+    fs.renameSync(temporary, directory);
+  } catch (error) {
+    if (!fs.existsSync(directory)) throw error; // Another test file was first.
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true });
   }
