@@ -5,6 +5,7 @@ import { type AuthorityState, createAuthenticator } from "@ferry/platform/auth";
 import { FerryError } from "@ferry/platform/errors";
 import { createRpcServer, idempotencyKeyOf, memberIdOf, openChannel, waitMsOf } from "@ferry/platform/rpc";
 import { silentLogger } from "@ferry/platform/telemetry";
+import { PATIENT } from "../test/support/patient.ts";
 import { until } from "../test/support/until.ts";
 import { transportBackend } from "./backends.ts";
 import { createHarness, MEMBER_ID, TRANSFER } from "./testing/harness.ts";
@@ -37,7 +38,7 @@ async function beforeServer(t: TestContext) {
       });
       await server.start();
       const opened = (port: number) =>
-        openChannel({ url: `http://127.0.0.1:${port}`, audience: "transfer", logger: silentLogger });
+        openChannel({ url: `http://127.0.0.1:${port}`, audience: "transfer", logger: silentLogger, ...PATIENT });
       const channel = opened(server.port);
       const nowhere = opened(1);
       t.after(async () => {

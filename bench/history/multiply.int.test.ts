@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Database, openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { multiply, naming } from "./multiply.ts";
 
@@ -12,7 +13,7 @@ let drop: () => Promise<void>;
 before(async () => {
   const created = await createTestDatabase();
   drop = created.drop;
-  database = openDatabase({ url: created.url, maxConnections: 1 });
+  database = openDatabase({ url: created.url, maxConnections: 1, ...PATIENT });
   await database.query(
     "CREATE TABLE thing (id uuid PRIMARY KEY, seq bigint GENERATED ALWAYS AS IDENTITY, facts jsonb, at bigint, flag bytea)",
   );

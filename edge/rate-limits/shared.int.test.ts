@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { openDatabase } from "@ferry/platform/db";
 import { readMetrics } from "@ferry/platform/telemetry";
+import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { until } from "../../test/support/until.ts";
@@ -18,7 +19,7 @@ async function twoEdges(t: TestContext, limits: Partial<EdgeLimits>, through = (
   const rateStoreUrl = through(url);
   const edges = await Promise.all([1, 2].map(() => createHarness({ limits, options: { rateStoreUrl } })));
   for (const { components } of edges) await components[0]!.start?.();
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, ...PATIENT });
   const running = new Set(edges);
   const stop = async (edge: (typeof edges)[number]) => {
     if (running.delete(edge)) await edge.components[0]!.stop?.();
@@ -185,7 +186,7 @@ test("windows that are over begin anew, and are removed", (t) =>
 
 test("one caller who asks several times in one statement is granted the limit once", async (t) => {
   const { url, drop } = await createTestDatabase();
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, ...PATIENT });
   t.after(async () => {
     await database.close();
     await drop();

@@ -8,6 +8,7 @@ import { create } from "@bufbuild/protobuf";
 import { createRpcClient, openChannel } from "@ferry/platform/rpc";
 import { silentLogger } from "@ferry/platform/telemetry";
 import { EchoRequestSchema } from "../../platform/rpc/testing/echo-service.ts";
+import { PATIENT } from "../support/patient.ts";
 import {
   type Attack,
   headerFlood,
@@ -210,7 +211,8 @@ test("more sockets than one address may have", async (t) => {
 
 /** A client of a gRPC server that asks for an echo of the status that HTTP would have. */
 function echoing(t: TestContext, { port }: Besieged): Honest {
-  const channel = openChannel({ url: `http://127.0.0.1:${port}`, audience: "echo", logger: silentLogger });
+  const options = { url: `http://127.0.0.1:${port}`, audience: "echo", logger: silentLogger, ...PATIENT };
+  const channel = openChannel(options);
   t.after(() => channel.close());
   const client = createRpcClient(PatientEcho, channel);
   return async () => (await client.echo(create(EchoRequestSchema, { text: "200" }))).text;

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase } from "@ferry/platform/db";
+import { PATIENT } from "./patient.ts";
 import { assertIndexed, statementsOf } from "./plans.ts";
 import { createTestDatabase } from "./postgres.ts";
 
 test("whole reads are noticed, by themselves, along an index, and in a transaction; others are not", async (t) => {
   const { url, drop } = await createTestDatabase();
-  const database = openDatabase({ url });
+  const database = openDatabase({ url, ...PATIENT });
   t.after(async () => {
     await database.close();
     await drop();
