@@ -101,7 +101,7 @@ test("a client that goes away ends the call behind, and makes room for another s
   assert.ok(refused.headers.get("retry-after"));
   client.abort();
   await canceled.promise;
-  await until("room for another stream", async () => ((await get()).status === 429 ? undefined : true));
+  await until("room for another stream", async () => (await get()).status === 200 || undefined);
 });
 
 test("a quiet stream has its headers soon, and a stop of the edge ends it at once", async (t) => {
