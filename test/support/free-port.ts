@@ -1,33 +1,51 @@
 import { randomInt } from "node:crypto";
-import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
-/** Above the ports of platforms at any offset (./platform.ts), below those that the system gives out by itself. */
-const [FIRST, END] = [32_110, 32_768];
-const TRIES = 100;
+/** From here on: above every platform's (see findOffset), below 32,768, from where on the system gives them away by itself. */
+export const FIRST_FREE_PORT = 20_000;
+const BLOCKS = 500;
+/** The first port of a block says whose it is. */
+const BLOCK = 20;
+const ATTEMPTS = 100;
 
-/** Holds the UDP port of the same number until this process ends: nobody else who asks here is given it meanwhile. */
-function claim(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const claimed = createSocket("udp4").unref();
-    claimed.once("error", () => resolve(false));
-    claimed.bind({ port, address: "127.0.0.1", exclusive: true }, () => resolve(true));
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const probe = createServer();
+    probe.once("error", () => done(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => done(true)));
   });
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+/** Listens on a port until the process ends. @returns false when something else does. */
+export function claim(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const claimed = createServer();
+    claimed.once("error", () => done(false));
+    claimed.listen(port, "127.0.0.1", () => {
+      claimed.unref();
+      done(true);
+    });
   });
 }
 
-/** A port that nobody listens on, and that stays so, also while its server is away. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const port = randomInt(FIRST, END);
-    if ((await claim(port)) && (await isFree(port))) return port;
+async function claimBlock(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const first = FIRST_FREE_PORT + randomInt(BLOCKS) * BLOCK;
+    if (await claim(first)) return first;
   }
-  throw new Error(`no free port found in ${TRIES} tries`);
+  throw new Error("no block of ports found that nobody else has claimed");
+}
+
+let given = 0;
+let block: Promise<number> | undefined;
+
+/** A port that nobody listens on, and that stays so: it is of a block that no other process takes any of, and given once. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const place = given++ % (BLOCK - 1);
+    if (place === 0) block = claimBlock();
+    const port = (await block!) + 1 + place;
+    if (await isFree(port)) return port;
+  }
+  throw new Error("no port found that nobody listens on");
 }

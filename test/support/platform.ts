@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import { claim, FIRST_FREE_PORT, isFree } from "./free-port.ts";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 /** Every port of the launcher: see local/up/plan.ts. */
@@ -18,6 +18,9 @@ export const PORTS: readonly number[] = [
 const CLAIM_PORT = 8030;
 /** No two of these ports lie a multiple of this apart: platforms at two offsets have none in common. */
 const OFFSET_STEP = 110;
+const FIRST_STEP = 14;
+/** Whoever looks for a single port finds none of a platform's. */
+const LAST_STEP = Math.floor((FIRST_FREE_PORT - 1 - Math.max(...PORTS)) / OFFSET_STEP);
 const UP_TIMEOUT_MS = 90_000;
 /** Ten times the default: to an edge whose machine stood still for a second its event loop looks overloaded, and it refuses. */
 const MAX_LOOP_LAG_MS = "5000";
@@ -41,30 +44,10 @@ export interface PlatformOptions {
   repository?: string | undefined;
 }
 
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const probe = createServer();
-    probe.once("error", () => done(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => done(true)));
-  });
-}
-
-/** Listens on a port until the process ends. @returns false when something else does. */
-function claim(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const claimed = createServer();
-    claimed.once("error", () => done(false));
-    claimed.listen(port, "127.0.0.1", () => {
-      claimed.unref();
-      done(true);
-    });
-  });
-}
-
-/** An offset at which every port is free, below the range that the system hands out by itself; for this process alone. */
+/** An offset at which every port is free, below those of `freePort`; for this process alone. */
 export async function findOffset(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const offset = randomInt(14, 201) * OFFSET_STEP;
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const offset = randomInt(FIRST_STEP, LAST_STEP + 1) * OFFSET_STEP;
     if (!(await claim(CLAIM_PORT + offset))) continue;
     const states = await Promise.all(PORTS.map((port) => isFree(port + offset)));
     if (states.every(Boolean)) return offset;
@@ -106,7 +89,10 @@ export class Platform {
     const folder = mkdtempSync(join(tmpdir(), "ferry-flow-"));
     chmodSync(folder, 0o755); // PostgreSQL may run as another user, who has to get in.
     const platform = new Platform(folder, options.offset ?? (await findOffset()), options);
-    await platform.startAgain();
+    await platform.startAgain().catch(async (error: unknown) => {
+      await platform.interrupt(); // Nobody else could: a launcher that lives on would keep its test from ending.
+      throw error;
+    });
     return platform;
   }
 
@@ -221,6 +207,8 @@ export class Platform {
   /** Stops, and deletes the data unless KEEP_FERRY_DATA is set. */
   async stop(): Promise<void> {
     await this.interrupt();
-    if (process.env.KEEP_FERRY_DATA === undefined) rmSync(this.dataDirectory, { recursive: true, force: true });
+    if (process.env.KEEP_FERRY_DATA !== undefined) return;
+    // A PostgreSQL whose keeper was killed for being slow may still write.
+    rmSync(this.dataDirectory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }

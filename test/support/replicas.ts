@@ -74,7 +74,7 @@ export class SecondReplicas {
     const child = this.#children.get(name)!;
     this.#children.delete(name);
     const ended = new Promise<number | null>((done) => child.once("exit", done));
-    if (child.exitCode !== null) return child.exitCode;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     child.kill("SIGTERM");
     return ended;
   }
