@@ -6,6 +6,7 @@ import { catalogue, FerryError } from "@ferry/platform/errors";
 import { createCarryOut } from "../../services/ledger/app/carry-out.ts";
 import { createCommandStore } from "../../services/ledger/store/command-store.ts";
 import { hold } from "../../services/ledger/store/test-ledger.ts";
+import { PATIENT } from "../support/patient.ts";
 import { type House, startHouse } from "./house.ts";
 
 const CLIENTS = 200;
@@ -59,7 +60,8 @@ test("F15 200 transfers at once through pools of 5: all end well", async () => {
 });
 
 test("F17 write skew: two withdrawals of the whole balance in two transactions that have both begun: one is refused", async () => {
-  const databases = [1, 2].map(() => openDatabase({ url: house.urls.ledger.url }));
+  const patient = { ...PATIENT, transactionTimeoutMs: 60_000 }; // Each waits for the other's connection.
+  const databases = [1, 2].map(() => openDatabase({ url: house.urls.ledger.url, ...patient }));
   for (let round = 0; round < 20; round++) {
     const account = await house.open(900n);
     const begun = Promise.withResolvers<void>();

@@ -23,8 +23,12 @@ import { createLedgerService } from "../../services/ledger/service.ts";
 import { ledgerMigrations } from "../../services/ledger/store/migrations.ts";
 import { assertBooksHold, createTestLedger } from "../../services/ledger/store/test-ledger.ts";
 import * as transfer from "../../services/transfer/service.ts";
+import { bePatient, PATIENT } from "../support/patient.ts";
 import { waitFor } from "../support/platform.ts";
 import { createTestDatabase } from "../support/postgres.ts";
+
+// Hundreds of requests at once take their time on a busy machine.
+bePatient(TransferService, ParkedSagaService);
 
 const MIGRATIONS = { transfer: transfer.migrations, ledger: [ledgerMigrations], banking: banking.migrations };
 type Name = keyof typeof MIGRATIONS;
@@ -32,8 +36,6 @@ const BUILD = { service: "transfer", version: "0", commit: "none", buildTime: "n
 /** For an answer of the bank: a busy machine answers within it. Late is later, and silence is longer still. */
 const BANK_TIMEOUT_MS = 1_000;
 const TIMEOUTS = { lateMs: 2_000, silentMs: 5_000 };
-/** Hundreds of requests at once take their time on a busy machine. */
-const CALL_MS = 30_000;
 
 export interface HouseOptions {
   /** The way to a part's database, when it is not the direct one. */
@@ -103,7 +105,8 @@ export async function startHouse(options: HouseOptions = {}) {
   const direct = `http://127.0.0.1:${bank.port}`;
   const bankUrl = (await options.bankUrl?.(direct)) ?? direct;
   const bus = createMemoryBus();
-  const open = (name: Name) => openDatabase({ url: databaseUrl(name, databases[name].url), maxConnections });
+  const open = (name: Name) =>
+    openDatabase({ url: databaseUrl(name, databases[name].url), maxConnections, ...PATIENT });
   const own = { transfer: open("transfer"), ledger: open("ledger"), banking: open("banking") };
   const parts = (name: Name) => {
     const [database, ownBus] = [own[name], busOf(name, bus)];
@@ -135,7 +138,7 @@ export async function startHouse(options: HouseOptions = {}) {
   const outboxes = [ledgerParts.outbox, bankingParts.outbox, transferParts.outbox];
   const components: Component[] = [...outboxes, server, ...services.flatMap((service) => service.components)];
   for (const component of components) await component.start?.();
-  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "transfer", logger });
+  const channel = openChannel({ url: `http://127.0.0.1:${server.port}`, audience: "transfer", logger, ...PATIENT });
   const client = createRpcClient(TransferService, channel);
   const rows = async (ids: readonly string[]) =>
     own.transfer.query<{ id: string; state: string }>("SELECT id, state FROM transfer WHERE id = ANY ($1::uuid[])", [
@@ -163,7 +166,7 @@ export async function startHouse(options: HouseOptions = {}) {
         amount: { currency: "EUR", minorUnits: amountMinor },
       };
       const headers = { authorization: `member ${payer.ownerId}`, "idempotency-key": key, ...prefer };
-      return client.createTransfer(request, { headers, timeoutMs: CALL_MS });
+      return client.createTransfer(request, { headers });
     },
     /** Waits until transfers have ended; gives how many are in which state. */
     async ended(ids: readonly string[], timeoutMs = 60_000): Promise<Record<string, number>> {
@@ -183,7 +186,7 @@ export async function startHouse(options: HouseOptions = {}) {
       );
     },
     /** Waits until every transfer that there is has ended. */
-    async rest(timeoutMs = 30_000): Promise<void> {
+    async rest(timeoutMs = 60_000): Promise<void> {
       const left = "SELECT id FROM transfer WHERE state NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'PARKED')";
       const look = async () => (await own.transfer.query(left).catch(() => [1])).length === 0;
       await waitFor("all transfers to end", look, timeoutMs);

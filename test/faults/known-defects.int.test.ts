@@ -12,6 +12,7 @@ import { createSagaEngine, defineSaga, pivot, sagaMigrations, step } from "@ferr
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import { deleteOld } from "../../platform/outbox/store.ts";
 import { moveMoney } from "../../services/transfer/sagas/send-money.ts";
+import { PATIENT } from "../support/patient.ts";
 import { waitFor } from "../support/platform.ts";
 import { createTestDatabase } from "../support/postgres.ts";
 import { type House, startHouse } from "./house.ts";
@@ -96,7 +97,7 @@ test("a time-out that does not give back a position: the hold was placed, nobody
     name: "known_defects",
     run: (url) => migrate(url, [outboxMigrations, sagaMigrations]),
   });
-  const database = openDatabase({ url: made.url });
+  const database = openDatabase({ url: made.url, ...PATIENT });
   const { bus } = house;
   const outbox = createOutbox({ database, bus, source: "ferry/payment", logger });
   const engine = createSagaEngine({
@@ -142,7 +143,7 @@ const message = (key: string, id: string) => ({
 
 async function withOutboxes(work: (database: Database, bus: MemoryBus) => Promise<void>): Promise<void> {
   const made = await createTestDatabase({ name: "outbox", run: (url) => migrate(url, [outboxMigrations]) });
-  const [database, bus] = [openDatabase({ url: made.url }), createMemoryBus()];
+  const [database, bus] = [openDatabase({ url: made.url, ...PATIENT }), createMemoryBus()];
   try {
     await work(database, bus);
   } finally {

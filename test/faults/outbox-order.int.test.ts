@@ -9,6 +9,7 @@ import { createMemoryBus, type MemoryBus } from "@ferry/platform/events";
 import { createOutbox, outboxMigrations } from "@ferry/platform/outbox";
 import { silentLogger as logger } from "@ferry/platform/telemetry";
 import pg from "pg";
+import { PATIENT } from "../support/patient.ts";
 import { waitFor } from "../support/platform.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 
@@ -25,7 +26,7 @@ let outboxes: ReturnType<typeof createOutbox>[] = [];
 // and the next holder publishes that again.
 beforeEach(async () => {
   made = await createTestDatabase({ name: "outbox", run: (url) => migrate(url, [outboxMigrations]) });
-  database = openDatabase({ url: made.url, transactionTimeoutMs: 10_000 });
+  database = openDatabase({ url: made.url, transactionTimeoutMs: 30_000, ...PATIENT });
   bus = createMemoryBus();
 });
 afterEach(async () => {

@@ -22,6 +22,7 @@ import { assertBooksHold, createTestLedger, credit } from "../../services/ledger
 import { paymentTemplate, startPaymentsAmong } from "../../services/payment/payment.fixture.ts";
 import { as } from "../support/credentials.ts";
 import { createDirectory } from "../support/neighbors.ts";
+import { PATIENT } from "../support/patient.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.ts";
 import { until } from "../support/until.ts";
 
@@ -90,7 +91,7 @@ before(async () => {
   bank = await startBank({ directory: folder, port: 0, timeouts: { lateMs: 1_000, silentMs: 10_000 } });
   const run = (url: string) => migrate(url, [outboxMigrations, ledgerMigrations]);
   const url = await newDatabase({ name: "ledger_among", run });
-  ledgerDatabase = openDatabase({ url });
+  ledgerDatabase = openDatabase({ url, ...PATIENT });
   books = createTestLedger({ url, drop: async () => {} });
   const outbox = createOutbox({ database: ledgerDatabase, bus: unruly.bus, source: "ferry/ledger", logger });
   const ledger = createLedgerService({ database: ledgerDatabase, bus: unruly.bus, outbox });

@@ -1,7 +1,7 @@
 import { type DescService, getOption, setExtension } from "@bufbuild/protobuf";
 import { method as methodOption } from "@ferry/gen/ferry/options/v1/options_pb.ts";
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** For connections of tests, and turns at those of a pool: no pause of a busy machine is as long, nor a queue of their callers. */
 export const PATIENT = { connectTimeoutMs: 15_000 };

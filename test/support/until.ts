@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 5;
 
 /** Resolves with what the look-up gives, as soon as it gives something. @throws AssertionError that says what did not come in time. */
