@@ -65,13 +65,17 @@ function post(body: unknown, { waitSeconds = 0, key = randomUUID() as string } =
 }
 
 async function ended(batchId: string): Promise<Reply["body"]> {
-  return waitFor(`batch ${batchId} to end`, async () => {
-    const reply = await edge
-      .call("GET", `/v1/transfer-batches/${batchId}`, { token: payer.token })
-      .catch(() => undefined);
-    if (reply?.status !== 200) return undefined;
-    return ENDS.includes(reply.body.data.batch.state) ? (reply.body.data.batch as Reply["body"]) : undefined;
-  });
+  return waitFor(
+    `batch ${batchId} to end`,
+    async () => {
+      const reply = await edge
+        .call("GET", `/v1/transfer-batches/${batchId}`, { token: payer.token })
+        .catch(() => undefined);
+      if (reply?.status !== 200) return undefined;
+      return ENDS.includes(reply.body.data.batch.state) ? (reply.body.data.batch as Reply["body"]) : undefined;
+    },
+    120_000,
+  );
 }
 
 async function linesOf(batchId: string): Promise<Reply["body"][]> {
@@ -115,8 +119,8 @@ test("a thousand lines, one in twenty bad: each has its right result, and the bo
   const [startedAt, cpuBefore] = [Date.now(), cpuMsOf(pid)];
   const reply = await post(body, { key });
   const recordedMs = Date.now() - startedAt;
-  // 201 when it has come to its end before its answer was read.
-  assert.ok([201, 202].includes(reply.status), JSON.stringify(reply.body).slice(0, 500));
+  // 201 when it has come to its end before its answer was read, 200 when the first answer did not come in time.
+  assert.ok([200, 201, 202].includes(reply.status), JSON.stringify(reply.body).slice(0, 500));
   const { batch } = reply.body.data;
   assert.deepEqual([batch.lineCount, batch.counts.duplicate], [LINES, LINES / 100]);
   // Three of five bad lines are refused at once, the fourth by the bank: maybe before the answer was read.
@@ -191,6 +195,8 @@ for (const mode of ["BEST_EFFORT", "ALL_OR_NOTHING"])
     }));
     const reply = await post({ sourceAccountId: payer.accountId, mode: `TRANSFER_BATCH_MODE_${mode}`, lines });
     const { id } = reply.body.data.batch;
+    const restarts = () => platform.readUpFile().processes.find(({ name }) => name === "transfer")!.restarts;
+    const before = restarts();
     const look = () => edge.expect(200, "GET", `/v1/transfer-batches/${id}`, { token: payer.token });
     await waitFor("the batch to be in its middle", async () => {
       const { completed, held } = (await look()).batch.counts;
@@ -199,7 +205,7 @@ for (const mode of ["BEST_EFFORT", "ALL_OR_NOTHING"])
     platform.kill9("transfer");
     const end = await ended(id);
     assert.deepEqual([end.state, end.counts.completed], ["TRANSFER_BATCH_STATE_COMPLETED", INTERRUPTED]);
-    assert.ok(platform.readUpFile().processes.some(({ name, restarts }) => name === "transfer" && restarts > 0));
+    assert.ok(restarts() > before, "the fault did not bite");
     await booksHold();
   });
 
@@ -208,7 +214,8 @@ test("a scheduled transfer begins at its time, and one that is too late is undon
   const send = (body: object) =>
     edge.insist("POST", "/v1/transfers", { token: payer.token, headers: { "idempotency-key": randomUUID() }, body });
   const scheduled = await send({ ...toBank(payer.accountId, "2200001234", "7"), executeTime: at(SOON_MS) });
-  assert.deepEqual([scheduled.status, scheduled.body.data.transfer.state], [202, "TRANSFER_STATE_SCHEDULED"]);
+  assert.ok([200, 202].includes(scheduled.status), JSON.stringify(scheduled.body)); // 200: asked again, see above.
+  assert.equal(scheduled.body.data.transfer.state, "TRANSFER_STATE_SCHEDULED");
   const never = await send({ ...toBank(payer.accountId, "2200001234", "7"), executeTime: at(86_400_000) });
   const cancel = `/v1/transfers/${never.body.data.transfer.id}:cancel`;
   const canceled = await edge.expect(200, "POST", cancel, { token: payer.token, body: {} });
@@ -224,7 +231,7 @@ test("a scheduled transfer begins at its time, and one that is too late is undon
   // Without banking its account is not verified, and its money not sent, before its time is over.
   const expired = await platform.whileFrozen("banking", async () => {
     const late = await send({ ...toBank(payer.accountId, "2200001234", "7"), expireTime: at(SOON_MS) });
-    assert.equal(late.status, 202);
+    assert.ok([200, 202].includes(late.status), JSON.stringify(late.body));
     return endOf(late);
   });
   const done = await endOf(scheduled);

@@ -47,8 +47,8 @@ test("every row of the bank's table ends as it says, and the money is where it s
       const from = await edge.openAccount(payer.token);
       await edge.topUp(payer.token, from, "1000");
       const accepted = await edge.transfer(payer.token, toBank(from, `220000${digits}`, "400"));
-      // 201 when it has come to its end before its answer was read.
-      assert.ok([201, 202].includes(accepted.status), JSON.stringify(accepted.body));
+      // 201 when it has come to its end before its answer was read, 200 when the first answer did not come in time.
+      assert.ok([200, 201, 202].includes(accepted.status), JSON.stringify(accepted.body));
       const { id } = accepted.body.data.transfer;
       const transfer = await waitFor(
         `${digits} to be ${state}`,
@@ -89,7 +89,7 @@ test("an operator finds the parked transfer, and undoes it: not before the bank,
   );
   assert.deepEqual([parked.waits[0].for, parked.actions], ["operator", ["resume", "undo", "skip"]]);
   for (const path of ["/v1/parked-sagas", `/v1/sagas/${parked.id}`])
-    assert.equal((await edge.call("GET", path, { token: payer.token })).status, 403);
+    await edge.expect(403, "GET", path, { token: payer.token });
   const ofPayments = await edge.expect(200, "GET", "/v1/parked-sagas?service=payment", { token: operator });
   assert.deepEqual(ofPayments.sagas, []);
   await edge.expect(200, "POST", `/v1/parked-sagas/${sagas[0].id}:undo`, {
@@ -165,7 +165,7 @@ test("another's account, and none, answer alike, and nothing is recorded", async
       [404, "NOT_FOUND"],
     ],
   );
-  assert.equal((await edge.call("GET", `/v1/accounts/${account}`, { token: stranger.token })).status, 404);
+  await edge.expect(404, "GET", `/v1/accounts/${account}`, { token: stranger.token });
   assert.deepEqual((await edge.expect(200, "GET", "/v1/transfers", { token: stranger.token })).transfers, []);
 });
 
@@ -209,7 +209,7 @@ for (const [what, change, status, code] of refusals)
   test(`refused: ${what}`, async () => {
     const body = toBank(account, "2200001234", "1") as unknown as Record<string, unknown>;
     change(body);
-    const reply = await edge.call("POST", "/v1/transfers", {
+    const reply = await edge.insist("POST", "/v1/transfers", {
       token: payer.token,
       headers: { "idempotency-key": randomUUID() },
       body,
@@ -276,7 +276,7 @@ test("a transfer is taken back while it can be", async () => {
   });
   await waitFor("its end", async () => (await transferOf(id)).state === "TRANSFER_STATE_CANCELED");
   const done = await edge.transfer(payer.token, toBank(from, "2200001234", "100"), { waitSeconds: 20 });
-  const late = await edge.call("POST", `/v1/transfers/${done.body.data.transfer.id}:cancel`, {
+  const late = await edge.insist("POST", `/v1/transfers/${done.body.data.transfer.id}:cancel`, {
     token: payer.token,
     body: {},
   });
