@@ -13,7 +13,7 @@ import { prepareKeys } from "../../local/up/keys.ts";
 import { entryFile, type ProcessPlan, platformProcesses, portOf, SERVICE_NAMES } from "../../local/up/plan.ts";
 import { findOffset, waitFor } from "../support/platform.ts";
 
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 /** Looks that must all say "not ready" while something is absent. */
 const LOOKS = 8;
 

@@ -52,6 +52,13 @@ async function sendSome(count: number): Promise<string[]> {
   return (await Promise.all(sent)).map(({ transfer }) => transfer!.id);
 }
 
+/** @returns how long it took, in milliseconds: what the machine takes for it by itself is no hold-up. */
+async function completeSome(count: number): Promise<number> {
+  const startedAtMs = performance.now();
+  assert.deepEqual(await house.ended(await sendSome(count)), { COMPLETED: count });
+  return performance.now() - startedAtMs;
+}
+
 function headersOf(type: string): Record<string, string> {
   return writeHeaders({
     id: newUuid(),
@@ -87,10 +94,10 @@ for (const topic of TOPICS)
   test(`F10 poison on ${topic}: it goes to the dead letters alone, and what follows is not held up`, async () => {
     const before = house.bus.records(deadLetterTopic(topic)).length;
     const poison = poisons(topic);
-    const startedAt = Date.now();
+    const usualMs = await completeSome(20);
     await house.bus.publish(poison);
-    assert.deepEqual(await house.ended(await sendSome(20)), { COMPLETED: 20 });
-    assert.ok(Date.now() - startedAt < HELD_UP_MS, `${Date.now() - startedAt} ms`);
+    const tookMs = await completeSome(20);
+    assert.ok(tookMs < HELD_UP_MS + 2 * usualMs, `${tookMs} ms, without poison ${usualMs} ms`);
     await waitFor(
       "the dead letters",
       () => house.bus.records(deadLetterTopic(topic)).length === before + poison.length,

@@ -20,7 +20,7 @@ const RPC = `
     option (ferry.options.v1.method) = {
       auth: AUTH_MEMBER
       scopes: "accounts:read"
-      deadline_ms: 2000
+      deadline_ms: 20000
       idempotency_key: IDEMPOTENCY_KEY_NONE
       retry: RETRY_SAFE
       rate_class: RATE_CLASS_READ
