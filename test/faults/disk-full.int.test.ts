@@ -140,6 +140,10 @@ test("F25 the broker's disk is full: publishing fails cleanly, and what was ackn
   const port = 9092 + (await findOffset());
   const stop = keep("broker", { FERRY_BROKER_PORT: String(port), FERRY_BROKER_DIR: join(disk, "broker") });
   const bus = createKafkaBus({ brokers: [`127.0.0.1:${port}`], clientId: "disk", logger, onFatal: () => {} });
+  context.after(async () => {
+    await bus.close();
+    await stop();
+  });
   const topic = "test.disk";
   const record = (number: number) => ({
     topic,
@@ -172,6 +176,4 @@ test("F25 the broker's disk is full: publishing fails cleanly, and what was ackn
   });
   await waitFor("everything that was acknowledged", () => [...acknowledged].every((number) => seen.has(number)));
   await subscription.stop();
-  await bus.close();
-  await stop();
 });
