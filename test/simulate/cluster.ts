@@ -28,7 +28,7 @@ export const STORED = Object.keys(MIGRATIONS) as Stored[];
 
 /**
  * SQL asks PostgreSQL for the time, under these names. Here they give the world's, which comes with each
- * statement; without one, as when a template is made, the machine's.
+ * statement; without one, as when a database is made, the machine's.
  */
 const CLOCK = ["now", "statement_timestamp", "transaction_timestamp", "clock_timestamp"]
   .map(
@@ -37,18 +37,18 @@ const CLOCK = ["now", "statement_timestamp", "transaction_timestamp", "clock_tim
   )
   .join("\n");
 
-/** The databases of one world, new and migrated. */
+/** The databases of one world, migrated, and otherwise as if they were new. */
 export interface WorldDatabases {
   url(service: Stored): string;
   /** Asks directly, past the gate: for those who watch. Numbers of 64 bits and sums come as bigint. */
   query<Row>(service: Stored, text: string): Promise<Row[]>;
-  drop(): Promise<void>;
 }
 
 /** A PostgreSQL of its own for worlds, one after the other. */
 export interface WorldCluster {
   overseer: Overseer;
-  newDatabases(name: string): Promise<WorldDatabases>;
+  /** Those of the next world: the one before must be over. */
+  newDatabases(): Promise<WorldDatabases>;
   stop(): Promise<void>;
 }
 
@@ -69,13 +69,43 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-async function makeTemplate(server: Postgres, admin: pg.Client, service: Stored): Promise<void> {
-  const name = `template_${service}`;
-  await admin.query(`CREATE DATABASE ${name}`);
-  const client = await connect(server.url(name));
+/** A database that stays, while what is in it is each world's own. */
+interface Kept {
+  client: pg.Client;
+  /** Ends whoever still works there, and puts back what the migrations left. */
+  renew(): Promise<void>;
+}
+
+/** Worlds write to all tables but those in which the migrations keep their own records. */
+const TABLES = `SELECT tablename AS name FROM pg_tables
+  WHERE schemaname = 'public' AND tablename NOT LIKE 'migrations\\_%' ORDER BY tablename`;
+const DRAWN = `SELECT FROM pg_sequences
+  WHERE schemaname = 'public' AND sequencename NOT LIKE 'migrations\\_%' AND last_value IS NOT NULL`;
+const END_OTHERS = `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+
+async function makeDatabase(server: Postgres, admin: pg.Client, service: Stored): Promise<Kept> {
+  await admin.query(`CREATE DATABASE ${service}`);
+  const client = await connect(server.url(service));
   await client.query(`CREATE SCHEMA world; ${CLOCK}`);
-  await client.end();
-  await migrate(server.url(name), [outboxMigrations, ...MIGRATIONS[service]]);
+  await migrate(server.url(service), [outboxMigrations, ...MIGRATIONS[service]]);
+  const { rowCount: drawn } = await client.query(DRAWN);
+  if (drawn !== 0) throw new Error(`a migration of ${service} draws from a sequence: worlds would begin it anew`);
+  const tables = (await client.query<{ name: string }>(TABLES)).rows;
+  const putBack: string[] = [];
+  for (const { name } of tables) {
+    const copied = await client.query(`CREATE TABLE world.${name} AS TABLE public.${name}`);
+    if (copied.rowCount === 0) await client.query(`DROP TABLE world.${name}`);
+    else putBack.push(`INSERT INTO public.${name} OVERRIDING SYSTEM VALUE TABLE world.${name}`);
+  }
+  const empty = `TRUNCATE ${tables.map(({ name }) => `public.${name}`).join(", ")} RESTART IDENTITY`;
+  return {
+    client,
+    async renew() {
+      await client.query([END_OTHERS, empty, ...putBack].join("; "));
+      await client.query("VACUUM pg_class"); // It has new rows for whatever was emptied, and nobody else vacuums.
+    },
+  };
 }
 
 /** Passwords are sent as they are: what SCRAM computes in other threads ends when it likes. */
@@ -88,25 +118,7 @@ async function simplify(server: Postgres, admin: pg.Client): Promise<void> {
   await admin.query("SELECT pg_reload_conf()");
 }
 
-function openDatabases(server: Postgres, admin: pg.Client, name: string): WorldDatabases {
-  const clients = new Map<Stored, Promise<pg.Client>>();
-  const databaseOf = (service: Stored) => `world_${name}_${service}`;
-  const url = (service: Stored) => server.url(databaseOf(service));
-  return {
-    url,
-    async query<Row>(service: Stored, text: string) {
-      const client = clients.get(service) ?? connect(url(service));
-      clients.set(service, client);
-      return (await (await client).query(text)).rows as Row[];
-    },
-    async drop() {
-      for (const client of clients.values()) await (await client).end();
-      for (const service of STORED) await admin.query(`DROP DATABASE ${databaseOf(service)} WITH (FORCE)`);
-    },
-  };
-}
-
-/** Starts a PostgreSQL that is thrown away, with a template for each service. Before any world begins: it takes the machine's time. */
+/** Starts a PostgreSQL that is thrown away, with a database for each service. Before any world begins: it takes the machine's time. */
 export async function startCluster(): Promise<WorldCluster> {
   const directory = await mkdtemp(join(tmpdir(), "ferry-simulate-"));
   const server = await startPostgres({ directory, port: 0, durable: false });
@@ -114,7 +126,12 @@ export async function startCluster(): Promise<WorldCluster> {
   await simplify(server, first);
   await first.end();
   const admin = await connect(server.url("postgres"));
-  for (const service of STORED) await makeTemplate(server, admin, service);
+  const kept = new Map<Stored, Kept>();
+  for (const service of STORED) kept.set(service, await makeDatabase(server, admin, service));
+  const databases: WorldDatabases = {
+    url: (service) => server.url(service),
+    query: async <Row>(service: Stored, text: string) => (await kept.get(service)!.client.query(text)).rows as Row[],
+  };
   return {
     overseer: {
       async waitsForLock(pid) {
@@ -123,13 +140,13 @@ export async function startCluster(): Promise<WorldCluster> {
       },
       terminate: async (pid) => void (await admin.query("SELECT pg_terminate_backend($1)", [pid])),
     },
-    async newDatabases(name) {
-      const databases = openDatabases(server, admin, name);
-      for (const service of STORED)
-        await admin.query(`CREATE DATABASE world_${name}_${service} TEMPLATE template_${service} STRATEGY file_copy`);
+    async newDatabases() {
+      for (const { renew } of kept.values()) await renew();
+      await admin.query("CHECKPOINT"); // Lets go of the files of what was emptied, and of the log so far.
       return databases;
     },
     async stop() {
+      for (const { client } of kept.values()) await client.end();
       await admin.end();
       await server.stop();
       await rm(server.home, { recursive: true, force: true });

@@ -221,7 +221,7 @@ export async function runSeed(
   cluster: WorldCluster,
   { seed, intensity, sabotage = {}, heard }: SeedOptions,
 ): Promise<SeedReport> {
-  const databases = await cluster.newDatabases(String(seed));
+  const databases = await cluster.newDatabases();
   const clockwork = new Clockwork(createChance(`ferry ${seed}`));
   clockwork.heard = heard;
   const faults = new Faults(clockwork, intensity);
@@ -246,6 +246,5 @@ export async function runSeed(
     await world.platform.end();
     for (const undo of [liftWire, openGate, giveBackTime]) undo();
     process.off("unhandledRejection", uncaught).off("uncaughtException", uncaught);
-    await databases.drop();
   }
 }
