@@ -60,6 +60,8 @@ const breaches = report.windows.flatMap(({ findings }) => findings);
 const rare = report.points.filter(({ kills }) => kills < least);
 for (const { process: name, point, kills, missed } of rare)
   console.log(`only ${kills} kills${missed > 0 ? `, not reached ${missed} times` : ""}: ${name}, ${point}`);
+for (const { process: name, point, waitedMs } of report.points.toSorted((a, b) => b.waitedMs - a.waitedMs).slice(0, 8))
+  console.log(`waited for ${Math.round(waitedMs / 1_000)} s in all: ${name}, ${point}`);
 // What a process passes once in its data's life, as the first row of a kind, cannot be reached again.
 const unreached = rare.filter(({ missed }) => missed > 0);
 const enough = unreached.length === rare.length && unreached.length <= report.points.length * MOST_UNREACHED;

@@ -57,8 +57,8 @@ test("every fault has tests, and each of them is there under its name", () => {
 
 test("the page says how it came out, also when a part came to nothing", () => {
   const points = [
-    { process: "transfer", point: "commit in a | b (before)", kills: 5, missed: 0, atStart: false },
-    { process: "ledger", point: "offsets of ledger (after)", kills: 7, missed: 1, atStart: true },
+    { process: "transfer", point: "commit in a | b (before)", kills: 5, missed: 0, waitedMs: 0, atStart: false },
+    { process: "ledger", point: "offsets of ledger (after)", kills: 7, missed: 1, waitedMs: 0, atStart: true },
   ];
   const window = {
     seconds: 60,

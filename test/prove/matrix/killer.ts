@@ -10,6 +10,8 @@ export interface Point {
   kills: number;
   /** How often it was not reached in its time. */
   missed: number;
+  /** How long it was waited for while it was armed, all attempts together. */
+  waitedMs: number;
   /** It is passed while the process starts, and seldom later. */
   atStart: boolean;
 }
@@ -28,13 +30,15 @@ export interface KillerOptions {
   killed(point: Point): void;
 }
 
-/** A point under load is passed many times a second; one that is not reached by then belongs to the start. */
-const REACH_MS = 4_000;
+/** Most points are passed many times a second under load. */
+const REACH_MS = 1_000;
+/** A rare one is waited for; what is not reached by then belongs to the start. */
+const REACH_RARE_MS = 5_000;
 const REACH_AT_START_MS = 10_000;
 const BACK_MS = 40_000;
 const LONGEST_NTH = 4;
 /** Between a process that is back and its next end, so that work goes on meanwhile. */
-const GAP_MS = 400;
+const GAP_MS = 250;
 
 /** A point, and one at which the process that starts again dies then: that saves a start of its own. */
 interface Turn {
@@ -115,11 +119,13 @@ export class Killer {
     const { control, random } = this.#options;
     const { process: name } = point;
     const dead = this.#deathAt(point);
-    // A rare one is taken when it comes.
-    const nth = point.missed > 0 ? 1 : 1 + random.below(LONGEST_NTH);
-    control.arm(name, { point: point.point, nth });
+    const startedAt = Date.now();
+    // One that had to be waited for before is taken when it comes.
+    const isRare = point.waitedMs > REACH_MS * (point.kills + point.missed);
+    control.arm(name, { point: point.point, nth: isRare ? 1 : 1 + random.below(LONGEST_NTH) });
     await waitFor("", dead, REACH_MS).catch(() => control.arm(name, { point: point.point, nth: 1 }));
-    if (!dead()) await waitFor("", dead, REACH_MS / 2).catch(() => control.arm(name, undefined));
+    if (!dead()) await waitFor("", dead, REACH_RARE_MS).catch(() => control.arm(name, undefined));
+    point.waitedMs += Date.now() - startedAt;
     return dead();
   }
 
@@ -147,7 +153,7 @@ export class Killer {
       `${name} to be back`,
       async () => {
         const pid = control.pidOf(name);
-        return pid !== undefined && pid !== former && (await isReady(platform, name));
+        return pid !== undefined && pid !== former && (await isBack(platform, name));
       },
       BACK_MS,
     );
@@ -175,17 +181,28 @@ function kill(pid: number): void {
   }
 }
 
-/** Whether a process says that it can do its work. */
-export async function isReady(platform: Platform, name: string): Promise<boolean> {
+/** What a process says about what it lacks to do its work: nothing is nothing; undefined when it does not answer. */
+async function lacksOf(platform: Platform, name: string): Promise<string[] | undefined> {
   const found = platform.readUpFile().processes.find((process) => process.name === name);
   const port = Number(found?.address.split(":")[1]);
-  if (Number.isNaN(port)) return false;
+  if (Number.isNaN(port)) return undefined;
   const probe = name === "edge" ? port : port + 1_000;
-  return fetch(`http://127.0.0.1:${probe}/readyz`, { signal: AbortSignal.timeout(1_000) }).then(
-    async (response) => {
-      await response.arrayBuffer();
-      return response.ok;
-    },
-    () => false,
-  );
+  try {
+    const response = await fetch(`http://127.0.0.1:${probe}/readyz`, { signal: AbortSignal.timeout(1_000) });
+    const { reasons = [] } = (await response.json()) as { reasons?: string[] };
+    return response.ok || reasons.length > 0 ? reasons : ["unknown"];
+  } catch {
+    return undefined; // It is not there, or was killed while it answered.
+  }
+}
+
+/** Whether a process says that it can do its work. */
+export async function isReady(platform: Platform, name: string): Promise<boolean> {
+  return (await lacksOf(platform, name))?.length === 0;
+}
+
+/** Whether a process does its work again, as far as others let it: the edge is not ready while any service is down. */
+async function isBack(platform: Platform, name: string): Promise<boolean> {
+  const lacks = await lacksOf(platform, name);
+  return lacks?.every((lack) => name === "edge" && lack.endsWith(": no connection")) ?? false;
 }

@@ -105,7 +105,7 @@ class Matrix {
     const wanted = [...this.#control.points].filter(([process]) => only.length === 0 || only.includes(process));
     for (const [process, passed] of wanted)
       for (const point of [...passed].sort())
-        this.report.points.push({ process, point, kills: 0, missed: 0, atStart: false });
+        this.report.points.push({ process, point, kills: 0, missed: 0, waitedMs: 0, atStart: false });
     say(`${this.report.points.length} points in ${wanted.length} processes`);
   }
 
