@@ -20,6 +20,14 @@ export interface BooksSources {
   close(): Promise<void>;
 }
 
+/** A whole platform's: there are also those who move no money. */
+export interface PlatformSources extends BooksSources {
+  query<Row>(
+    service: "ledger" | "transfer" | "payment" | "banking" | "member" | "notify",
+    text: string,
+  ): Promise<Row[]>;
+}
+
 export interface SourceAddresses {
   /** A database of the server, as "postgres://user:password@127.0.0.1:5433/ferry_ledger": the others are found beside it. */
   databaseUrl: string;
@@ -37,7 +45,7 @@ const types = {
       : pg.types.getTypeParser(id, format as "text"),
 };
 
-export function openSources({ databaseUrl, ledgerShards = [], bankUrl }: SourceAddresses): BooksSources {
+export function openSources({ databaseUrl, ledgerShards = [], bankUrl }: SourceAddresses): PlatformSources {
   const clients = new Map<string, Promise<pg.Client>>();
 
   function urlsOf(service: string): readonly string[] {

@@ -4,6 +4,8 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { FAULTS } from "../faults/catalogue.ts";
 import type { Proof } from "./main.ts";
+import type { Entry } from "./matrix/journal.ts";
+import { checkCancels } from "./matrix/verify.ts";
 import { readOptions } from "./options.ts";
 import { createRandom } from "./random.ts";
 import { renderProof } from "./report.ts";
@@ -36,6 +38,22 @@ test("what is left to chance comes again with its seed", () => {
     counts.every((count) => count > 850 && count < 1_150),
     counts.join(),
   );
+});
+
+test("what was taken back is taken back, and nothing else", () => {
+  const operation = { kind: "transfer", key: "k", member: 0, path: "/v1/transfers", body: {}, mustFail: false };
+  const of = (state: string, code: string | null, cancel?: Entry["cancel"], cancels = true) =>
+    checkCancels(
+      [{ operation: { ...operation, cancels }, sent: 1, id: "t1", ...(cancel === undefined ? {} : { cancel }) }],
+      new Map([["t1", { id: "t1", state, code }]]),
+    );
+  assert.deepEqual(of("CANCELED", "CANCELED_BY_MEMBER", "taken back"), []);
+  assert.deepEqual(of("COMPLETED", null, "too late"), []);
+  assert.deepEqual([of("COMPLETED", null), of("CANCELED", "CANCELED_BY_MEMBER")], [[], []]); // Nobody was told anything.
+  assert.match(of("COMPLETED", null, "taken back").join(), /and it is not: 1, as t1 \(transfer, COMPLETED null\)/);
+  assert.match(of("CANCELED", "TRANSFER_EXPIRED", "taken back").join(), /and it is not/);
+  assert.match(of("CANCELED", "CANCELED_BY_MEMBER", "too late").join(), /and it was taken back/);
+  assert.match(of("CANCELED", "CANCELED_BY_MEMBER", undefined, false).join(), /nobody asked/);
 });
 
 test("every fault has tests, and each of them is there under its name", () => {

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { EdgeCaller, type Reply } from "../../support/client.ts";
-import { makeOperator } from "../../support/operator.ts";
-import { type Platform, waitFor } from "../../support/platform.ts";
+import { type CallOptions, EdgeCaller, type Reply } from "../../support/client.ts";
+import { waitFor } from "../../support/platform.ts";
 import type { Random } from "../random.ts";
 import type { Entry, Journal } from "./journal.ts";
+import { Kept } from "./kept.ts";
 import { type Account, type Accounts, type Operation, topUp } from "./operations.ts";
 
 const MEMBERS = 40;
@@ -17,6 +17,13 @@ const PATIENCE_MS = 90_000;
 /** What may succeed later: also 404, while accounts are looked for in a service that restarts, is not among them. */
 const AGAIN = new Set([409, 429, 500, 502, 503, 504]);
 
+const NOT_CANCELABLE = /_NOT_CANCELABLE$/;
+const stands = ({ status, body }: Reply) => !AGAIN.has(status) || NOT_CANCELABLE.test(body.error?.code);
+
+/** What was to begin at a time, and was not recorded by then. */
+const isTooLate = ({ executeAtMs }: Operation, { status, body }: Reply) =>
+  status === 400 && body.error?.code === "INVALID_REQUEST" && executeAtMs !== undefined && executeAtMs < Date.now();
+
 export interface ClientsOptions {
   edgeUrl: string;
   journal: Journal;
@@ -27,12 +34,15 @@ export interface ClientsOptions {
 export class Clients {
   readonly edge: EdgeCaller;
   accounts: Accounts = { hot: [], cold: [], poor: [] };
+  /** What others than those who pay were told is done. */
+  readonly kept = new Kept();
   /** Ids of the members who hear by webhook. */
   readonly subscribers: string[] = [];
+  /** What was asked until somebody's patience was at its end, with what came last. */
+  readonly givenUp: string[] = [];
   readonly #journal: Journal;
   readonly #random: Random;
   readonly #members: { id: string; email: string; token: string }[] = [];
-  #operator: { email: string; password: string; token: string } | undefined;
 
   constructor({ edgeUrl, journal, random }: ClientsOptions) {
     this.edge = new EdgeCaller(edgeUrl);
@@ -58,18 +68,6 @@ export class Clients {
     await atOnce(rich, (account, index) => this.carryOut(topUp(account, index < hot ? HOT_FUNDS : COLD_FUNDS), 20));
   }
 
-  /** Makes an operator, who looks into newcomers. */
-  async employ(platform: Platform): Promise<void> {
-    const email = "operator@example.com";
-    const password = await makeOperator(platform, email);
-    this.#operator = { email, password, token: await this.edge.logIn(email, password) };
-  }
-
-  /** The operator's token; undefined where there is none. */
-  get operatorToken(): string | undefined {
-    return this.#operator?.token;
-  }
-
   /** Has the first members hear by webhook of what became of their transfers. */
   async subscribe(url: string): Promise<void> {
     const body = { url, eventTypes: ["transfer.completed"], description: "the proof's" };
@@ -84,9 +82,6 @@ export class Clients {
     await atOnce(this.#members, async (member) => {
       member.token = await persist("a log-in", () => this.edge.logIn(member.email));
     });
-    if (this.#operator === undefined) return;
-    const { email, password } = this.#operator;
-    this.#operator.token = await persist("an operator's log-in", () => this.edge.logIn(email, password));
   }
 
   /**
@@ -99,24 +94,48 @@ export class Clients {
     const reply = await this.ask(entry, waitSeconds);
     if (reply === undefined) return undefined;
     const { id } = resourceOf(reply);
-    if (reply.status < 300 && id !== undefined) this.#journal.promised(entry, id);
-    else entry.refused = `${reply.status} ${JSON.stringify(reply.body)}`;
+    if (reply.status < 300 && id !== undefined) {
+      this.#journal.promised(entry, id);
+      if (operation.cancels) await this.#takeBack(entry, `${operation.path}/${id}:cancel`);
+    } else if (!isTooLate(operation, reply)) entry.refused = `${reply.status} ${JSON.stringify(reply.body)}`;
     return reply;
   }
 
   /** Sends an operation, again with the same key as long as that may help. */
-  async ask(entry: Entry, waitSeconds: number): Promise<Reply | undefined> {
+  ask(entry: Entry, waitSeconds: number): Promise<Reply | undefined> {
     const { key, member, path, body } = entry.operation;
-    const who = this.#members[member]!;
     const prefer: Record<string, string> = waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {};
+    const headers = { "idempotency-key": key, ...prefer };
+    return this.#insist(member, path, { headers, body }, () => entry.sent++);
+  }
+
+  /** A member who was told that it is taken back, or that it is too late, holds the platform to that. */
+  async #takeBack(entry: Entry, path: string): Promise<void> {
+    const reply = await this.#insist(entry.operation.member, path, { body: {} });
+    if (reply === undefined) entry.refused = "taking it back was never answered";
+    else if (reply.status < 300) this.#journal.canceled(entry, "taken back");
+    else if (NOT_CANCELABLE.test(reply.body.error?.code)) this.#journal.canceled(entry, "too late");
+    else entry.refused = `taking it back: ${reply.status} ${JSON.stringify(reply.body)}`;
+  }
+
+  /** Calls until there is an answer that stands. */
+  async #insist(
+    member: number,
+    path: string,
+    options: CallOptions,
+    sends: () => void = () => {},
+  ): Promise<Reply | undefined> {
+    const who = this.#members[member]!;
+    let last = "no answer";
     for (const until = Date.now() + PATIENCE_MS; Date.now() < until; ) {
-      entry.sent++;
-      const options = { token: who.token, headers: { "idempotency-key": key, ...prefer }, body };
-      const reply = await this.edge.call("POST", path, options).catch(() => undefined);
+      sends();
+      const reply = await this.edge.call("POST", path, { ...options, token: who.token }).catch(() => undefined);
       if (reply?.status === 401) await this.#renew(who);
-      else if (reply !== undefined && !AGAIN.has(reply.status)) return reply;
+      else if (reply !== undefined && stands(reply)) return reply;
+      last = reply === undefined ? "no answer" : `${reply.status} ${reply.body.error?.code}`;
       await pause(50 + this.#random.below(200));
     }
+    this.givenUp.push(`${path} (${last})`);
     return undefined;
   }
 

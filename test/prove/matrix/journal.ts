@@ -13,6 +13,8 @@ export interface Entry {
   id?: string;
   /** Whether it was refused for good: nothing is recorded then. */
   refused?: string;
+  /** What came of taking it back: undefined also when nobody answered. */
+  cancel?: "taken back" | "too late";
 }
 
 /**
@@ -48,6 +50,11 @@ export class Journal {
   promised(entry: Entry, id: string): void {
     entry.id = id;
     this.#stream.write(`${JSON.stringify({ key: entry.operation.key, id })}\n`);
+  }
+
+  canceled(entry: Entry, cancel: "taken back" | "too late"): void {
+    entry.cancel = cancel;
+    this.#stream.write(`${JSON.stringify({ key: entry.operation.key, cancel })}\n`);
   }
 
   close(): Promise<void> {

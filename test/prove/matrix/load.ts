@@ -2,8 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Reply } from "../../support/client.ts";
 import type { Random } from "../random.ts";
 import { type Clients, resourceOf } from "./clients.ts";
-import { Newcomers } from "./newcomers.ts";
+import { newcomer } from "./newcomers.ts";
 import { nextOperation, type Operation, refundOf, silentPayment } from "./operations.ts";
+import { type Walk, Walkers } from "./walkers.ts";
 
 const LONGEST_WAIT_SECONDS = 3;
 
@@ -15,6 +16,8 @@ export interface LoadOptions {
   ratePerSecond: number;
   /** Payments to the bank that never answers, at the beginning: they take half a minute to be parked. Default 0. */
   silentPayments?: number;
+  /** What others do meanwhile. Default: one newcomer after another, whom no operator looks into. */
+  walks?: readonly Walk[];
 }
 
 /** So many callers, each with one operation at a time, until it is stopped. */
@@ -27,19 +30,25 @@ export class Load {
   readonly #running: Promise<unknown>;
   readonly #stopping = new AbortController();
   readonly #options: LoadOptions;
-  readonly #newcomers: Newcomers;
+  readonly #walkers: Walkers;
   #silent = 0;
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#newcomers = new Newcomers(options.clients.edge, () => options.clients.operatorToken);
+    const { clients, walks = [newcomer()] } = options;
+    this.#walkers = new Walkers(walks, clients);
     this.#running = Promise.all(Array.from({ length: options.callers }, () => this.#caller()));
   }
 
   /** Begins no more operations, and waits until those under way are answered. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([this.#running, this.#newcomers.stop()]);
+    await Promise.all([this.#running, this.#walkers.stop()]);
+  }
+
+  /** What others than those who pay were answered otherwise than was promised. */
+  get surprises(): readonly string[] {
+    return this.#walkers.surprises;
   }
 
   async #caller(): Promise<void> {

@@ -1,67 +1,112 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
-import type { EdgeCaller, Reply } from "../../support/client.ts";
+import type { Walk, Walker } from "./walkers.ts";
 
 const PASSWORD = "correct horse battery";
-const EVERY_MS = 500;
-const AGAIN_MS = 100;
-const NOWHERE = { url: "http://127.0.0.1:9/", eventTypes: ["transfer.completed"], description: "a newcomer's" };
+
+/** Half of the life of a token. */
+const LOGGED_IN_MS = 300_000;
+
+export interface Login {
+  email: string;
+  password: string;
+}
+
+export interface SignedUp {
+  /** Undefined: the answer did not come, and the email was taken the next time. */
+  id: string | undefined;
+  login: Login;
+}
+
+/** One who signed up unheard is told that the email is taken, and goes on. */
+export async function signUp(walker: Walker): Promise<SignedUp> {
+  const login = { email: `${randomUUID()}@example.com`, password: PASSWORD };
+  const body = { ...login, displayName: "Newcomer" };
+  const reply = await walker.ask("POST", "/v1/members", { body, whenSentAgain: ["EMAIL_TAKEN"] });
+  return { id: reply.body.data?.member?.id, login };
+}
+
+interface Tokens {
+  accessToken: string;
+  refreshToken: string;
+}
+
+async function logIn(walker: Walker, login: Login): Promise<Tokens> {
+  return (await walker.ask("POST", "/v1/sessions", { body: login })).body.data;
+}
+
+/** Somebody who stays logged in. */
+export class LoggedIn {
+  readonly #login: Login;
+  #token = "";
+  #untilMs = 0;
+
+  constructor(login: Login) {
+    this.#login = login;
+  }
+
+  async token(walker: Walker): Promise<string> {
+    if (Date.now() > this.#untilMs) {
+      this.#token = (await logIn(walker, this.#login)).accessToken;
+      this.#untilMs = Date.now() + LOGGED_IN_MS;
+    }
+    return this.#token;
+  }
+}
+
+/** The id of the session that a token belongs to. */
+const sessionOf = (token: string): string =>
+  JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()).sid as string;
+
+/** Every service has to refuse a token of a session that was ended, as soon as it hears of that. */
+async function hasEnded(walker: Walker, what: string, token: string): Promise<void> {
+  await walker.soon(`the token of ${what} to be refused`, async () => {
+    const reply = await walker.tryOnce("POST", "/v1/sessions:revoke-others", token);
+    return reply?.status === 401;
+  });
+  walker.kept.add("ended session", sessionOf(token));
+}
+
+/** A second log-in goes on for as long as the first one lets it. */
+async function useTwoSessions(walker: Walker, member: SignedUp, token: string): Promise<void> {
+  const { accessToken, refreshToken } = await logIn(walker, member.login);
+  const body = { refreshToken };
+  // A token that is used a second time ends its session: who never got the answer has to log in again.
+  const fresh = await walker.ask("POST", "/v1/sessions:refresh", { body, whenSentAgain: ["SESSION_REVOKED"] });
+  await walker.ask("POST", "/v1/sessions:revoke-others", { body: {}, token });
+  await hasEnded(walker, "another session", fresh.body.data?.accessToken ?? accessToken);
+}
+
+/** A machine gets tokens, until its secret is replaced; then its client is taken away. */
+async function useMachine(walker: Walker, token: string): Promise<void> {
+  const wanted = { displayName: "Till", scopes: ["accounts:read"] };
+  const { apiClient, clientSecret } = (await walker.ask("POST", "/v1/api-clients", { body: wanted, token })).body.data;
+  const body = { grantType: "client_credentials", clientId: apiClient.id, clientSecret };
+  const machine: string = (await walker.ask("POST", "/v1/tokens", { body })).body.data.accessToken;
+  const path = `/v1/api-clients/${apiClient.id}`;
+  await walker.ask("POST", `${path}:rotate-secret`, { body: {}, token });
+  await hasEnded(walker, "a machine with a former secret", machine);
+  await walker.ask("DELETE", path, { token, whenSentAgain: ["NOT_FOUND"] });
+  walker.kept.add("deleted API client", apiClient.id);
+}
 
 /**
- * People who sign up, log in, open an account and want webhooks, one after another, and are suspended and reinstated
- * where there is an operator: they pass the points that payments do not.
+ * People who sign up, log in from two places, let a machine in, log out, and are suspended and reinstated where there is
+ * an operator: they pass the points that payments do not.
  */
-export class Newcomers {
-  /** Who came through to an account. */
-  arrived = 0;
-  readonly #stopping = new AbortController();
-  readonly #running: Promise<void>;
-  readonly #edge: EdgeCaller;
-  readonly #operatorToken: () => string | undefined;
-
-  constructor(edge: EdgeCaller, operatorToken: () => string | undefined) {
-    this.#edge = edge;
-    this.#operatorToken = operatorToken;
-    this.#running = this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
-      const login = { email: `${randomUUID()}@example.com`, password: PASSWORD };
-      const member = await this.#ask("/v1/members", { ...login, displayName: "Newcomer" });
-      const session = await this.#ask("/v1/sessions", login);
-      const token = session?.body.data?.accessToken;
-      const account = await this.#ask("/v1/accounts", { currency: "EUR" }, token);
-      if (account?.status === 201) this.arrived++;
-      await this.#ask("/v1/webhook-endpoints", NOWHERE, token); // Of transfers that they never make.
-      await this.#lookInto(member?.body.data?.member?.id);
-      await this.#pause(EVERY_MS);
-    }
-  }
-
-  async #lookInto(memberId: string | undefined): Promise<void> {
-    const token = this.#operatorToken();
-    if (token === undefined || memberId === undefined) return;
+export function newcomer(operatorLogin?: Login): Walk {
+  const operator = operatorLogin && new LoggedIn(operatorLogin);
+  return async (walker) => {
+    const member = await signUp(walker);
+    const { accessToken: token } = await logIn(walker, member.login);
+    await useTwoSessions(walker, member, token);
+    await useMachine(walker, token);
+    const whenSentAgain = ["UNAUTHENTICATED", "SESSION_REVOKED", "NOT_FOUND"];
+    await walker.ask("DELETE", "/v1/sessions/current", { token, whenSentAgain });
+    await hasEnded(walker, "a session that logged out", token);
+    if (operator === undefined || member.id === undefined) return;
+    const body = { reason: "the proof's" };
     for (const verb of ["suspend", "reinstate"])
-      await this.#ask(`/v1/members/${memberId}:${verb}`, { reason: "the proof's" }, token);
-  }
-
-  /** Asks until there is an answer; one who signed up unheard is told that the email is taken, and goes on. */
-  async #ask(path: string, body: object, token?: string): Promise<Reply | undefined> {
-    while (!this.#stopping.signal.aborted) {
-      const reply = await this.#edge.call("POST", path, { body, token }).catch(() => undefined);
-      if (reply !== undefined && reply.status < 500 && reply.status !== 429) return reply;
-      await this.#pause(AGAIN_MS);
-    }
-    return undefined;
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
-  }
+      await walker.ask("POST", `/v1/members/${member.id}:${verb}`, { body, token: await operator.token(walker) });
+    walker.kept.add("reinstated member", member.id);
+  };
 }

@@ -16,6 +16,10 @@ export interface Operation {
   mustFail: boolean;
   /** Number of the member who is paid, who may refund. */
   merchant?: number;
+  /** Whether it is taken back as soon as it is recorded. */
+  cancels?: boolean;
+  /** When it is to begin: refused when it comes later, by Date.now(). */
+  executeAtMs?: number;
 }
 
 export interface Account {
@@ -44,9 +48,17 @@ const ROWS: [digits: string, share: number, mustFail: boolean][] = [
 /** Of 1,000 operations as well. */
 const TOP_UPS = 70;
 const WITHIN = 180;
-const PAYMENTS = 100;
+const PAYMENTS = 120;
 const BATCHES = 16;
 const BATCH_LINES = 6;
+const TAKEN_BACK = 60;
+const BATCHES_TAKEN_BACK = 40;
+const LATER = 30;
+/** Of ten payments so many are taken back; those that wait for money of their own most likely in time. */
+const PAYMENTS_TAKEN_BACK_OF_TEN = 5;
+/** When something begins that is to begin later: soon, or not before it is taken back. */
+const SOON_MS = 4_000;
+const NOT_SOON_MS = 30_000;
 /** Of ten payments so many come from an account without money, and bring in what is missing by themselves. */
 const SHORT_OF_TEN = 3;
 
@@ -94,6 +106,9 @@ const MIX: [share: number, make: Make][] = [
   [WITHIN, within],
   [PAYMENTS, payment],
   [BATCHES, batch],
+  [TAKEN_BACK, takenBack],
+  [BATCHES_TAKEN_BACK, batchTakenBack],
+  [LATER, later],
 ];
 
 function otherAccount(accounts: Accounts, payer: Account, random: Random, differs: keyof Account = "id"): Account {
@@ -118,7 +133,30 @@ function payment(accounts: Accounts, rich: Account, amount: string, random: Rand
   return {
     ...{ kind: short ? "payment with top-up" : "payment", key: randomUUID(), path: "/v1/payments", body },
     ...{ member: payer.member, merchant: merchant.member, mustFail: false },
+    cancels: random.below(10) < PAYMENTS_TAKEN_BACK_OF_TEN,
   };
+}
+
+/** The operation, to begin after so long. */
+function after(ms: number, operation: Operation): Operation {
+  const executeAtMs = Date.now() + ms;
+  const body = { ...operation.body, executeTime: new Date(executeAtMs).toISOString() };
+  return { ...operation, kind: `${operation.kind} later`, executeAtMs, body };
+}
+
+/** A transfer to a bank that is slow to verify, or one that has not begun, and its payer has other thoughts. */
+function takenBack(_: Accounts, payer: Account, amount: string, random: Random): Operation {
+  const made = transfer("transfer taken back", payer, toBank(payer.id, "2200009501", amount));
+  return { ...(random.next() < 0.5 ? made : after(NOT_SOON_MS, made)), cancels: true };
+}
+
+function batchTakenBack(accounts: Accounts, payer: Account, amount: string, random: Random): Operation {
+  const made = batch(accounts, payer, amount, random);
+  return { ...(random.below(5) === 0 ? made : after(NOT_SOON_MS, made)), cancels: true };
+}
+
+function later(accounts: Accounts, payer: Account, amount: string, random: Random): Operation {
+  return after(SOON_MS, within(accounts, payer, amount, random));
 }
 
 function batch(accounts: Accounts, payer: Account, _amount: string, random: Random): Operation {

@@ -1,12 +1,16 @@
 import { join } from "node:path";
 import { type BooksSources, openSources } from "../../books/sources.ts";
 import { FailpointControl } from "../../support/failpoints/control.ts";
+import { makeOperator } from "../../support/operator.ts";
 import { Platform, waitFor } from "../../support/platform.ts";
 import { createRandom, type Random } from "../random.ts";
 import { Clients } from "./clients.ts";
+import { holder } from "./holders.ts";
 import { Journal } from "./journal.ts";
 import { isHopeless, isReady, Killer, type Point } from "./killer.ts";
+import { listener } from "./listeners.ts";
 import { Load } from "./load.ts";
+import { type Login, newcomer } from "./newcomers.ts";
 import { comeToRest } from "./rest.ts";
 import { verify } from "./verify.ts";
 import { WebhookReceiver } from "./webhooks.ts";
@@ -62,6 +66,8 @@ const READY_MS = 30_000;
 const LEAST_WINDOW_MS = 60_000;
 /** In each window so many payments go to a bank that never answers, and have to be parked with their holds. */
 const SILENT_PAYMENTS = 3;
+/** Of surprises so many are told: they come in numbers. */
+const MAX_SURPRISES = 5;
 
 /** One platform under kills, with its clients. */
 class Matrix {
@@ -73,6 +79,9 @@ class Matrix {
   readonly #journal: Journal;
   readonly #random: Random;
   readonly #receiver: WebhookReceiver;
+  readonly #operator: Login;
+  /** Answers that say that Ferry does not know what it did. */
+  readonly #internal: string[] = [];
 
   constructor(
     options: MatrixOptions,
@@ -83,6 +92,7 @@ class Matrix {
       journal: Journal;
       random: Random;
       receiver: WebhookReceiver;
+      operator: Login;
     },
   ) {
     this.#options = options;
@@ -92,6 +102,10 @@ class Matrix {
     this.#journal = parts.journal;
     this.#random = parts.random;
     this.#receiver = parts.receiver;
+    this.#operator = parts.operator;
+    this.#clients.edge.onCalled = ({ method, path, status, code }) => {
+      if (status === 500) this.#internal.push(`${method} ${path} was answered 500 ${code}`);
+    };
     this.report = { seed: options.seed, points: [], windows: [] };
   }
 
@@ -158,7 +172,9 @@ class Matrix {
   #load(): Load {
     const { callers, ratePerSecond } = this.#options;
     const { clients, random } = { clients: this.#clients, random: this.#random.fork("load") };
-    return new Load({ clients, random, callers, ratePerSecond, silentPayments: SILENT_PAYMENTS });
+    const operator = this.#operator;
+    const walks = [newcomer(operator), newcomer(operator), holder(operator), listener(this.#receiver)];
+    return new Load({ clients, random, callers, ratePerSecond, silentPayments: SILENT_PAYMENTS, walks });
   }
 
   async #check(load: Load): Promise<Pick<Window, "findings" | "figures" | "restMs">> {
@@ -171,7 +187,9 @@ class Matrix {
     try {
       const rest = await comeToRest(this.#platform, sources, REST_MS);
       findings.push(...rest.open.map((what) => `not at rest after ${REST_MS / 1_000} s: ${what}`));
-      if (load.unanswered > 0) findings.push(`${load.unanswered} requests were never answered`);
+      const [givenUp] = this.#clients.givenUp.splice(0);
+      if (load.unanswered > 0) findings.push(`${load.unanswered} requests were never answered, as ${givenUp}`);
+      findings.push(...load.surprises.slice(0, MAX_SURPRISES), ...this.#internal.splice(0).slice(0, MAX_SURPRISES));
       findings.push(...(await this.#missedWebhooks(sources)));
       const verified = await verify(this.#clients, this.#journal, sources, this.#random);
       return { findings: [...findings, ...verified.findings], figures: verified.figures, restMs: rest.ms };
@@ -210,9 +228,9 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     const clients = new Clients({ edgeUrl: platform.edge, journal, random: random.fork("clients") });
     await clients.setUp(hot, cold);
     await clients.subscribe(receiver.url);
-    await clients.employ(platform);
+    const operator = { email: "operator@example.com", password: await makeOperator(platform, "operator@example.com") };
     say(`platform up, ${hot} hot and ${cold} cold accounts funded`);
-    const matrix = new Matrix(options, { platform, control, clients, journal, random, receiver });
+    const matrix = new Matrix(options, { platform, control, clients, journal, random, receiver, operator });
     await matrix.discover();
     const endAt = Date.now() + minutes * 60_000;
     const hasTime = (round: number) => round === 1 || endAt - Date.now() > LEAST_WINDOW_MS;
