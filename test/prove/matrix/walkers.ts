@@ -5,7 +5,7 @@ import type { Kept } from "./kept.ts";
 const PAUSE_MS = 300;
 const AGAIN_MS = 100;
 /** What is promised for soon has so long, restarts of what has to do it included. */
-const SOON_MS = 20_000;
+const SOON_MS = 60_000;
 
 export interface Question {
   body?: object | undefined;
