@@ -43,6 +43,8 @@ export function createAdmission(options: AdmissionOptions): onRequestHookHandler
     }
     facts.match = match;
     const { plan } = match;
+    // It would be refused in any case, and after all the rest of the work.
+    if (plan.backend.isFull?.()) inFlight.shedCrowded();
     if (plan.deprecation !== undefined) reply.headers(plan.deprecation.headers);
     const isPublic = plan.policy.auth === "public";
     if (!isPublic) {

@@ -55,6 +55,8 @@ export interface Backend {
   stream(rpc: DescMethodServerStreaming, request: Message, call: BackendCall): AsyncIterable<Message>;
   /** Why calls would fail now; undefined when they can be sent. */
   unready(): string | undefined;
+  /** Whether it would refuse one more call for want of room. Not there where that depends on the request. */
+  isFull?(): boolean;
 }
 
 const messageOf = ({ message }: { message: Message }): Message => message;
@@ -69,11 +71,12 @@ const rethrow = (error: unknown): never => {
 export function transportBackend(
   name: string,
   transport: Pick<Transport, "unary" | "stream">,
-  unready: () => string | undefined = () => undefined,
+  { unready, isFull = () => false }: Pick<Backend, "unready" | "isFull"> = { unready: () => undefined },
 ): Backend {
   return {
     name,
     unready,
+    isFull,
     unary(rpc, request, { headers, timeoutMs, signal }) {
       return transport.unary(rpc, signal as AbortSignal, timeoutMs, headers, request).then(messageOf, rethrow);
     },

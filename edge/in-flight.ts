@@ -13,6 +13,8 @@ export interface InFlight {
    *   again, since its response has closed already.
    */
   enter(response: ServerResponse): Abort;
+  /** Sheds a request that what it needs has no room for. @throws FerryError OVERLOADED, the same one. */
+  shedCrowded(): never;
   readonly size: number;
   /** Requests that were refused, by why. */
   readonly shed: Readonly<{ crowded: number; late: number }>;
@@ -36,18 +38,20 @@ const OVERLOADED = new FerryError("OVERLOADED", "more requests at once than can 
 export function createInFlight(max: number, lag: LoopLag): InFlight {
   const calls = new Set<Abort>();
   const shed = { crowded: 0, late: 0 };
+  const refuse = (why: keyof typeof shed): never => {
+    shed[why]++;
+    throw OVERLOADED;
+  };
   return {
     shed,
+    shedCrowded: () => refuse("crowded"),
     get size() {
       return calls.size;
     },
     enter(response) {
       if (response.destroyed) throw new FerryError("CANCELED", "the client went away");
       const why = calls.size >= max ? "crowded" : lag.isLate() ? "late" : undefined;
-      if (why !== undefined) {
-        shed[why]++;
-        throw OVERLOADED;
-      }
+      if (why !== undefined) refuse(why);
       const call = new Abort();
       calls.add(call);
       response.once("close", () => {

@@ -39,7 +39,7 @@ const backends = Object.entries({
   notify: config.notifyUrl,
 }).map(([name, url]) => {
   const channel = channelTo(name, url);
-  return transportBackend(name, channel.transport, () => channel.unready());
+  return transportBackend(name, channel.transport, channel);
 });
 
 const watchClient = createRpcClient(AuthorityService, channelTo("member", config.memberUrl, true));

@@ -7,7 +7,7 @@ const inFlightNow = gauge("ferry_edge_requests_in_flight", "Requests that are be
 const openNow = gauge("ferry_edge_connections", "Connections that are open.");
 const shed = counter(
   "ferry_edge_shed_total",
-  "Requests refused as OVERLOADED: as there were as many as allowed (crowded), or the event loop was behind (late).",
+  "Requests refused as OVERLOADED: as there were as many as allowed, in all or for one service (crowded), or the event loop was behind (late).",
   ["why"],
 );
 const cut = counter(

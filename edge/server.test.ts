@@ -270,6 +270,17 @@ test("readiness says which service has no connection, and not where it was looke
   assert.doesNotMatch(answer.body, /10\.0\.0\.5/);
 });
 
+test("what a service has no room for is refused before anything of it is read, and others are served", async () => {
+  const { backends } = await createHarness();
+  const full = backends.map((one) => (one.name === "transfer" ? { ...one, isFull: () => true } : one));
+  const { app, bearer } = await createHarness({ backendsOf: async () => full });
+  const headers = { authorization: bearer() };
+  const refused = await app.inject({ method: "POST", url: "/v1/transfers", headers, body: "no JSON" });
+  assert.deepEqual([refused.statusCode, refused.json().error.code], [503, "OVERLOADED"]);
+  assert.equal(refused.headers["retry-after"], "1");
+  assert.equal((await app.inject({ url: "/v1/accounts", headers })).statusCode, 200);
+});
+
 test("a service that does not tell its version is named with its reason", async () => {
   const { app } = await createHarness({
     answers: {

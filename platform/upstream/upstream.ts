@@ -71,6 +71,8 @@ export interface Upstream {
    * the call itself throws comes as it is.
    */
   run<T>(call: () => Promise<T>): Promise<T>;
+  /** Whether one more call would be refused for want of room: to know it before there is a call to make is cheaper. */
+  isFull(): boolean;
   status(): UpstreamStatus;
   /** Takes it out of the metrics. */
   close(): void;
@@ -110,6 +112,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     else if (state === CircuitState.Open) logger.warn({ upstream: name }, "an upstream is ill: the breaker opens");
   });
 
+  const isFull = () => inFlight >= maxInFlight;
   const status = (): UpstreamStatus => ({
     ...{ name, state: STATES[breaker.state], maxInFlight, inFlight },
     ...counts,
@@ -118,7 +121,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     async run(call) {
       // While one call tries, the others would wait for it without a limit of their own.
       if (breaker.state === CircuitState.HalfOpen) throw refusedOpen();
-      if (inFlight >= maxInFlight) throw refusedFull();
+      if (isFull()) throw refusedFull();
       inFlight++;
       try {
         const ended = await breaker.execute(() => endOf(call));
@@ -132,6 +135,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         inFlight--;
       }
     },
+    isFull,
     status,
     close: watchUpstream({ status }),
   };

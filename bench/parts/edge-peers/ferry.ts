@@ -26,7 +26,7 @@ serveParent({
       revokedSessionIds: [],
     });
     const channel = openChannel({ url: `http://127.0.0.1:${backendPort}`, audience: "transfer", logger });
-    const backends = [transportBackend("transfer", channel.transport, () => channel.unready())];
+    const backends = [transportBackend("transfer", channel.transport, channel)];
     const byName = new Map(backends.map((backend) => [backend.name, backend]));
     const edge = await buildEdge({
       options: { ...config, port: 0, limits: { ...config, maxLoopLagMs: MAX_LAG_MS } },

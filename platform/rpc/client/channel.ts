@@ -53,6 +53,8 @@ export interface RpcChannel {
   upstream(): UpstreamStatus;
   /** Why calls would fail now; undefined when they can be sent, or nobody has tried yet. */
   unready(): string | undefined;
+  /** Whether as many calls are under way as may be, so that one more would be refused. */
+  isFull(): boolean;
   /** Calls in flight end well; new ones are refused. */
   close(): void;
 }
@@ -79,6 +81,7 @@ export function openChannel(options: ChannelOptions): RpcChannel {
     transport: createTransport(caller, options.interceptors ?? []),
     upstream: () => upstream.status(),
     unready: () => sessions.unready(),
+    isFull: upstream.isFull,
     close() {
       sessions.close();
       upstream.close();
