@@ -1,9 +1,9 @@
 // `npm run prove`: the crash-point matrix, the faults and the simulation, and a page that says how they came out.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
 import { join, resolve } from "node:path";
-import { HELP, type PartName, type ProveOptions, readOptions } from "./options.ts";
+import { HELP, PARTS, type PartName, type ProveOptions, readOptions } from "./options.ts";
 import { type PartOutcome, runPart } from "./part.ts";
 import { renderProof } from "./report.ts";
 
@@ -22,8 +22,7 @@ const SEEDS = { short: 12, hour: 1_000, full: 1_000 } as const;
 export interface Proof {
   form: ProveOptions["form"];
   seed: number;
-  commit: string;
-  startedAt: string;
+  /** Of all parts together. */
   seconds: number;
   machine: string;
   parts: Partial<Record<PartName, PartOutcome>>;
@@ -72,21 +71,33 @@ function commandOf(part: PartName, options: ProveOptions, minutesLeft: number): 
   }
 }
 
+/** The last whole run in the folder. @throws Error when there is none of this form. */
+function lastProof({ directory, form }: ProveOptions): Proof {
+  const file = join(directory, "proof.json");
+  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Proof) : undefined;
+  if (last === undefined || last.form !== form || PARTS.some((part) => last.parts[part]?.commit === undefined))
+    throw new Error(`--again needs a whole run of the same form before it, in ${directory}`);
+  return last;
+}
+
+const secondsOf = (parts: Proof["parts"]) => Object.values(parts).reduce((sum, { seconds }) => sum + seconds, 0);
+
 async function prove(options: ProveOptions): Promise<boolean> {
-  const startedAt = Date.now();
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
-  const { form, seed, directory } = options;
+  const { form, directory } = options;
   mkdirSync(directory, { recursive: true });
-  const proof: Proof = {
-    ...{ form, seed, commit: commitOf(), machine: machineOf(), seconds: 0, parts: {} },
-    startedAt: new Date(startedAt).toISOString(),
-  };
-  console.log(`seed ${seed}, commit ${proof.commit}, ${proof.machine}`);
+  const commit = commitOf();
+  const proof: Proof = options.again
+    ? lastProof(options)
+    : { form, seed: options.seed, machine: machineOf(), seconds: 0, parts: {} };
+  const { seed } = proof;
+  console.log(`seed ${seed}, commit ${commit}, ${proof.machine}`);
   for (const part of options.parts) {
     if (stopping.signal.aborted) break;
-    const minutesLeft = options.minutes - (Date.now() - startedAt) / 60_000;
-    const command = commandOf(part, options, minutesLeft);
+    const { [part]: _, ...others } = proof.parts;
+    const minutesLeft = options.minutes - secondsOf(others) / 60;
+    const command = commandOf(part, { ...options, seed }, minutesLeft);
     console.log(`\n${part}: ${command.join(" ")}`);
     const outcome = await runPart({
       command,
@@ -95,15 +106,16 @@ async function prove(options: ProveOptions): Promise<boolean> {
       say: (line) => console.log(`  ${line}`),
       signal: stopping.signal,
     });
-    proof.parts[part] = outcome;
-    proof.seconds = Math.round((Date.now() - startedAt) / 1_000);
+    proof.parts[part] = { ...outcome, commit };
+    proof.seconds = secondsOf(proof.parts);
     writeFileSync(join(directory, "proof.json"), JSON.stringify(proof, undefined, 1));
     console.log(`${part}: ${outcome.green ? "green" : "RED"} after ${outcome.seconds} s`);
   }
-  const whole = options.parts.length === 3 && !stopping.signal.aborted;
+  const whole = PARTS.every((part) => proof.parts[part] !== undefined) && !stopping.signal.aborted;
   if (whole && form !== "short") writeFileSync(join(REPOSITORY, "docs", "proof.md"), renderProof(proof));
-  const green = !stopping.signal.aborted && options.parts.every((part) => proof.parts[part]?.green === true);
-  const each = options.parts.map((part) => `${part} ${proof.parts[part]?.green ? "green" : "RED"}`);
+  const outcomes = Object.entries(proof.parts);
+  const green = !stopping.signal.aborted && outcomes.every(([, outcome]) => outcome.green);
+  const each = outcomes.map(([part, outcome]) => `${part} ${outcome.green ? "green" : "RED"}`);
   console.log(
     `\n${green ? "GREEN" : "RED"}: ${each.join(", ")}; seed ${seed}, ${proof.seconds} s, ${directory}/proof.json`,
   );

@@ -10,6 +10,8 @@ export interface ProveOptions {
   form: "short" | "hour" | "full";
   seed: number;
   parts: readonly PartName[];
+  /** The parts take the place of those of the last run in the folder, whose others stay. */
+  again: boolean;
   /** Folder of the reports in JSON. */
   directory: string;
   /** Minutes for all parts together; the matrix takes what the others leave. */
@@ -21,12 +23,14 @@ export const HELP = `npm run prove [-- options]   proves that no money is lost, 
   --short              a few minutes: npm test does as much
   --full               every fault at its real length, every point killed 20 times; takes longer than an hour
   --only PART          one part alone: ${PARTS.join(", ")}; may be given more than once
+  --again PART         one part of the last whole run once more, after a change that concerns it alone: the page says
+                       at which commit each part ran; may be given more than once
   --seed N             what is left to chance comes of this number (default: of the clock)
   --minutes N          time for all parts together (default 59)
   --directory PATH     folder for the reports in JSON (default .ferry/proof)
   --help               this text
 
-Writes docs/proof.md when all parts ran, unless --short. Exit code 0: green; 1: red.`;
+Writes docs/proof.md when all parts ran, or one again, unless --short. Exit code 0: green; 1: red.`;
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 const DEFAULT_MINUTES = 59;
@@ -41,13 +45,18 @@ export function readOptions(args: readonly string[], nowMs: number): ProveOption
       short: { type: "boolean", default: false },
       full: { type: "boolean", default: false },
       only: { type: "string", multiple: true, default: [] },
+      again: { type: "string", multiple: true, default: [] },
       seed: { type: "string", default: String(nowMs % 1_000_000_000) },
       minutes: { type: "string" },
       directory: { type: "string", default: join(REPOSITORY, ".ferry", "proof") },
     },
   });
-  const wrong = values.only.find((name) => !(PARTS as readonly string[]).includes(name));
-  if (wrong !== undefined) throw new Error(`--only takes ${PARTS.join(", ")}, not ${wrong}`);
+  const again = values.again.length > 0;
+  const chosen = again ? values.again : values.only;
+  const wrong = chosen.find((name) => !(PARTS as readonly string[]).includes(name));
+  if (wrong !== undefined) throw new Error(`--${again ? "again" : "only"} takes ${PARTS.join(", ")}, not ${wrong}`);
+  if (again && (values.only.length > 0 || values.short))
+    throw new Error("--again is for a part of a whole run: neither --only nor --short goes with it");
   if (values.short && values.full) throw new Error("--short and --full exclude each other");
   const minutes = Number(values.minutes ?? (values.short ? SHORT_MINUTES : DEFAULT_MINUTES));
   if (!(minutes > 0)) throw new Error("--minutes must be a number above 0");
@@ -56,6 +65,7 @@ export function readOptions(args: readonly string[], nowMs: number): ProveOption
   return {
     ...{ help: values.help, seed, minutes, directory: resolve(values.directory) },
     form: values.short ? "short" : values.full ? "full" : "hour",
-    parts: PARTS.filter((name) => values.only.length === 0 || values.only.includes(name)),
+    parts: PARTS.filter((name) => chosen.length === 0 || chosen.includes(name)),
+    again,
   };
 }

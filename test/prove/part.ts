@@ -17,6 +17,9 @@ export interface PartPlan {
 }
 
 export interface PartOutcome {
+  /** What was tried. */
+  commit: string;
+  startedAt: string;
   green: boolean;
   seconds: number;
   /** What the part wrote; undefined when it came to none. */
@@ -31,7 +34,13 @@ const TAIL_LINES = 30;
  * Runs one part in processes of its own, a group that can be ended as a whole: what goes wrong in it ends
  * neither the other parts nor their report.
  */
-export async function runPart({ command, json, environment, say, signal }: PartPlan): Promise<PartOutcome> {
+export async function runPart({
+  command,
+  json,
+  environment,
+  say,
+  signal,
+}: PartPlan): Promise<Omit<PartOutcome, "commit">> {
   const startedAt = Date.now();
   rmSync(json, { force: true });
   const [file = "", ...args] = command;
@@ -59,7 +68,10 @@ export async function runPart({ command, json, environment, say, signal }: PartP
   killGroup(child, "SIGKILL"); // Whatever it left behind.
   const report: unknown = existsSync(json) ? JSON.parse(readFileSync(json, "utf8")) : undefined;
   const green = code === 0;
-  return { green, seconds: Math.round((Date.now() - startedAt) / 1_000), report, tail: green ? [] : tail };
+  return {
+    ...{ startedAt: new Date(startedAt).toISOString(), green, report, tail: green ? [] : tail },
+    seconds: Math.round((Date.now() - startedAt) / 1_000),
+  };
 }
 
 async function endGroup(child: ChildProcess): Promise<void> {

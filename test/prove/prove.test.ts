@@ -20,6 +20,10 @@ test("options: forms, parts and seeds; what is wrong is said", () => {
   assert.ok(short.minutes < hour.minutes);
   assert.throws(() => readOptions(["--only", "luck"], 7), /--only takes/);
   assert.throws(() => readOptions(["--short", "--full"], 7), /exclude/);
+  const again = readOptions(["--again", "faults"], 7);
+  assert.deepEqual([again.form, again.parts, again.again, hour.again], ["hour", ["faults"], true, false]);
+  assert.throws(() => readOptions(["--again", "luck"], 7), /--again takes/);
+  assert.throws(() => readOptions(["--again", "faults", "--only", "matrix"], 7), /neither --only nor --short/);
   assert.throws(() => readOptions(["--seed", "x"], 7), /whole number/);
   assert.throws(() => readOptions(["--minutes", "0"], 7), /above 0/);
 });
@@ -87,12 +91,12 @@ test("the page says how it came out, also when a part came to nothing", () => {
     findings: [],
     figures: { transfers: 800 },
   };
-  const part = { green: true, seconds: 60, tail: [] };
+  const part = { green: true, seconds: 60, tail: [], commit: "abc", startedAt: "2026-01-02T03:04:05Z" };
   const proof: Proof = {
-    ...{ form: "hour", seed: 9, commit: "abc", startedAt: "2026-01-02T03:04:05Z", seconds: 3_000, machine: "2 cores" },
+    ...{ form: "hour", seed: 9, seconds: 3_000, machine: "2 cores" },
     parts: {
       matrix: { ...part, report: { seed: 9, points, windows: [window] } },
-      faults: { ...part, green: false, report: undefined },
+      faults: { ...part, green: false, report: undefined, commit: "def", startedAt: "2026-01-03T03:04:05Z" },
     },
   };
   const page = renderProof(proof);
@@ -100,4 +104,6 @@ test("the page says how it came out, also when a part came to nothing", () => {
   assert.match(page, /2 points in 2 processes, 12 kills \(each point 5 to 7 times\) during 900 operations/);
   assert.match(page, /\| transfer \| commit in a \\\| b \(before\) \| 5 \|/);
   assert.match(page, /The run came to no report/);
+  assert.match(page, /Begun 2026-01-02T03:04:05Z at commit abc\./);
+  assert.match(page, /\| Commit \| abc, def \|/);
 });

@@ -12,7 +12,10 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 const green = (is: boolean) => (is ? "green" : "**red**");
 
-function renderMatrix({ report, green: ok }: PartOutcome): string[] {
+const when = ({ startedAt, commit }: PartOutcome) => `Begun ${startedAt} at commit ${commit}.`;
+
+function renderMatrix(outcome: PartOutcome): string[] {
+  const { report, green: ok } = outcome;
   const matrix = report as MatrixReport | undefined;
   if (matrix === undefined) return ["## Crash points", "", "The run came to no report."];
   const { points, windows } = matrix;
@@ -24,7 +27,7 @@ function renderMatrix({ report, green: ok }: PartOutcome): string[] {
     `${green(ok)}: ${points.length} points in ${new Set(points.map(({ process }) => process)).size} processes, ` +
       `${sum(kills)} kills (each point ${Math.min(...kills)} to ${Math.max(...kills)} times) during ` +
       `${sum(windows.map(({ operations }) => operations))} operations. Everything was at rest ` +
-      `${Math.round(Math.max(0, ...windows.map(({ restMs }) => restMs)) / 1_000)} s after the last kill at the latest.`,
+      `${Math.round(Math.max(0, ...windows.map(({ restMs }) => restMs)) / 1_000)} s after the last kill at the latest. ${when(outcome)}`,
     "",
     "The points were found by recording which a process passes; each is killed (SIGKILL) under the load of 64 callers on 8 hot and 1,000 cold accounts, several processes at once, and started again by the launcher. After each window everything must end within 60 s, the books are checked by SQL of their own against the bank's records (I1, I4, I6), the clients' own log against what is there (I2), replays against their first answers (I3), and outboxes and consumer groups for what is left (I5). A kill counts only in a window in which all of that held and at least 500 operations were recorded.",
     "",
@@ -44,13 +47,14 @@ function renderMatrix({ report, green: ok }: PartOutcome): string[] {
   ];
 }
 
-function renderFaults({ report, green: ok }: PartOutcome): string[] {
+function renderFaults(outcome: PartOutcome): string[] {
+  const { report, green: ok } = outcome;
   const faults = report as FaultsReport | undefined;
   if (faults === undefined) return ["## Faults", "", "The run came to no report."];
   return [
     "## Faults",
     "",
-    `${green(ok)}: ${faults.faults.length} faults, ${sum(faults.faults.map(({ tests }) => tests.length))} tests.`,
+    `${green(ok)}: ${faults.faults.length} faults, ${sum(faults.faults.map(({ tests }) => tests.length))} tests. ${when(outcome)}`,
     "",
     ...table(
       ["#", "Fault", "Tests", "Seconds", ""],
@@ -72,7 +76,8 @@ function shown(value: unknown): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-function renderSimulation({ report, green: ok }: PartOutcome): string[] {
+function renderSimulation(outcome: PartOutcome): string[] {
+  const { report, green: ok } = outcome;
   const facts = Object.entries((report ?? {}) as Record<string, unknown>).flatMap(([name, value]) => {
     const text = shown(value);
     return text === undefined ? [] : [[name, text]];
@@ -80,15 +85,16 @@ function renderSimulation({ report, green: ok }: PartOutcome): string[] {
   return [
     "## Random schedules",
     "",
-    `${green(ok)}. One process, real PostgreSQL, the bus and the bank under a seeded scheduler; \`npm run simulate -- --seed N --verbose\` shows one again.`,
+    `${green(ok)}. One process, real PostgreSQL, the bus and the bank under a seeded scheduler; \`npm run simulate -- --seed N --verbose\` shows one again. ${when(outcome)}`,
     "",
     ...table(["", ""], facts),
   ];
 }
 
 /** The page docs/proof.md. */
-export function renderProof({ form, seed, commit, startedAt, seconds, machine, parts }: Proof): string {
-  const all = Object.values(parts).every((part) => part.green);
+export function renderProof({ form, seed, seconds, machine, parts }: Proof): string {
+  const outcomes = Object.values(parts);
+  const all = outcomes.every((part) => part.green);
   return `${[
     "# The proof",
     "",
@@ -99,8 +105,8 @@ export function renderProof({ form, seed, commit, startedAt, seconds, machine, p
     ...table(
       ["", ""],
       [
-        ["Date", startedAt],
-        ["Commit", commit],
+        ["Date", outcomes.map(({ startedAt }) => startedAt).sort()[0] ?? ""],
+        ["Commit", [...new Set(outcomes.map(({ commit }) => commit))].join(", ")],
         ["Seed", seed],
         ["Form", form === "full" ? "full length (`--full`)" : "one hour"],
         ["Duration", `${Math.round(seconds / 60)} min`],
