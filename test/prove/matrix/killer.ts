@@ -36,6 +36,7 @@ const REACH_MS = 1_000;
 const REACH_RARE_MS = 5_000;
 const REACH_AT_START_MS = 10_000;
 const BACK_MS = 40_000;
+const ASK_EVERY_MS = 75;
 const LONGEST_NTH = 4;
 /** Between a process that is back and its next end, so that work goes on meanwhile. */
 const GAP_MS = 250;
@@ -153,7 +154,9 @@ export class Killer {
       `${name} to be back`,
       async () => {
         const pid = control.pidOf(name);
-        return pid !== undefined && pid !== former && (await isBack(platform, name));
+        if (pid === undefined || pid === former) return false;
+        await pause(ASK_EVERY_MS); // To be asked is work for a process that starts.
+        return isBack(platform, name);
       },
       BACK_MS,
     );
