@@ -67,8 +67,7 @@ async function hasEnded(walker: Walker, what: string, token: string): Promise<vo
 }
 
 /** A second log-in goes on for as long as the first one lets it. */
-async function useTwoSessions(walker: Walker, member: SignedUp, token: string): Promise<void> {
-  const { accessToken, refreshToken } = await logIn(walker, member.login);
+async function useTwoSessions(walker: Walker, { accessToken, refreshToken }: Tokens, token: string): Promise<void> {
   const body = { refreshToken };
   // A token that is used a second time ends its session: who never got the answer has to log in again.
   const fresh = await walker.ask("POST", "/v1/sessions:refresh", { body, whenSentAgain: ["SESSION_REVOKED"] });
@@ -97,8 +96,10 @@ export function newcomer(operatorLogin?: Login): Walk {
   const operator = operatorLogin && new LoggedIn(operatorLogin);
   return async (walker) => {
     const member = await signUp(walker);
-    const { accessToken: token } = await logIn(walker, member.login);
-    await useTwoSessions(walker, member, token);
+    // At once: who logs in a second time before the first has ended makes up for a guess that may have been wrong.
+    const [first, second] = await Promise.all([logIn(walker, member.login), logIn(walker, member.login)]);
+    const { accessToken: token } = first;
+    await useTwoSessions(walker, second, token);
     await useMachine(walker, token);
     const whenSentAgain = ["UNAUTHENTICATED", "SESSION_REVOKED", "NOT_FOUND"];
     await walker.ask("DELETE", "/v1/sessions/current", { token, whenSentAgain });
