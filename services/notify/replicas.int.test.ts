@@ -123,19 +123,15 @@ test("an endpoint that fails for too long, or for which too many wait, is disabl
 
 test("no more are redriven than may wait; with no room a redrive and a ping are refused, and nothing changes", async (t) => {
   const start = await withDatabase(t);
-  const notify = await start({ config: { maxPending: 2, retryDelaysMs: [] } });
+  const { client } = await start({ config: { maxPending: 2, retryDelaysMs: [] } });
   const gate = Promise.withResolvers<void>();
   let up = false;
   const receiver = await startReceiver((_received, response) => {
     if (up) void gate.promise.then(() => response.end());
     else response.writeHead(500).end();
   });
-  t.after(async () => {
-    await notify.stop();
-    await receiver.stop();
-  });
+  t.after(receiver.stop);
   const memberId = newUuid();
-  const { client } = notify;
   const { endpoint } = await client.createWebhookEndpoint({ url: receiver.url }, as(memberId));
   const endpointId = endpoint!.id;
   const inState = (state: DeliveryState, count: number) =>
