@@ -143,16 +143,16 @@ const ONE_ARENA = { MALLOC_ARENA_MAX: "1" };
 const BUSY_YOUNG_MIB = 32;
 
 /**
- * V8's collector for processes that share few cores. By itself it takes a fifth of all CPU, half of that in threads
- * beside the main one; so a transfer costs a fifth less. `npm run bench -- --beside` gave each figure.
+ * V8's collector for processes that share few cores: 12.6 % ± 1.3 less CPU for a transfer than with its defaults, by
+ * `npm run bench -- --beside`. `perf` had seen a fifth of all CPU in V8's helper threads.
  */
 const COLLECTOR = [
   // A heap may double between two collections of it. With a limit of 256 MiB V8 itself lets it grow by a third
   // (`--trace-gc`: from 40 MB to 54): at full speed transfer's whole heap was then marked twice a second, for what
-  // lives as long as a request. 12 % of the CPU; three times the heap gave no more.
+  // lives as long as a request. Three times the heap gave no more.
   "--heap-growing-percent=100",
   // One thread beside the main one instead of four, and no work divided among them but marking, which takes 70 MB more
-  // at rest without. Cores that are busy anyway are not there to help. 4 % and 4 %.
+  // at rest without: cores that are busy anyway are not there to help. 2.7 % ± 1.6 of the 12.6.
   "--v8-pool-size=1",
   "--no-parallel-scavenge",
   "--no-parallel-compaction",
