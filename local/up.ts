@@ -11,6 +11,7 @@ import { prepareKeys } from "./up/keys.ts";
 import { nextSteps } from "./up/next-steps.ts";
 import { backingProcesses, platformProcesses, portOf, SERVICE_NAMES } from "./up/plan.ts";
 import { expectFreePorts } from "./up/ports.ts";
+import { scheduleAsBatch } from "./up/scheduling.ts";
 import { StateFile, type UpState } from "./up/state-file.ts";
 import { Supervisor } from "./up/supervisor.ts";
 
@@ -64,6 +65,7 @@ async function up(config: UpConfig, options: { firstTransfer: boolean }): Promis
       `Ferry is up already on ${config.dataDirectory} (process ${running}); stop it first, or set FERRY_DATA_DIR and FERRY_PORT_OFFSET for a second one.`,
     );
 
+  scheduleAsBatch();
   const { FERRY_MEMBER_KEY_SECRET: member, FERRY_NOTIFY_KEY_SECRET: notify } = config.environment;
   const keys = prepareKeys(config.dataDirectory, [...SERVICE_NAMES, "edge"], { member, notify });
   const backing = backingProcesses(config);

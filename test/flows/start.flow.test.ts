@@ -1,13 +1,14 @@
 // `npm start` as a new user meets it: the first transfer shown hop by hop, up.json, memory, idle
 // processor time, an ordered stop, a second start on the same data.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { EdgeCaller } from "../support/client.ts";
 import { Platform, waitFor } from "../support/platform.ts";
-import { cpuMsOf, hasProc, memoryOf, wakeUpsOf } from "../support/processes.ts";
+import { cpuMsOf, hasProc, isBatch, memoryOf, treeOf, wakeUpsOf } from "../support/processes.ts";
 
 const MAX_MEMORY_BYTES = 1_000_000_000;
 /**
@@ -80,6 +81,19 @@ test("the edge tells its health, its version and everybody's", async () => {
   for (const service of Object.values<Record<string, string>>(body.services)) assert.equal(service.commit, body.commit);
   const jwks = await edge.call("GET", "/.well-known/jwks.json");
   assert.equal(jwks.body.keys[0].alg, "ES256");
+});
+
+const canSchedule = hasProc && spawnSync("chrt", ["-p", String(process.pid)]).status === 0;
+
+test("all that is started is scheduled as a batch, PostgreSQL too", {
+  skip: canSchedule ? false : "no chrt here",
+}, () => {
+  const processes = treeOf(platform.readUpFile().pid);
+  assert.ok(processes.length > platform.readUpFile().processes.length);
+  assert.deepEqual(
+    processes.filter(({ pid }) => isBatch(pid) === false),
+    [],
+  );
 });
 
 interface Rest {

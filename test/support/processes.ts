@@ -10,19 +10,32 @@ export interface ProcessStat {
   ticks: number;
 }
 
-function readStat(pid: number): ProcessStat | undefined {
+/** What follows the name in a process's line (proc_pid_stat(5)); undefined when it has ended. */
+function readFields(pid: number): number[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name, in parentheses, may hold anything; the rest is numbers (proc_pid_stat(5)).
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return {
-      pid,
-      parent: Number(fields[1]),
-      ticks: [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0),
-    };
+    // The name, in parentheses, may hold anything; the rest is numbers, but for the state.
+    return text
+      .slice(text.lastIndexOf(")") + 2)
+      .split(" ")
+      .map(Number);
   } catch {
-    return undefined; // It ended.
+    return undefined;
   }
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  const fields = readFields(pid);
+  if (fields === undefined) return undefined;
+  return { pid, parent: fields[1]!, ticks: [11, 12, 13, 14].reduce((sum, index) => sum + fields[index]!, 0) };
+}
+
+const SCHED_BATCH = 3;
+
+/** Whether a process is scheduled as a batch (sched(7)); undefined when it has ended. */
+export function isBatch(pid: number): boolean | undefined {
+  const fields = readFields(pid);
+  return fields === undefined ? undefined : fields[38] === SCHED_BATCH;
 }
 
 /** Every process of the machine. */
