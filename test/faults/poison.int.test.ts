@@ -74,11 +74,19 @@ function headersOf(type: string): Record<string, string> {
 function poisons(topic: string): OutgoingRecord[] {
   const random = createRandom(10);
   const bytes = (length: number) => Uint8Array.from({ length }, () => random.below(256));
-  const type = topic.includes("replies") ? SendPaymentResponseSchema.typeName : PlaceHoldRequestSchema.typeName;
-  const whole = toBinary(
-    PlaceHoldRequestSchema,
-    create(PlaceHoldRequestSchema, { transferId: newUuid(), sourceAccountId: newUuid() }),
-  );
+  // Cut within a field of the type that it is read as: another type's bytes may by chance be a message of this one.
+  const [type, whole] = topic.includes("replies")
+    ? [
+        SendPaymentResponseSchema.typeName,
+        toBinary(SendPaymentResponseSchema, create(SendPaymentResponseSchema, { reference: newUuid() })),
+      ]
+    : [
+        PlaceHoldRequestSchema.typeName,
+        toBinary(
+          PlaceHoldRequestSchema,
+          create(PlaceHoldRequestSchema, { transferId: newUuid(), sourceAccountId: newUuid() }),
+        ),
+      ];
   const headers = headersOf(type);
   return [
     { topic, key: "k", value: bytes(200), headers },
