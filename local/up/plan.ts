@@ -141,16 +141,19 @@ const YOUNG_MIB = 4;
 const ONE_ARENA = { MALLOC_ARENA_MAX: "1" };
 /** Measured at 256 in flight: 0.2 ms of CPU less for a transfer than with 8 MiB; 64 MiB gave no more. */
 const BUSY_YOUNG_MIB = 32;
+/**
+ * A busy heap may double between two collections of it. With a limit of 256 MiB V8 itself lets it grow by a third
+ * (`--trace-gc`: from 40 MB to 54): at full speed transfer's whole heap was then marked twice a second, for what lives
+ * as long as a request. Three times the heap gave no more. The others make so little garbage that they would grow for
+ * longer than ten minutes.
+ */
+const BUSY_GROWTH = "--heap-growing-percent=100";
 
 /**
- * V8's collector for processes that share few cores: 12.6 % ± 1.3 less CPU for a transfer than with its defaults, by
- * `npm run bench -- --beside`. `perf` had seen a fifth of all CPU in V8's helper threads.
+ * V8's collector for processes that share few cores: with `BUSY_GROWTH` 12.6 % ± 1.3 less CPU for a transfer than with
+ * its defaults, by `npm run bench -- --beside`. `perf` had seen a fifth of all CPU in V8's helper threads.
  */
 const COLLECTOR = [
-  // A heap may double between two collections of it. With a limit of 256 MiB V8 itself lets it grow by a third
-  // (`--trace-gc`: from 40 MB to 54): at full speed transfer's whole heap was then marked twice a second, for what
-  // lives as long as a request. Three times the heap gave no more.
-  "--heap-growing-percent=100",
   // One thread beside the main one instead of four, and no work divided among them but marking, which takes 70 MB more
   // at rest without: cores that are busy anyway are not there to help. 2.7 % ± 1.6 of the 12.6.
   "--v8-pool-size=1",
@@ -171,6 +174,7 @@ export function nodeArguments(name: string): string[] {
     "--disable-warning=ExperimentalWarning",
     "--max-old-space-size=256",
     `--max-semi-space-size=${BUSY.has(name) ? BUSY_YOUNG_MIB : YOUNG_MIB}`,
+    ...(BUSY.has(name) ? [BUSY_GROWTH] : []),
     ...COLLECTOR,
   ];
 }
