@@ -20,6 +20,7 @@ import { createFollowSaga } from "./app/follow-saga.ts";
 import { createReadBatches } from "./app/read-batches.ts";
 import { createReadTransfers } from "./app/read-transfers.ts";
 import { createTransferFacts } from "./app/transfer-facts.ts";
+import { createStandings } from "./app/transfer-standing.ts";
 import { createWatchTransfers, type WatchTransfers } from "./app/watch-transfer.ts";
 import { createAccounts } from "./clients/accounts.ts";
 import { createMembers } from "./clients/members.ts";
@@ -70,7 +71,8 @@ export function createTransferService(parts: TransferParts): Service {
       followLines: createFollowLines({ batches, lines, wake }),
     }),
   });
-  const watchers: WatchTransfers = createWatchTransfers({ database, store, sagas });
+  const standings = createStandings({ store, sagas });
+  const watchers: WatchTransfers = createWatchTransfers({ database, standings });
   const endScheduled = createEndScheduled({ store, due, outbox, ended: waiters.ended, now });
   const workers: DueWorkers = createDueWorkers({
     ...{ database, due, logger, now },
@@ -83,7 +85,7 @@ export function createTransferService(parts: TransferParts): Service {
     }),
   });
   const create = createCreateTransfer({ database, store, due, sagas, factsFor, wakeBy, now });
-  const { findAtRest, get, list } = createReadTransfers({ database, store, sagas });
+  const { findAtRest, get, list } = createReadTransfers({ database, store, standings });
   const cancel = createCancelTransfer({ database, store, sagas, endScheduled });
   const readBatches = createReadBatches({ database, batches, lines });
   const routes = [

@@ -8,6 +8,7 @@ import type { MovedTransfer } from "./follow-lines.ts";
 import { eventOf } from "./transfer-event.ts";
 import { toTransferMessage } from "./transfer-message.ts";
 import type { TransferChange } from "./transfer-row.ts";
+import { progressOf } from "./transfer-standing.ts";
 
 interface TransferStore {
   updateTransfers(tx: Transaction, changes: readonly TransferChange[]): Promise<void>;
@@ -25,17 +26,6 @@ export interface FollowSagaDeps {
   now(): Date;
 }
 
-function progressOf(saga: Saga) {
-  const done = new Set(
-    saga.steps
-      .filter(
-        ({ status }) => status !== "pending" && status !== "running" && status !== "unknown" && status !== "failed",
-      )
-      .map(({ name }) => name),
-  );
-  return { status: saga.status, done, canceled: saga.failure?.code === "CANCELED_BY_MEMBER" };
-}
-
 /** A transfer stays where it was while it is undone: a hold that may never have been placed is taken back too. */
 function stateAfter({ before, after }: SagaChange): TransferState {
   const turning = after.status === "undoing" && before.status !== "parked";
@@ -48,15 +38,21 @@ function failureFor(state: TransferState, saga: Saga) {
   return state === "FAILED" || state === "CANCELED" ? saga.failure : undefined;
 }
 
+function turnsBack({ before, after }: SagaChange): boolean {
+  return before.status === "running" && after.status === "undoing";
+}
+
 /**
- * Writes what became of transfers as their sagas go on: the state that readers see, and an event at
- * each end, in the transaction that changes the saga. A transfer changes only with its saga, under the
- * saga's lock, so the saga's revision is the transfer's version.
+ * Writes what became of transfers as their sagas go on: rows of those that turn back, come to rest or leave it, and
+ * an event at each end, in the transaction that changes the saga. While a saga goes forward it says itself how far
+ * (`transfer-standing.ts`). A transfer changes only with its saga, under the saga's lock, so the saga's revision is
+ * the transfer's version.
  */
 export function createFollowSaga({ store, outbox, followLines, ended, changed, now }: FollowSagaDeps) {
   return async (tx: Transaction, changes: readonly SagaChange[]): Promise<void> => {
     const updatedAt = now();
     const moved: TransferChange[] = [];
+    const written: TransferChange[] = [];
     const events: OutgoingMessage[] = [];
     const atRest: Transfer[] = [];
     const ofBatches: MovedTransfer[] = [];
@@ -66,9 +62,11 @@ export function createFollowSaga({ store, outbox, followLines, ended, changed, n
       const stateBefore = stateOf(progressOf(change.before));
       const failure = failureFor(state, saga);
       if (saga.state.batch !== undefined) ofBatches.push({ change, stateBefore, stateAfter: state, failure });
-      if (state === stateBefore) continue;
+      const turned = turnsBack(change);
+      if (state === stateBefore && !turned) continue;
       const move = { id: saga.id, state, failure, version: BigInt(saga.revision), updatedAt };
       moved.push(move);
+      if (turned || isAtRest(state) || isAtRest(stateBefore)) written.push(move);
       if (!isAtRest(state)) continue;
       const transfer = toTransferMessage(rowOf(saga, move), saga);
       atRest.push(transfer);
@@ -83,7 +81,11 @@ export function createFollowSaga({ store, outbox, followLines, ended, changed, n
       for (const transfer of atRest) ended(transfer.id, transfer);
       changed(moved);
     });
-    await Promise.all([store.updateTransfers(tx, moved), outbox.add(tx, events), lines]);
+    await Promise.all([
+      written.length === 0 ? undefined : store.updateTransfers(tx, written),
+      outbox.add(tx, events),
+      lines,
+    ]);
   };
 }
 

@@ -13,7 +13,7 @@ export interface CreateTransfer {
   traceparent: string | undefined;
 }
 
-/** A transfer as it is recorded. */
+/** A transfer as it is recorded. Of one on its way the saga says how far it is: see `transfer-standing.ts`. */
 export interface TransferRow extends NewTransfer {
   state: TransferState;
   failure: { code: string; message: string } | undefined;

@@ -1,15 +1,13 @@
 import type { Transfer } from "@ferry/gen/ferry/transfer/v1/transfer_pb.ts";
-import type { Database, Queryable } from "@ferry/platform/db";
+import type { Database } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
-import type { Saga } from "@ferry/platform/saga";
-import type { TransferState } from "../domain/transfer.ts";
+import { isUnderWay, type TransferState } from "../domain/transfer.ts";
 import { toTransferMessage } from "./transfer-message.ts";
-import type { TransferRow } from "./transfer-row.ts";
+import type { Standings } from "./transfer-standing.ts";
 
 export interface WatchTransfersDeps {
   database: Database;
-  store: { findTransfers(from: Queryable, ids: readonly string[]): Promise<Map<string, TransferRow>> };
-  sagas: { find(from: Queryable, ids: readonly string[]): Promise<Map<string, Saga>> };
+  standings: Pick<Standings, "find">;
   /** Watchers at once; one more is refused. Default 5,000. */
   maxWatching?: number;
   /** How often transfers are looked up that another instance may have moved, in milliseconds. Default 1,000. */
@@ -49,7 +47,7 @@ const ENDS: ReadonlySet<TransferState> = new Set(["COMPLETED", "FAILED", "CANCEL
 
 /** Watchers are woken in process where the same instance moved the transfer, and otherwise by a slow look at all of theirs. */
 export function createWatchTransfers(deps: WatchTransfersDeps): WatchTransfers {
-  const { database, store, sagas, maxWatching = 5_000, lookEveryMs = 1_000 } = deps;
+  const { database, standings, maxWatching = 5_000, lookEveryMs = 1_000 } = deps;
   const watching = new Map<string, Set<Watcher>>();
   let count = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -59,8 +57,8 @@ export function createWatchTransfers(deps: WatchTransfersDeps): WatchTransfers {
     try {
       const ids = [...watching.keys()];
       for (let from = 0; from < ids.length; from += IDS_AT_ONCE)
-        for (const [id, { version }] of await store.findTransfers(database, ids.slice(from, from + IDS_AT_ONCE)))
-          for (const watcher of watching.get(id) ?? []) if (version > watcher.seen) watcher.wake();
+        for (const [id, { row }] of await standings.find(database, ids.slice(from, from + IDS_AT_ONCE)))
+          for (const watcher of watching.get(id) ?? []) if (row.version > watcher.seen) watcher.wake();
     } catch {
       // The database is away: the next look may succeed.
     }
@@ -89,20 +87,22 @@ export function createWatchTransfers(deps: WatchTransfersDeps): WatchTransfers {
 
   async function* watch({ memberId, id, after, signal }: WatchRequest) {
     let changed = Promise.withResolvers<void>();
+    let told: TransferState | undefined;
     const watcher: Watcher = { id, seen: after, wake: () => changed.resolve() };
     enter(watcher);
     signal.addEventListener("abort", watcher.wake, { once: true });
     try {
       while (!signal.aborted && !closed) {
         changed = Promise.withResolvers();
-        const row = (await store.findTransfers(database, [id])).get(id);
-        if (row?.memberId !== memberId) throw new FerryError("NOT_FOUND", `no transfer ${id}`);
-        if (row.version > watcher.seen) {
-          // Read after the row: what has ended is never shown with a step that runs.
-          const saga = (await sagas.find(database, [id])).get(id);
+        const found = (await standings.find(database, [id])).get(id);
+        if (found?.row.memberId !== memberId) throw new FerryError("NOT_FOUND", `no transfer ${id}`);
+        const { row, saga } = found;
+        // One that is tried again on its way has a new version, and is where it was.
+        const isSame = row.state === told && isUnderWay(told);
+        if (row.version > watcher.seen && !isSame)
           yield { transfer: toTransferMessage(row, saga), version: row.version };
-          watcher.seen = row.version;
-        }
+        if (row.version > watcher.seen) watcher.seen = row.version;
+        told = row.state;
         if (ENDS.has(row.state)) return;
         await changed.promise;
       }

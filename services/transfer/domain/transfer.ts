@@ -23,6 +23,14 @@ export function isAtRest(state: TransferState): boolean {
   return STATES_AT_REST.has(state);
 }
 
+export const STATES_UNDER_WAY = ["ACCEPTED", "VERIFIED", "HELD", "SENT"] as const satisfies readonly TransferState[];
+const UNDER_WAY: ReadonlySet<TransferState> = new Set(STATES_UNDER_WAY);
+
+/** Whether a transfer is on its way, forward or back: it has begun, and is not at rest. */
+export function isUnderWay(state: TransferState): boolean {
+  return UNDER_WAY.has(state);
+}
+
 export interface TransferRequest {
   memberId: string;
   sourceAccountId: string;

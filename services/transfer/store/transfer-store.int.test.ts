@@ -56,7 +56,7 @@ const queries: [what: string, sql: string, values: string[], index: RegExp][] = 
   [
     "a page of one state",
     LIST_TRANSFERS,
-    [`'${memberId}'`, "'FAILED'", "'1700000000000000'", `'${last}'`, "51"],
+    [`'${memberId}'`, "'{FAILED}'", "'1700000000000000'", `'${last}'`, "51"],
     /_by_member/,
   ],
 ];
@@ -76,7 +76,7 @@ test("pages of transfers of one moment leave none out and give none twice, to th
   const seen: string[] = [];
   let after: readonly [string, string] | undefined;
   for (;;) {
-    const rows = await listTransfers(database, { memberId, state: "FAILED", limit: 97, after });
+    const rows = await listTransfers(database, { memberId, states: ["FAILED"], limit: 97, after });
     seen.push(...rows.map(({ transfer }) => transfer.id));
     after = rows.at(-1)?.position;
     if (rows.length < 97) break;

@@ -168,7 +168,7 @@ export async function updateTransfers(tx: Transaction, changes: readonly Transfe
 const BEGINNING = ["9999999999999999", "ffffffff-ffff-ffff-ffff-ffffffffffff"] as const;
 
 export const LIST_TRANSFERS = `SELECT *, (extract(epoch FROM created_at) * 1000000)::bigint::text AS position FROM transfer
-  WHERE member_id = $1 AND ($2::text IS NULL OR state = $2)
+  WHERE member_id = $1 AND ($2::text[] IS NULL OR state = ANY ($2))
     AND (created_at, id) < ('epoch'::timestamptz + $3::bigint * interval '1 microsecond', $4::uuid)
   ORDER BY created_at DESC, id DESC LIMIT $5`;
 
@@ -181,13 +181,14 @@ export async function listTransfers(
   from: Queryable,
   page: {
     memberId: string;
-    state: TransferState | undefined;
+    /** As the rows have it; undefined: all. */
+    states: readonly TransferState[] | undefined;
     limit: number;
     after: readonly [time: string, id: string] | undefined;
   },
 ): Promise<{ transfer: TransferRow; position: [time: string, id: string] }[]> {
   const [time, id] = page.after ?? BEGINNING;
-  const values = [page.memberId, page.state ?? null, time, id, page.limit];
+  const values = [page.memberId, page.states ?? null, time, id, page.limit];
   const rows = await from.query<Row & { position: string }>(LIST_TRANSFERS, values);
   return rows.map((row) => ({ transfer: fromRow(row), position: [row.position, row.id] }));
 }

@@ -750,7 +750,9 @@ export const TransferService: GenService<{
     output: typeof WatchTransferResponseSchema;
   },
   /**
-   * Lists the caller's transfers, newest first. Errors: PAGE_TOKEN_INVALID.
+   * Lists the caller's transfers, newest first. Of one state on the way (ACCEPTED, VERIFIED, HELD,
+   * SENT) a page may be shorter than asked for, or empty; while it has a next_page_token, there may
+   * be more. Errors: PAGE_TOKEN_INVALID.
    *
    * @generated from rpc ferry.transfer.v1.TransferService.ListTransfers
    */
