@@ -80,8 +80,10 @@ export function backingProcesses(config: UpConfig): ProcessPlan[] {
   const control = portOf(config, "bankControl");
   return [
     ...(config.databaseUrl === "" ? [local("postgres", ONE_ARENA)] : []),
-    ...(config.kafkaBrokers.length === 0 ? [local("broker", {})] : []),
-    ...(config.bankUrl === "" ? [local("bank", { FERRY_BANK_CONTROL_PORT: String(control) }, control)] : []),
+    ...(config.kafkaBrokers.length === 0 ? [local("broker", ONE_ARENA)] : []),
+    ...(config.bankUrl === ""
+      ? [local("bank", { ...ONE_ARENA, FERRY_BANK_CONTROL_PORT: String(control) }, control)]
+      : []),
   ];
 }
 
@@ -134,6 +136,9 @@ export function platformProcesses(config: UpConfig, keys: Keys): ProcessPlan[] {
 /** Processes in which each transfer waits: what it holds is copied by every collection of the young heap that it outlives. */
 const BUSY = new Set(["edge", "transfer", "banking", "ledger"]);
 const YOUNG_MIB = 4;
+/** What they leave behind is buffers outside of the heap, or little: it is to be seen before it has come to much. */
+const FRUGAL = new Set(["broker", "notify", "payment"]);
+const FRUGAL_YOUNG_MIB = 1;
 /**
  * Of the C library's memory (glibc): each thread of Node's would keep an arena of its own, 10 MB of a process, to
  * spare a lock that threads which do little hardly ever meet at.
@@ -173,7 +178,7 @@ export function nodeArguments(name: string): string[] {
   return [
     "--disable-warning=ExperimentalWarning",
     "--max-old-space-size=256",
-    `--max-semi-space-size=${BUSY.has(name) ? BUSY_YOUNG_MIB : YOUNG_MIB}`,
+    `--max-semi-space-size=${BUSY.has(name) ? BUSY_YOUNG_MIB : FRUGAL.has(name) ? FRUGAL_YOUNG_MIB : YOUNG_MIB}`,
     ...(BUSY.has(name) ? [BUSY_GROWTH] : []),
     ...COLLECTOR,
   ];

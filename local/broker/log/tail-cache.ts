@@ -20,17 +20,17 @@ export class Tail {
     this.#batches.push({ lastOffset, batch });
   }
 
-  /** @returns how many bytes became free. */
-  dropOldest(): number {
+  /** @returns what was dropped. */
+  dropOldest(): Buffer | undefined {
     const dropped = this.#batches[this.#start];
-    if (dropped === undefined) return 0;
+    if (dropped === undefined) return undefined;
     this.#start += 1;
     this.firstOffset = this.#start === this.#batches.length ? Number.POSITIVE_INFINITY : dropped.lastOffset + 1;
     if (this.#start >= COMPACT_AFTER && this.#start * 2 >= this.#batches.length) {
       this.#batches = this.#batches.slice(this.#start);
       this.#start = 0;
     }
-    return dropped.batch.length;
+    return dropped.batch;
   }
 
   /** Adds whole batches from the one that holds `offset` to `into`, within `maxBytes` but for the first. */
@@ -69,7 +69,7 @@ export class TailCache {
     this.#maxBytes = maxBytes;
   }
 
-  /** A copy of a batch that is about to be added. */
+  /** A copy of a batch that is about to be added, before another is copied. */
   copy(batch: Buffer): Buffer {
     return this.#slabs.copy(batch);
   }
@@ -78,9 +78,13 @@ export class TailCache {
     tail.push(firstOffset, lastOffset, batch);
     this.#arrivals.push(tail);
     this.#bytes += batch.length;
+    this.#slabs.keep(batch);
     while (this.#bytes > this.#maxBytes) {
-      this.#bytes -= this.#arrivals[this.#start]!.dropOldest();
+      const dropped = this.#arrivals[this.#start]!.dropOldest();
       this.#start += 1;
+      if (dropped === undefined) continue;
+      this.#bytes -= dropped.length;
+      this.#slabs.letGo(dropped);
     }
     if (this.#start >= COMPACT_AFTER && this.#start * 2 >= this.#arrivals.length) {
       this.#arrivals = this.#arrivals.slice(this.#start);
