@@ -5,7 +5,7 @@ import { fromUnknown } from "@ferry/platform/errors";
 import { createTestDatabase } from "../../test/support/postgres.ts";
 import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { until } from "../../test/support/until.ts";
-import { type Database, openDatabase, type Transaction } from "./index.ts";
+import { type Database, openDatabase, orLostRace, type Transaction } from "./index.ts";
 
 let made: Awaited<ReturnType<typeof createTestDatabase>>;
 let database: Database;
@@ -74,6 +74,104 @@ test("of statements that are sent together the one that failed says why, whichev
   const deeper = async (tx: Transaction) => (await deep(tx)) + 1;
   const work = database.transaction((tx) => Promise.all([deeper(tx), tx.query("SELECT 1")]));
   await assert.rejects(work, { code: "22012" });
+});
+
+/** Inserts, and fails as a lost race where one is there already. */
+const insertNew = (tx: Transaction, what: string[]) =>
+  tx.query(
+    `WITH done AS (INSERT INTO kept SELECT unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING 1)
+     SELECT ${orLostRace("cardinality($1::text[])")} FROM done`,
+    [what],
+  );
+
+test("what is concluded is committed with its statements, and hooks run once it is", async () => {
+  const order: string[] = [];
+  const result = await database.transaction(async (tx) => {
+    tx.afterCommit(() => order.push("committed"));
+    tx.afterEnd(() => order.push("over"));
+    const inserted = Promise.resolve().then(() => insert(tx, "concluded")); // as who gathers, in the same turn
+    tx.conclude();
+    await inserted;
+    order.push("answered");
+    return "given";
+  });
+  assert.deepEqual([result, order], ["given", ["answered", "committed", "over"]]);
+  assert.equal(await kept("concluded"), 1);
+});
+
+test("of what is concluded nothing is kept when one statement fails, whichever is heard first", async () => {
+  let told = false;
+  const work = database.transaction(async (tx) => {
+    tx.afterCommit(() => {
+      told = true;
+    });
+    const asked = Promise.all([insert(tx, "beside"), tx.query("SELECT 1 / 0"), insert(tx, "behind")]);
+    tx.conclude();
+    await asked;
+  });
+  await assert.rejects(work, { code: "22012" });
+  assert.deepEqual([told, await kept("beside"), await kept("behind")], [false, 0, 0]);
+});
+
+test("rows that are not as many as they should be are a lost race: the closure is run again", async () => {
+  await other.query("INSERT INTO kept VALUES ('raced')");
+  const runs: string[] = [];
+  await database.transaction(async (tx) => {
+    const all = runs.length === 0 ? ["raced", "alone"] : ["alone"];
+    runs.push(all.join());
+    const asked = Promise.all([insertNew(tx, all), insert(tx, `run ${runs.length}`)]);
+    tx.conclude();
+    await asked;
+  });
+  assert.deepEqual(runs, ["raced,alone", "alone"]);
+  assert.deepEqual([await kept("alone"), await kept("run 1"), await kept("run 2")], [1, 0, 1]);
+  await assert.rejects(
+    database.transaction((tx) => insertNew(tx, ["raced"])),
+    { code: "40001", message: /lost race: 0/ },
+  );
+});
+
+test("what is asked for in a turn after the conclusion is refused", async () => {
+  const work = database.transaction(async (tx) => {
+    tx.conclude();
+    await insert(tx, "in turn");
+    await insert(tx, "too late");
+  });
+  await assert.rejects(work, /the transaction is over/);
+  assert.deepEqual([await kept("in turn"), await kept("too late")], [1, 0]);
+});
+
+test("what was concluded stands, whatever is thrown behind it, and its hooks know", async () => {
+  let told = false;
+  const work = database.transaction(async (tx) => {
+    tx.afterCommit(() => {
+      told = true;
+    });
+    const asked = insert(tx, "stands");
+    tx.conclude();
+    await asked;
+    throw new Error("afterwards");
+  });
+  await assert.rejects(work, /afterwards/);
+  assert.deepEqual([told, await kept("stands")], [true, 1]);
+  const atOnce = database.transaction(async (tx) => {
+    tx.conclude();
+    throw new Error("in the same turn");
+  });
+  await assert.rejects(atOnce, /in the same turn/);
+  await database.query("SELECT 1"); // The only connection is as it was.
+});
+
+test("where the caller ends a transaction, concluding does not", async () => {
+  const preparable = openDatabase({ url: made.url, maxConnections: 1, ...patient });
+  const open = await preparable.begin();
+  const asked = insert(open.tx, "open");
+  open.tx.conclude();
+  await asked;
+  assert.equal(await kept("open"), 0);
+  await open.rollback();
+  assert.equal(await kept("open"), 0);
+  await preparable.close();
 });
 
 const unavailable = (error: unknown) => fromUnknown(error).reason === "UNAVAILABLE";

@@ -1,6 +1,7 @@
 import { FerryError } from "@ferry/platform/errors";
 import pg from "pg";
 import { createListener } from "./listener.ts";
+import { LOST_RACE, namedLostRace } from "./lost-race.ts";
 import { showPool } from "./metrics.ts";
 import { toParameters } from "./parameters.ts";
 import { sqlStateOf } from "./sql-state.ts";
@@ -34,7 +35,7 @@ export interface DatabaseOptions {
 }
 
 const ATTEMPTS = 3;
-const RETRY_CODES = new Set(["40001", "40P01"]);
+const RETRY_CODES = new Set([LOST_RACE, "40P01"]);
 /**
  * Every statement of a service goes by an index. The planner would not know it on the day on which the
  * tables are empty, and a named statement keeps the plan of that day until the table is analyzed.
@@ -62,7 +63,8 @@ function run<Row>(
   sendTogether(client);
   return client.query({ name: nameOf(text), text, values: toParameters(values) }).then(
     ({ rows }) => rows as Row[],
-    (error: unknown) => {
+    (thrown: unknown) => {
+      const error = namedLostRace(thrown);
       failed?.(error);
       throw error;
     },
@@ -124,7 +126,7 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   const begin = async (): Promise<OpenTransaction> => beginTransaction(await checkOut(), run);
 
   async function attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const open = await begin();
+    const open = beginTransaction(await checkOut(), run, true);
     try {
       const result = await work(open.tx);
       await open.commit();

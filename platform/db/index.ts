@@ -1,5 +1,6 @@
 export { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
 export { type DatabaseOptions, openDatabase } from "./database.ts";
+export { LOST_RACE, orLostRace } from "./lost-race.ts";
 export { createDatabaseIfMissing, type Migrations, migrate } from "./migrate.ts";
 export {
   isInt64,
@@ -20,5 +21,6 @@ export type {
   Queryable,
   Session,
   Transaction,
+  TransactionEnd,
 } from "./types.ts";
 export { isUuid, nameUuid, newUuid } from "./uuid.ts";

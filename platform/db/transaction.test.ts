@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import type pg from "pg";
-import { sendTogether } from "./transaction.ts";
+import { beginTransaction, sendTogether } from "./transaction.ts";
 
 function countingClient() {
   const writes: number[] = [];
@@ -37,4 +37,30 @@ test("what is asked of a connection in one turn leaves in one write, and what co
   stream.write("COMMIT");
   await new Promise(setImmediate);
   assert.deepEqual(writes, [3, 1]);
+});
+
+test("a COMMIT that concludes leaves in the write of the last statements, whenever in the turn these are asked for", async () => {
+  const { client, stream, writes } = countingClient();
+  const query = (text: string) => {
+    stream.write(text);
+    return Promise.resolve({ command: text });
+  };
+  const pooled = Object.assign(client, { query, release() {} }) as unknown as pg.PoolClient;
+  const { tx, commit } = beginTransaction(
+    pooled,
+    async (asked, text) => {
+      sendTogether(asked);
+      stream.write(text);
+      return [];
+    },
+    true,
+  );
+  await tx.query("SELECT 1");
+  await new Promise(setImmediate);
+  tx.conclude();
+  void Promise.resolve().then(() => tx.query("UPDATE"));
+  await new Promise(setImmediate);
+  assert.deepEqual(writes, [2, 2], "BEGIN and SELECT, UPDATE and COMMIT");
+  await commit();
+  assert.deepEqual(writes, [2, 2]);
 });

@@ -9,13 +9,23 @@ export interface Queryable {
 
 declare const transactionBrand: unique symbol;
 
+/** What became of a transaction. unknown: COMMIT has left, and its answer was lost with the connection. */
+export type TransactionEnd = "committed" | "rolled-back" | "unknown";
+
 /** An open transaction. Functions that lock or write take one, so that calling them without does not compile. */
 export interface Transaction extends Queryable {
   readonly [transactionBrand]: true;
+  /**
+   * Says that all of the transaction is asked for by the end of this turn: COMMIT leaves with it, and a way to the
+   * server and back is saved. No answer is seen before the commit, so what must hold is for the statements to say
+   * (`orLostRace`), and an error that the closure throws afterwards takes nothing back. What is asked for in a later
+   * turn is refused. Where the caller ends the transaction (`PreparableDatabase.begin`) it does nothing.
+   */
+  conclude(): void;
   /** Runs after the commit, in order of registration, never after a rollback. It must not throw. */
   afterCommit(run: () => void): void;
   /** Runs when the transaction is over, committed or not; after the hooks of the commit. */
-  afterEnd(run: () => void): void;
+  afterEnd(run: (end: TransactionEnd) => void): void;
 }
 
 /** A service's own database. */

@@ -9,6 +9,14 @@ export interface Parcel {
   committedAtMs?: number;
 }
 
+/** Messages that were handed to the server in a transaction whose id has not been heard yet. */
+export interface Unheard {
+  /** The id is not below this one. */
+  from: bigint;
+  /** The connection was lost: it never will be heard. */
+  lost?: true;
+}
+
 export function messagesIn(batches: readonly Batch[]): number {
   return batches.reduce((sum, { messages }) => sum + messages.length, 0);
 }
@@ -25,6 +33,8 @@ export class Memory {
   readonly open = new Set<bigint>();
   /** Committed, and not yet acknowledged by the broker. */
   readonly unacknowledged = new Set<bigint>();
+  /** May be committed before their ids are heard: COMMIT can leave with the row. */
+  readonly unheard = new Set<Unheard>();
   /** Ended without word of a commit: rolled back, or committed while the connection broke. */
   readonly doubtful = new Set<bigint>();
   #queue: Parcel[] = [];
@@ -94,6 +104,7 @@ export class Memory {
     let oldest: bigint | undefined;
     for (const set of [this.open, this.unacknowledged, this.doubtful])
       for (const xid of set) if (oldest === undefined || xid < oldest) oldest = xid;
+    for (const { from } of this.unheard) if (oldest === undefined || from < oldest) oldest = from;
     return oldest;
   }
 
@@ -104,5 +115,6 @@ export class Memory {
     this.#acknowledged.clear();
     this.unacknowledged.clear();
     this.doubtful.clear();
+    for (const each of this.unheard) if (each.lost) this.unheard.delete(each);
   }
 }

@@ -11,6 +11,7 @@ import { createMemoryBus, type MemoryBus, type OutgoingRecord } from "@ferry/pla
 import { newTraceparent, runInContext, silentLogger } from "@ferry/platform/telemetry";
 import { PATIENT } from "../../test/support/patient.ts";
 import { createTestDatabase } from "../../test/support/postgres.ts";
+import { TcpProxy } from "../../test/support/tcp-proxy.ts";
 import { createOutbox, outboxMigrations } from "./index.ts";
 import { readHorizon } from "./store.ts";
 
@@ -442,6 +443,51 @@ test("a commit whose answer was lost is published from the table", async () => {
   await until(() => keys().length === 1, "the message");
   await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
   assert.deepEqual(keys(), ["committed"]);
+});
+
+test("a commit that left with its row, and whose answer was lost with the connection, is published from the table", async (t) => {
+  const { hostname: host, port } = new URL(template.url);
+  const proxy = await TcpProxy.start({ host, port: Number(port) });
+  const through = openDatabase({ url: proxy.through(template.url), ...patient });
+  t.after(async () => {
+    await Promise.all(started.map((outbox) => outbox.stop()));
+    started = [];
+    await through.close();
+    await proxy.close();
+  });
+  const outbox = await relaying(through);
+  const conclude = (key: string) =>
+    through.transaction(async (tx) => {
+      const added = outbox.add(tx, [reply(key)]);
+      tx.conclude();
+      await added;
+    });
+  await conclude("before");
+  for (const key of ["first", "second"]) {
+    const lost = proxy.cutOnce({ direction: "up", when: (bytes) => bytes.includes("COMMIT"), deliver: true });
+    await assert.rejects(conclude(key));
+    await lost;
+    await until(() => keys().includes(key), `${key}: nobody here has heard of it`);
+  }
+  await until(() => outbox.stats().relaying, "it publishes again");
+  await conclude("after");
+  await until(() => keys().includes("after"), "what comes after");
+  assert.deepEqual([...new Set(keys())], ["before", "first", "second", "after"]);
+  const xid = await database.transaction(xidOf);
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
+});
+
+test("of a concluded transaction that failed nothing is published, and the mark passes", async () => {
+  const outbox = await relaying();
+  const failed = database.transaction(async (tx) => {
+    const asked = Promise.all([outbox.add(tx, [reply("never")]), tx.query("SELECT 1 / 0")]);
+    tx.conclude();
+    await asked;
+  });
+  await assert.rejects(failed, { code: "22012" });
+  const xid = await database.transaction(xidOf);
+  await until(async () => (await outbox.acknowledgedBelow()) > xid, "the mark passes");
+  assert.deepEqual(keys(), []);
 });
 
 test("a database that was restored on another server goes on: its mark is from the future there", async () => {

@@ -1,10 +1,10 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Database, newUuid, type Session, type Transaction } from "@ferry/platform/db";
+import { type Database, newUuid, type Session, type Transaction, type TransactionEnd } from "@ferry/platform/db";
 import type { Bus } from "@ferry/platform/events";
 import type { Component } from "@ferry/platform/lifecycle";
 import type { Logger } from "@ferry/platform/telemetry";
-import { Memory, type Parcel } from "./memory.ts";
+import { Memory, type Parcel, type Unheard } from "./memory.ts";
 import { type Batch, newBatch, toStored } from "./message.ts";
 import { showOutbox } from "./metrics.ts";
 import { Relay } from "./relay.ts";
@@ -31,12 +31,14 @@ class PostgresOutbox implements Outbox, Component {
   readonly name = "outbox";
   readonly #options: OutboxOptions;
   /** Names this process in the table: what an earlier life wrote is another's. */
-  readonly #origin = newUuid();
+  #origin = newUuid();
   readonly #memory = new Memory();
   readonly #parcels = new WeakMap<Transaction, Parcel>();
   readonly #gathering = new WeakMap<Transaction, { batch: Batch; written: Promise<void> }>();
   readonly #stopping = new AbortController();
   #relay: Relay | undefined;
+  /** Something that was written under the present name may be committed, and nobody here knows its id. */
+  #mustBeginAnew = false;
   #running: Promise<void> | undefined;
   #purging: NodeJS.Timeout | undefined;
   #notifying = false;
@@ -62,7 +64,12 @@ class PostgresOutbox implements Outbox, Component {
   /** Writes what was added in one turn as one row. */
   async #write(tx: Transaction, batch: Batch): Promise<void> {
     this.#gathering.delete(tx);
+    const unheard = { from: this.#relay?.overBelow ?? 0n };
+    this.#memory.unheard.add(unheard);
+    // Heard or not by then; without an answer only one that may be committed counts.
+    tx.afterEnd((end) => this.#forget(unheard, end));
     const xid = await insertRow(tx, this.#origin, batch);
+    this.#memory.unheard.delete(unheard);
     const parcel = this.#parcels.get(tx);
     if (parcel !== undefined) {
       parcel.batches.push(batch);
@@ -117,6 +124,22 @@ class PostgresOutbox implements Outbox, Component {
     else void this.#tellHolder();
   }
 
+  /**
+   * Of a row that may be committed under an id that was never heard, only the table knows: this process goes on under
+   * another name, and reads what it wrote under the old one as it reads what others write. Some of it comes twice.
+   */
+  #forget(unheard: Unheard, end: TransactionEnd): void {
+    if (!this.#memory.unheard.has(unheard)) return;
+    if (end !== "unknown" || this.#relay === undefined) {
+      this.#memory.unheard.delete(unheard);
+      return;
+    }
+    unheard.lost = true; // Until this process has begun anew the mark stays before it.
+    this.#origin = newUuid();
+    this.#mustBeginAnew = true;
+    this.#relay.end();
+  }
+
   #ended({ xid, committedAtMs }: Parcel): void {
     this.#memory.open.delete(xid);
     if (committedAtMs === undefined) this.#relay?.ended(xid);
@@ -144,6 +167,7 @@ class PostgresOutbox implements Outbox, Component {
       } finally {
         this.#relay = undefined;
         this.#memory.clear();
+        this.#mustBeginAnew = false;
         await Promise.race([session?.release().catch(() => {}), delay(RELEASE_MS)]);
       }
       await this.#wait(LOCK_RETRY_MS);
@@ -173,7 +197,7 @@ class PostgresOutbox implements Outbox, Component {
     logger.debug({}, "outbox publishes for this database");
     if (this.#stopping.signal.aborted) relay.end();
     await relay.run();
-    if (!over) await relay.finish();
+    if (!over && !this.#mustBeginAnew) await relay.finish();
   }
 
   async #wait(ms: number): Promise<void> {

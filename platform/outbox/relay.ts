@@ -78,6 +78,11 @@ export class Relay {
     return this.#mark;
   }
 
+  /** Every transaction with an id below this one is over, and no transaction that runs will have one. */
+  get overBelow(): bigint {
+    return this.#cursor.xid;
+  }
+
   /** Nothing that was committed here waits any more. */
   get drained(): boolean {
     return !this.#busy && !this.#catchingUp && this.#options.memory.queuedMessages === 0;

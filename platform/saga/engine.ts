@@ -56,6 +56,11 @@ export interface SagaEngineOptions {
    * some without any change, when `begin` begins a saga whose first step begins another.
    */
   onChange?(tx: Transaction, changes: readonly SagaChange[], begun: readonly Saga[]): Promise<void>;
+  /**
+   * Whether `onChange` asks for all its statements of these changes in its first turn, and looks at no answer before
+   * the commit: then COMMIT leaves with them. Default: never.
+   */
+  asksAtOnce?(changes: readonly SagaChange[], begun: readonly Saga[]): boolean;
   /** Pauses between tries. Default 200 ms, doubled up to 5 s, less up to half by chance. */
   backoff?: Backoff;
   /** How often the database is looked at for what other instances left, in milliseconds. Default 2,000, at least 1,000. */
@@ -106,6 +111,7 @@ export function createSagaEngine(options: SagaEngineOptions): SagaEngine {
     backoff: options.backoff ?? DEFAULT_BACKOFF,
     logger,
     onChange: options.onChange ?? (() => Promise.resolve()),
+    asksAtOnce: options.asksAtOnce ?? (() => options.onChange === undefined),
     now,
     random,
     wakeBy: (dueAtMs) => alarm.wakeBy(dueAtMs),

@@ -36,6 +36,8 @@ export interface ProgressOptions {
   backoff: Backoff;
   logger: Logger;
   onChange(tx: Transaction, changes: readonly SagaChange[], begun: readonly Saga[]): Promise<void>;
+  /** Whether `onChange` asks for all its statements in its first turn. */
+  asksAtOnce(changes: readonly SagaChange[], begun: readonly Saga[]): boolean;
   /** Unix time in milliseconds. */
   now(): number;
   random(): number;
@@ -140,10 +142,12 @@ export function createProgress(options: ProgressOptions) {
    * Writes what changed, once for a whole set, and lets the owner write beside it. All statements leave
    * together: none waits for another's result.
    *
+   * When a saga that was not locked is not as it was known, the transaction fails as a lost race.
+   *
+   * @param isAll The caller asks for nothing after this turn: where the owner does not either, COMMIT leaves with it.
    * @returns the sagas as they are once this is committed, those that were begun last.
-   * @throws SagaChangedError when a saga that was not locked is not as it was known.
    */
-  async function save(tx: Transaction, progress: readonly Progress[]): Promise<Saga[]> {
+  async function save(tx: Transaction, progress: readonly Progress[], { isAll = false } = {}): Promise<Saga[]> {
     const changed = progress
       .filter(({ before, after }) => before !== after)
       .map(({ before, after, messages, begun }) => ({
@@ -158,12 +162,15 @@ export function createProgress(options: ProgressOptions) {
     const visible = changed.filter(
       ({ before, after }) => before.steps !== after.steps || before.status !== after.status,
     );
-    await Promise.all([
+    const isHeard = visible.length > 0 || children.length > 0;
+    const saved = Promise.all([
       updateSagas(tx, changed),
       children.length > 0 ? insertChildren(tx, children) : undefined,
-      visible.length > 0 || children.length > 0 ? options.onChange(tx, visible, children) : undefined,
+      isHeard ? options.onChange(tx, visible, children) : undefined,
       send(tx, children.length > 0 ? [...changed, ...newborn] : changed),
     ]);
+    if (isAll && (!isHeard || options.asksAtOnce(visible, children))) tx.conclude();
+    await saved;
     countEnds(tx, visible);
     countBegun(tx, children);
     for (const { before, after } of visible)

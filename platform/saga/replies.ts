@@ -25,7 +25,8 @@ export interface ReplyHandlerOptions {
  *
  * Sagas that this process has written last are taken from memory: the update says which revision it
  * stands on. When one of them has changed meanwhile, or seems to have no use for its reply, nothing is
- * written, and the whole set is done again with all of its sagas read and locked.
+ * written, and the whole set is done again with all of its sagas read and locked. All is asked for in one turn, so
+ * that COMMIT can leave with it.
  */
 export function createReplyHandler({ database, progress, known, registry, logger, now }: ReplyHandlerOptions) {
   async function handle(tx: Transaction, set: readonly Envelope<Message>[], sagas: ReadonlyMap<string, Saga>) {
@@ -38,9 +39,10 @@ export function createReplyHandler({ database, progress, known, registry, logger
     }
     for (const { before, after } of progressed.values())
       if (before === after && known.find(before.id) === before) throw new SagaChangedError();
-    known.keepAfterCommit(tx, await progress.save(tx, [...progressed.values()]));
+    const kept = strays.length === 0 ? undefined : keepStrays(tx, strays, registry.replies, now());
+    const [saved] = await Promise.all([progress.save(tx, [...progressed.values()], { isAll: true }), kept]);
+    known.keepAfterCommit(tx, saved);
     if (strays.length === 0) return;
-    await keepStrays(tx, strays, registry.replies, now());
     logger.warn({ count: strays.length, messageId: strays[0]?.id }, "replies for unknown sagas are kept aside");
   }
 
@@ -69,12 +71,11 @@ export function createReplyHandler({ database, progress, known, registry, logger
     if (set.length === 0) return;
     const ids = new Set<string>();
     for (const { sagaId } of set) if (sagaId !== undefined && isUuid(sagaId)) ids.add(sagaId);
-    try {
-      await database.transaction(async (tx) => handle(tx, set, await sagasOf(tx, ids)));
-    } catch (error) {
-      if (!(error instanceof SagaChangedError)) throw error;
-      known.forget(ids);
-      await database.transaction(async (tx) => handle(tx, set, await lockSagas(tx, [...ids])));
-    }
+    let isFirst = true;
+    await database.transaction(async (tx) => {
+      if (!isFirst) known.forget(ids);
+      isFirst = false;
+      await handle(tx, set, await sagasOf(tx, ids));
+    });
   };
 }

@@ -1,4 +1,11 @@
-import { type Migrations, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
+import {
+  LOST_RACE,
+  type Migrations,
+  orLostRace,
+  type Queryable,
+  type Transaction,
+  textArray,
+} from "@ferry/platform/db";
 import { reviveJson, writeJson } from "./json.ts";
 import { dueAtMsOf, type Saga, type SagaStatus } from "./saga.ts";
 
@@ -105,8 +112,10 @@ export async function insertChildren(tx: Transaction, sagas: readonly Saga[]): P
   await tx.query(INSERT_CHILDREN, [...newColumns(sagas), ...parents]);
 }
 
-/** Somebody else has changed a saga since it was read. Nothing is written; who reads it anew may try again. */
+/** Somebody else has changed a saga since it was read. Nothing is written, and the transaction is run again. */
 export class SagaChangedError extends Error {
+  readonly code = LOST_RACE;
+
   constructor() {
     super("a saga has changed since it was read");
     this.name = "SagaChangedError";
@@ -122,6 +131,7 @@ export interface SagaUpdate {
 }
 
 const UPDATE_SAGAS = `
+  WITH written AS (
   UPDATE saga SET revision = new.revision, status = new.status, progress = new.progress::json,
     state = coalesce(new.state::json, saga.state),
     look_at = CASE WHEN new.due IS NULL THEN NULL ELSE least(saga.look_at, to_timestamp(new.due)) END,
@@ -131,15 +141,12 @@ const UPDATE_SAGAS = `
   FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::double precision[],
     $7::double precision[], $8::boolean[]) AS new (id, revision, status, progress, state, due, parked, sent)
   WHERE saga.id = new.id AND saga.revision = new.revision - 1
-  RETURNING 1`;
+  RETURNING 1)
+  SELECT ${orLostRace("cardinality($1::uuid[])")} FROM written`;
 
-/**
- * Updates a set of sagas, in id order.
- *
- * @throws SagaChangedError when one of them is not as it was read: then the transaction must not be committed.
- */
+/** Updates a set of sagas, in id order. When one of them is not as it was read the statement fails, as a lost race. */
 export async function updateSagas(tx: Transaction, updates: readonly SagaUpdate[]): Promise<void> {
-  const written = await tx.query(UPDATE_SAGAS, [
+  await tx.query(UPDATE_SAGAS, [
     updates.map(({ after }) => after.id),
     updates.map(({ after }) => after.revision),
     updates.map(({ after }) => after.status),
@@ -149,7 +156,6 @@ export async function updateSagas(tx: Transaction, updates: readonly SagaUpdate[
     updates.map(({ after }) => secondsOf(parkedAtMsOf(after))),
     updates.map(({ sent }) => sent),
   ]);
-  if (written.length !== updates.length) throw new SagaChangedError();
 }
 
 export async function findSagas(queryable: Queryable, ids: readonly string[]): Promise<Map<string, Saga>> {

@@ -16,7 +16,7 @@ import { createCreateTransfer } from "./app/create-transfer.ts";
 import { createEndScheduled } from "./app/end-scheduled.ts";
 import { createExpireTransfers } from "./app/expire-transfers.ts";
 import { createFollowLines } from "./app/follow-lines.ts";
-import { createFollowSaga } from "./app/follow-saga.ts";
+import { createFollowSaga, followsAtOnce } from "./app/follow-saga.ts";
 import { createReadBatches } from "./app/read-batches.ts";
 import { createReadTransfers } from "./app/read-transfers.ts";
 import { createTransferFacts } from "./app/transfer-facts.ts";
@@ -70,6 +70,7 @@ export function createTransferService(parts: TransferParts): Service {
       ...{ store, outbox, ended: waiters.ended, changed: (moved) => watchers.moved(moved), now },
       followLines: createFollowLines({ batches, lines, wake }),
     }),
+    asksAtOnce: followsAtOnce,
   });
   const standings = createStandings({ store, sagas });
   const watchers: WatchTransfers = createWatchTransfers({ database, standings });

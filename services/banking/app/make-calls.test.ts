@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Database, Transaction } from "@ferry/platform/db";
+import { type Database, LOST_RACE, sqlStateOf, type Transaction } from "@ferry/platform/db";
 import type { FerryError } from "@ferry/platform/errors";
 import type { OutgoingMessage } from "@ferry/platform/outbox";
 import type { BankResponse } from "../domain/call.ts";
@@ -28,13 +28,26 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
     /** When the statement that moves the mark ends. */
     marked: Promise.resolve(),
   };
-  const database = { transaction: <T>(run: (tx: Transaction) => Promise<T>) => run({} as Transaction) } as Database;
+  const added = new WeakMap<Transaction, OutgoingMessage[]>();
+  const database = {
+    async transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
+      const tx = { conclude() {} } as Transaction;
+      try {
+        const result = await run(tx);
+        replies.push(...(added.get(tx) ?? []));
+        return result;
+      } catch (error) {
+        if (sqlStateOf(error) !== LOST_RACE) throw error;
+        return this.transaction(run);
+      }
+    },
+  } as Database;
   const calls = createMakeCalls({
     database,
     concurrency,
     maxQueued,
     toReply,
-    outbox: { add: async (_tx, messages) => void replies.push(...messages), acknowledgedBelow: async () => 0n },
+    outbox: { add: async (tx, messages) => void added.set(tx, [...messages]), acknowledgedBelow: async () => 0n },
     store: {
       async insertCalls(_database, inserted) {
         const fresh = inserted.filter(({ id }) => !pending.has(id)).map((call) => ({ ...call, seq: seqOf(call.id) }));
@@ -48,6 +61,12 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
         if (state.away) throw new Error("away");
         finished.push(...set);
         return new Set(set.filter(({ call }) => pending.delete(call.id)).map(({ call }) => call.seq));
+      },
+      async finishPendingCalls(_tx, set) {
+        if (state.away) throw new Error("away");
+        if (!set.every(({ call }) => pending.has(call.id))) throw Object.assign(new Error(), { code: LOST_RACE });
+        finished.push(...set);
+        for (const { call } of set) pending.delete(call.id);
       },
       findVoidedReferences: async (_from, references) => new Set(references.filter((each) => state.voided.has(each))),
       findPaymentFacts: async (_from, { reference }) => ({

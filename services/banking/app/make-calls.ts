@@ -15,6 +15,8 @@ interface CallStore {
   moveMark(tx: Transaction): Promise<void>;
   /** @returns the numbers of those that were still pending. */
   finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>>;
+  /** The same where all are pending; else it fails as a lost race. */
+  finishPendingCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<void>;
   /** Whether a bank may have heard of a payment under the call's reference before this call. */
   wasPaidBefore(from: Queryable, call: PendingCall): Promise<boolean>;
   /** Those of the references that are voided. */
@@ -75,17 +77,32 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   /** What the last sweep takes over: one that is under way at the close may also have kept what nobody begins any more. */
   let sweeping: Promise<readonly PendingCall[]> = Promise.resolve([]);
 
+  const reply = (tx: Transaction, finished: readonly FinishedCall[]) =>
+    outbox.add(
+      tx,
+      finished.filter(({ call }) => call.route !== undefined).map(({ call, outcome }) => toReply(call, outcome)),
+    );
+
   const outcomes: Batcher<FinishedCall, void> = createBatcher({
-    run: (finished) =>
-      database.transaction(async (tx) => {
+    async run(finished) {
+      let isFirst = true;
+      await database.transaction(async (tx) => {
+        if (isFirst) {
+          // Almost always nobody else has ended one of them: then all is asked for at once.
+          isFirst = false;
+          const written = Promise.all([store.finishPendingCalls(tx, finished), reply(tx, finished)]);
+          tx.conclude();
+          await written;
+          return;
+        }
         const first = await store.finishCalls(tx, finished);
-        const replies = finished.filter(({ call }) => first.has(call.seq) && call.route !== undefined);
-        await outbox.add(
+        await reply(
           tx,
-          replies.map(({ call, outcome }) => toReply(call, outcome)),
+          finished.filter(({ call }) => first.has(call.seq)),
         );
-        return finished.map(() => undefined);
-      }),
+      });
+      return finished.map(() => undefined);
+    },
   });
 
   /** Asks the bank of a call. */

@@ -10,6 +10,7 @@ import {
   FIND_PAYMENT_FACTS,
   FIND_VOIDED_REFERENCES,
   FINISH_CALLS,
+  FINISH_PENDING_CALLS,
   INSERT_CALLS,
   INSERT_NEW_CALLS,
   LIST_CALLS,
@@ -90,18 +91,28 @@ export async function moveMark(tx: Transaction): Promise<void> {
   await tx.query(MOVE_MARK);
 }
 
-/** Writes outcomes; gives the numbers of the calls that were still pending: a call has one outcome. */
-export async function finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>> {
+/** The arrays of FINISH_CALLS, in its order. */
+function outcomesOf(finished: readonly FinishedCall[]): unknown[][] {
   const column = <T>(pick: (call: FinishedCall) => T) => finished.map(pick);
-  const rows = await tx.query<{ seq: bigint }>(FINISH_CALLS, [
+  return [
     column(({ call }) => call.seq),
     column(({ outcome }) => outcome.kind),
     column(({ outcome }) => outcome.failure?.code),
     column(({ outcome }) => outcome.failure?.message),
     column(({ outcome }) => outcome.detail.slice(0, 500).replaceAll("\0", "")),
     column(({ durationMs }) => durationMs),
-  ]);
+  ];
+}
+
+/** Writes outcomes; gives the numbers of the calls that were still pending: a call has one outcome. */
+export async function finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>> {
+  const rows = await tx.query<{ seq: bigint }>(FINISH_CALLS, outcomesOf(finished));
   return new Set(rows.map(({ seq }) => seq));
+}
+
+/** Writes outcomes of calls that are all pending; when one is not, the statement fails as a lost race. */
+export async function finishPendingCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<void> {
+  await tx.query(FINISH_PENDING_CALLS, outcomesOf(finished));
 }
 
 /** The references of those given under which a payment, out or in, was recorded. */

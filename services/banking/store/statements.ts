@@ -1,3 +1,5 @@
+import { orLostRace } from "@ferry/platform/db";
+
 const INSERT = `INSERT INTO bank_call (reference, id, bank_code, operation, account_number, currency, amount, memo,
     member_id, reply_to, saga_id, saga_step, traceparent, lease_until)
   SELECT *, now() + make_interval(secs => $14) FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[],
@@ -43,6 +45,10 @@ export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failur
   FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[])
     AS done (seq, outcome, code, message, detail, duration_ms)
   WHERE bank_call.seq = done.seq AND bank_call.duration_ms IS NULL RETURNING bank_call.seq`;
+
+/** The same where all are pending; else it fails as a lost race. */
+export const FINISH_PENDING_CALLS = `WITH finished AS (${FINISH_CALLS})
+  SELECT ${orLostRace("cardinality($1::bigint[])")} FROM finished`;
 
 export const FIND_PAID_REFERENCES = `SELECT DISTINCT reference FROM bank_call
   WHERE reference = ANY($1::uuid[]) AND operation IN ('send', 'collect')`;

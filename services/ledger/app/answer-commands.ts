@@ -35,7 +35,11 @@ interface Options {
 export function createAnswerCommands({ carryOut, outbox }: Options) {
   return async (tx: Transaction, received: readonly ReceivedCommand[]): Promise<void> => {
     const commands = received.map(({ command }) => command);
-    await carryOut(tx, commands, (outcomes) => addReplies(tx, outbox, received, outcomes));
+    await carryOut(tx, commands, async (outcomes) => {
+      const added = addReplies(tx, outbox, received, outcomes);
+      tx.conclude();
+      await added;
+    });
   };
 }
 

@@ -1,3 +1,5 @@
+import { orLostRace } from "@ferry/platform/db";
+
 /** Accounts that a set touches, locked in the order of their ids so that two sets cannot wait for each other. */
 export const LOCK_ACCOUNTS = `
   SELECT id, kind, owner_id, currency, balance, held, state, version
@@ -56,7 +58,7 @@ export const SAVE_CHANGES = `
     FROM unnest($23::uuid[], $24::bigint[], $25::bigint[], $26::bigint[]) AS changed (id, balance, held, version)
     WHERE account.id = changed.id
   )
-  SELECT count(*) AS ended FROM ended_hold`;
+  SELECT ${orLostRace("cardinality($9::uuid[])")} FROM ended_hold`;
 
 const ACCOUNT_COLUMNS = "id, kind, owner_id, currency, balance, held, state, version, created_at";
 

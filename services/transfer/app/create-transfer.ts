@@ -15,6 +15,8 @@ import type { CreateTransfer, NewTransfer, TransferRow } from "./transfer-row.ts
 interface TransferStore {
   findTransfers(from: Queryable, ids: readonly string[]): Promise<Map<string, TransferRow>>;
   insertTransfers(tx: Transaction, transfers: readonly NewTransfer[], now: Date): Promise<Set<string>>;
+  /** The same where all are new; else it fails as a lost race. */
+  insertNewTransfers(tx: Transaction, transfers: readonly NewTransfer[], now: Date): Promise<void>;
 }
 
 interface SagaBeginner {
@@ -101,38 +103,61 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: Create
     },
   });
 
-  // The same key twice in one set: the first is recorded, the second reads it.
+  async function begin(tx: Transaction, added: readonly CreateTransfer[], createdAt: Date): Promise<void> {
+    const begun = added.filter(({ transfer }) => initialStateOf(transfer) === "ACCEPTED");
+    await Promise.all([
+      sagas.begin(
+        tx,
+        begun.map((request) => sagaOf(request, createdAt)),
+      ),
+      planWork(tx, added),
+    ]);
+  }
+
+  /** Records those that are new; gives the others as they are recorded. */
+  async function recordNew(tx: Transaction, requests: readonly CreateTransfer[], createdAt: Date) {
+    const transfers = requests.map(({ transfer }) => transfer);
+    const fresh = await store.insertTransfers(tx, transfers, createdAt);
+    await begin(
+      tx,
+      requests.filter(({ transfer }) => fresh.has(transfer.id)),
+      createdAt,
+    );
+    const others = transfers.filter(({ id }) => !fresh.has(id)).map(({ id }) => id);
+    const found = await store.findTransfers(tx, others);
+    for (const id of others) if (!found.has(id)) throw new Error(`transfer ${id} was recorded but cannot be read`);
+    return found;
+  }
+
+  /** Records them where all are new, as almost always they are: all is asked for at once. */
+  async function recordAll(tx: Transaction, requests: readonly CreateTransfer[], createdAt: Date): Promise<void> {
+    const transfers = requests.map(({ transfer }) => transfer);
+    const recording = Promise.all([store.insertNewTransfers(tx, transfers, createdAt), begin(tx, requests, createdAt)]);
+    tx.conclude();
+    await recording;
+  }
+
   const recorded: Batcher<CreateTransfer, { transfer: TransferRow; fresh: boolean }> = createBatcher({
-    run: (requests) =>
-      database.transaction(async (tx) => {
-        const byId = new Map(requests.toReversed().map((request) => [request.transfer.id, request]));
-        const ids = [...byId.keys()].sort(); // Two sets with the same keys insert them in one order: no deadlock.
-        const first = ids.map((id) => byId.get(id)!);
-        const createdAt = now();
-        const fresh = await store.insertTransfers(
-          tx,
-          first.map(({ transfer }) => transfer),
-          createdAt,
-        );
-        const added = first.filter(({ transfer }) => fresh.has(transfer.id));
-        const begun = added.filter(({ transfer }) => initialStateOf(transfer) === "ACCEPTED");
-        await Promise.all([
-          sagas.begin(
-            tx,
-            begun.map((request) => sagaOf(request, createdAt)),
-          ),
-          planWork(tx, added),
-        ]);
-        const others = ids.filter((id) => !fresh.has(id));
-        const rows = others.length === 0 ? new Map<string, TransferRow>() : await store.findTransfers(tx, others);
-        for (const { transfer } of added) rows.set(transfer.id, recordedRow(transfer, createdAt));
-        return requests.map((request) => {
-          const { id } = request.transfer;
-          const transfer = rows.get(id);
-          if (transfer === undefined) throw new Error(`transfer ${id} was recorded but cannot be read`);
-          return { transfer, fresh: fresh.has(id) && byId.get(id) === request };
-        });
-      }),
+    async run(requests) {
+      // The same key twice in one set: the first is recorded, the second is its replay.
+      const byId = new Map(requests.toReversed().map((request) => [request.transfer.id, request]));
+      const ids = [...byId.keys()].sort(); // Two sets with the same keys insert them in one order: no deadlock.
+      const first = ids.map((id) => byId.get(id)!);
+      const createdAt = now();
+      let isFirst = true;
+      const others = await database.transaction(async (tx) => {
+        if (!isFirst) return recordNew(tx, first, createdAt);
+        isFirst = false;
+        await recordAll(tx, first, createdAt);
+        return new Map<string, TransferRow>();
+      });
+      return requests.map((request) => {
+        const other = others.get(request.transfer.id);
+        if (other !== undefined) return { transfer: other, fresh: false };
+        const recorded = byId.get(request.transfer.id)!;
+        return { transfer: recordedRow(recorded.transfer, createdAt), fresh: recorded === request };
+      });
+    },
   });
 
   return async (request) => {

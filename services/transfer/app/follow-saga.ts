@@ -93,3 +93,8 @@ export function createFollowSaga({ store, outbox, followLines, ended, changed, n
 function rowOf({ state, createdAtMs }: Saga<TransferSagaState>, change: TransferChange) {
   return { ...requestOf(state), ...change, createdAt: new Date(state.createdAtMs ?? createdAtMs) };
 }
+
+/** Whether all that is written for these changes is asked for in one turn: what follows for a batch takes several. */
+export function followsAtOnce(changes: readonly SagaChange[]): boolean {
+  return changes.every(({ after }) => (after as Saga<TransferSagaState>).state.batch === undefined);
+}

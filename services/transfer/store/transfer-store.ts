@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Migrations, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
+import { type Migrations, orLostRace, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
 import type { NewTransfer, TransferChange, TransferRow } from "../app/transfer-row.ts";
 import { type Destination, initialStateOf, type TransferState } from "../domain/transfer.ts";
 
@@ -92,16 +92,16 @@ function isPlain({ executeAtMs, expireAtMs, batch }: NewTransfer): boolean {
   return executeAtMs === undefined && expireAtMs === undefined && batch === undefined;
 }
 
+const ALL_OF_THEM = `SELECT ${orLostRace("cardinality($1::uuid[])")} FROM recorded`;
+const INSERT_NEW_TRANSFERS = `WITH recorded AS (${INSERT_TRANSFERS}) ${ALL_OF_THEM}`;
+const INSERT_NEW_PLANNED_TRANSFERS = `WITH recorded AS (${INSERT_PLANNED_TRANSFERS}) ${ALL_OF_THEM}`;
+
 function idsOf(rows: readonly { id?: unknown }[]): Set<string> {
   return new Set(rows.map(({ id }) => id as string));
 }
 
-/** Records transfers; gives the ids of those that were new. One that is being recorded by another transaction is waited for. */
-export async function insertTransfers(
-  tx: Transaction,
-  transfers: readonly NewTransfer[],
-  now: Date,
-): Promise<Set<string>> {
+/** The arrays of INSERT_TRANSFERS, in its order, and those of INSERT_PLANNED_TRANSFERS where one is planned. */
+function columnsOf(transfers: readonly NewTransfer[], now: Date): unknown[] {
   const column = <T>(pick: (transfer: NewTransfer) => T) => transfers.map(pick);
   const values = [
     column(({ id }) => id),
@@ -116,7 +116,7 @@ export async function insertTransfers(
     textArray(column(({ memo }) => memo)),
     now,
   ];
-  if (transfers.every(isPlain)) return idsOf(await tx.query(INSERT_TRANSFERS, values));
+  if (transfers.every(isPlain)) return values;
   const planned = [
     column(initialStateOf),
     column(({ executeAtMs }) => seconds(executeAtMs)),
@@ -124,7 +124,23 @@ export async function insertTransfers(
     column(({ batch }) => batch?.id),
     column(({ batch }) => batch?.line),
   ];
-  return idsOf(await tx.query(INSERT_PLANNED_TRANSFERS, [...values, ...planned]));
+  return [...values, ...planned];
+}
+
+/** Records transfers; gives the ids of those that were new. One that is being recorded by another transaction is waited for. */
+export async function insertTransfers(
+  tx: Transaction,
+  transfers: readonly NewTransfer[],
+  now: Date,
+): Promise<Set<string>> {
+  const insert = transfers.every(isPlain) ? INSERT_TRANSFERS : INSERT_PLANNED_TRANSFERS;
+  return idsOf(await tx.query(insert, columnsOf(transfers, now)));
+}
+
+/** Records transfers that are all new; when one is not, the statement fails as a lost race. */
+export async function insertNewTransfers(tx: Transaction, transfers: readonly NewTransfer[], now: Date): Promise<void> {
+  const insert = transfers.every(isPlain) ? INSERT_NEW_TRANSFERS : INSERT_NEW_PLANNED_TRANSFERS;
+  await tx.query(insert, columnsOf(transfers, now));
 }
 
 /** Takes transfers out of SCHEDULED, once: gives the ids of those that were. They begin, or end without ever having begun. */

@@ -37,8 +37,19 @@ export function wrapDatabase(database: Database, pass: Pass): Database {
       return database.transaction(async (tx) => {
         // The first of the hooks: nothing in this process hears of the commit before.
         tx.afterCommit(() => pass(`${point} (after)`));
+        let isBefore = true;
+        const passBefore = () => {
+          if (isBefore) pass(`${point} (before)`);
+          isBefore = false;
+        };
+        const conclude = tx.conclude.bind(tx);
+        // COMMIT leaves at the end of this turn: when the work has ended it is too late to be before it.
+        tx.conclude = () => {
+          passBefore();
+          conclude();
+        };
         const result = await work(tx);
-        pass(`${point} (before)`);
+        passBefore();
         return result;
       });
     },
