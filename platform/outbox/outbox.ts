@@ -130,12 +130,12 @@ class PostgresOutbox implements Outbox, Component {
    */
   #forget(unheard: Unheard, end: TransactionEnd): void {
     if (!this.#memory.unheard.has(unheard)) return;
+    if (end === "unknown") this.#origin = newUuid();
     if (end !== "unknown" || this.#relay === undefined) {
       this.#memory.unheard.delete(unheard);
       return;
     }
     unheard.lost = true; // Until this process has begun anew the mark stays before it.
-    this.#origin = newUuid();
     this.#mustBeginAnew = true;
     this.#relay.end();
   }
