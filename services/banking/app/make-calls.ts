@@ -1,22 +1,19 @@
-import { type Batcher, createBatcher, type Database, type Queryable, type Transaction } from "@ferry/platform/db";
+import type { Database, Queryable, Transaction } from "@ferry/platform/db";
 import { FerryError } from "@ferry/platform/errors";
 import type { Outbox, OutgoingMessage } from "@ferry/platform/outbox";
 import { type BankOperation, type BankResponse, interpret, type Outcome, unknownBank } from "../domain/call.ts";
 import { type PaymentFacts, stoppedByVoid, voidAfterAsking, voidByRecords } from "../domain/void.ts";
-import type { BankCall, FinishedCall, PendingCall } from "./bank-call.ts";
+import type { BankCall, PendingCall } from "./bank-call.ts";
 import { createCallQueue } from "./call-queue.ts";
+import { createRecordOutcomes, type OutcomeStore } from "./record-outcomes.ts";
 
-interface CallStore {
+interface CallStore extends OutcomeStore {
   /** @returns those that were not recorded before. */
   insertCalls(database: Database, calls: readonly BankCall[], leaseMs: number): Promise<PendingCall[]>;
   renewLeases(tx: Transaction, seqs: readonly bigint[], leaseMs: number): Promise<void>;
   takeOverdueCalls(tx: Transaction, limit: number, leaseMs: number): Promise<PendingCall[]>;
   /** Lets the next look for overdue calls begin later. */
   moveMark(tx: Transaction): Promise<void>;
-  /** @returns the numbers of those that were still pending. */
-  finishCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<Set<bigint>>;
-  /** The same where all are pending; else it fails as a lost race. */
-  finishPendingCalls(tx: Transaction, finished: readonly FinishedCall[]): Promise<void>;
   /** Whether a bank may have heard of a payment under the call's reference before this call. */
   wasPaidBefore(from: Queryable, call: PendingCall): Promise<boolean>;
   /** Those of the references that are voided. */
@@ -77,33 +74,7 @@ export function createMakeCalls(deps: MakeCallsDeps) {
   /** What the last sweep takes over: one that is under way at the close may also have kept what nobody begins any more. */
   let sweeping: Promise<readonly PendingCall[]> = Promise.resolve([]);
 
-  const reply = (tx: Transaction, finished: readonly FinishedCall[]) =>
-    outbox.add(
-      tx,
-      finished.filter(({ call }) => call.route !== undefined).map(({ call, outcome }) => toReply(call, outcome)),
-    );
-
-  const outcomes: Batcher<FinishedCall, void> = createBatcher({
-    async run(finished) {
-      let isFirst = true;
-      await database.transaction(async (tx) => {
-        if (isFirst) {
-          // Almost always nobody else has ended one of them: then all is asked for at once.
-          isFirst = false;
-          const written = Promise.all([store.finishPendingCalls(tx, finished), reply(tx, finished)]);
-          tx.conclude();
-          await written;
-          return;
-        }
-        const first = await store.finishCalls(tx, finished);
-        await reply(
-          tx,
-          finished.filter(({ call }) => first.has(call.seq)),
-        );
-      });
-      return finished.map(() => undefined);
-    },
-  });
+  const outcomes = createRecordOutcomes({ database, outbox, store, toReply });
 
   /** Asks the bank of a call. */
   async function ask(call: PendingCall, operation: BankOperation): Promise<Outcome> {
