@@ -7,7 +7,8 @@ import { type Copy, multiply, naming, type Replacement, writtenWithin } from "./
 
 /** A chunk of copies is one transaction. */
 const CHUNK_TIMEOUT_MS = 120_000;
-const HISTORY_DAYS = 30;
+/** With the day before now, within the 30 days for which sagas are kept after their end. */
+const HISTORY_DAYS = 28;
 const AMOUNT = "1";
 /** Its last messages are written a moment after its end is told. */
 const SETTLING_MS = 500;
@@ -31,8 +32,9 @@ interface Generation {
 /** SQL for the id of transfer number i: as random as the real ones, which are hashes too. */
 const historyId = (kind: string) => `md5('ferry-history-${kind}-' || i)::uuid`;
 
-/** Times lie evenly in the last days. */
-const timeOf = (count: number) => `now() - interval '${HISTORY_DAYS} days' * (1 - i::float8 / ${count})`;
+/** Times lie evenly in days of which the last is over. */
+const timeOf = (count: number) =>
+  `now() - interval '1 day' - interval '${HISTORY_DAYS} days' * (1 - i::float8 / ${count})`;
 
 /** Number i is paid by account i to account i + 1, around and around: see balances below. */
 const payer = (parameter: string, count: number) => `(${parameter})[1 + i % ${count}]`;
