@@ -1,4 +1,4 @@
-import { nameUuid, sqlStateOf, type Transaction } from "@ferry/platform/db";
+import { LOST_RACE, nameUuid, sqlStateOf, type Transaction } from "@ferry/platform/db";
 import type { Account, AccountId } from "../domain/account.ts";
 import type { Arrival, Changes, Credit, Hold } from "../domain/books.ts";
 import type { InternalAccount } from "../domain/internal-accounts.ts";
@@ -26,9 +26,9 @@ import {
 const INTERNAL_NAMESPACE = "5a3c1c54-7f0e-4d0b-9b57-1f0f0a8d2c11";
 const MAX_KNOWN = 10_000;
 
-/** The code of a serialization failure: Database.transaction runs the closure again, and it then sees the other set. */
+/** Database.transaction runs the closure again, and it then sees the other set. */
 function lostRace(): Error {
-  return Object.assign(new Error("another set was first with the same reference"), { code: "40001" });
+  return Object.assign(new Error("another set was first with the same reference"), { code: LOST_RACE });
 }
 
 const UNIQUE_VIOLATION = "23505";
