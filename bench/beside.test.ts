@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type BesideReport, isWell, ratioOf, summarizeBeside, type Turn, whyNotBeside } from "./beside.ts";
+import { type BesideReport, isWell, summarizeBeside, whyNotBeside } from "./beside.ts";
+import type { Turn } from "./turns.ts";
 
 const turn = (transfersPerSecond: number, change: Partial<Turn> = {}): Turn => ({
   ...{ transfersPerSecond, cpuMsPerTransfer: 1_600 / transfersPerSecond, p99Ms: 400, errors: 0 },
@@ -15,18 +16,6 @@ const report = (change: Partial<BesideReport> = {}): BesideReport => ({
   ...{ format: "ferry-bench-beside-1", startedAt: "2026-11-22T00:00:00Z", other: "/before", inFlight: 256 },
   ...{ secondsOfATurn: 3, before: [turn(1_000), turn(500)], now: [turn(900), turn(450)], booksFindings: [] },
   ...change,
-});
-
-test("twins are compared, so a machine that is half as fast in one round changes nothing", () => {
-  const { mean, standardError } = ratioOf([1_000, 500, 250], [900, 450, 225]);
-  assert.ok(Math.abs(mean - 0.9) < 1e-12);
-  assert.ok(standardError < 1e-12);
-});
-
-test("the standard error is that of the mean: ratios of 0.9 and 1.1 are sure to 0.1", () => {
-  const { mean, standardError } = ratioOf([1, 1], [0.9, 1.1]);
-  assert.ok(Math.abs(mean - 1) < 1e-12);
-  assert.ok(Math.abs(standardError - 0.1) < 1e-12);
 });
 
 test("the summary has the change, how sure it is, and the processes that count", () => {

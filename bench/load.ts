@@ -27,6 +27,8 @@ export interface PhaseOptions {
   seconds: number;
   /** Shown with each line of progress. */
   name: string;
+  /** Shows none, as of one turn of many. */
+  quiet?: boolean;
 }
 
 /** One part of a load whose rate changes. */
@@ -67,12 +69,13 @@ export class Load {
   }
 
   /** Runs a load: warms up, measures, and waits for what is open. */
-  async measure({ plan, warmUpSeconds, seconds, name }: PhaseOptions): Promise<Phase> {
-    this.#log(`  ${name}: warming up for ${warmUpSeconds} s, then measuring for ${seconds} s`);
+  async measure({ plan, warmUpSeconds, seconds, name, quiet = false }: PhaseOptions): Promise<Phase> {
+    const log = quiet ? () => {} : this.#log;
+    log(`  ${name}: warming up for ${warmUpSeconds} s, then measuring for ${seconds} s`);
     await this.#driver.start(plan);
     await pause(warmUpSeconds * 1_000);
     const warmUp = this.#add(await this.#driver.take());
-    const measured = await this.#meter(name, seconds);
+    const measured = await this.#meter(name, seconds, log);
     return { ...measured, aside: [warmUp, this.#add(await this.#driver.stop())] };
   }
 
@@ -87,15 +90,19 @@ export class Load {
       this.#log(`  ${name}: ${Math.round(ratePerSecond)} a second for ${seconds} s`);
       if (phases.length > 0) await this.#driver.changeRate(ratePerSecond);
       else await this.#driver.start({ mix, loop: { kind: "open", ratePerSecond, maxOpen } });
-      phases.push({ ...(await this.#meter(name, seconds)), aside: [] });
+      phases.push({ ...(await this.#meter(name, seconds, this.#log)), aside: [] });
     }
     phases.at(-1)?.aside.push(this.#add(await this.#driver.stop()));
     return phases;
   }
 
-  async #meter(name: string, seconds: number): Promise<Pick<Phase, "figures" | "metered">> {
+  async #meter(
+    name: string,
+    seconds: number,
+    log: (line: string) => void,
+  ): Promise<Pick<Phase, "figures" | "metered">> {
     this.#driver.onSecond = (second) => {
-      if ((second.second + 1) % PROGRESS_EVERY_SECONDS === 0) this.#log(describeSecond(name, second));
+      if ((second.second + 1) % PROGRESS_EVERY_SECONDS === 0) log(describeSecond(name, second));
     };
     const meter = startMeter(this.platform.roots);
     await pause(seconds * 1_000);

@@ -143,7 +143,7 @@ async function runOne(name: string, { options, report, base, environment, beside
   const scenario = await SCENARIOS[name]!();
   const directory = `${base}-profiles-${name}`;
   const profiling = options.profile ? profileEnvironment(directory) : {};
-  let endPlatform = async () => {};
+  const ends: (() => Promise<void>)[] = [];
   const parts = {
     options,
     node: report.node,
@@ -151,9 +151,8 @@ async function runOne(name: string, { options, report, base, environment, beside
     log: say,
     environment: { ...environment, ...profiling },
     beside,
-    starting: (starting: Promise<BenchPlatform>) => {
-      endPlatform = endings.add(async () => (await starting).platform.stop());
-    },
+    starting: (starting: Promise<BenchPlatform>) =>
+      void ends.push(endings.add(async () => (await starting).platform.stop())),
   };
   try {
     const finished = await runScenario(scenario, parts, ({ roots }, { window }) => {
@@ -161,7 +160,7 @@ async function runOne(name: string, { options, report, base, environment, beside
     });
     report.scenarios.push(finished);
   } finally {
-    await endPlatform();
+    await Promise.allSettled(ends.map((end) => end()));
   }
 }
 

@@ -19,7 +19,7 @@ export interface BenchOptions {
   againstFile: string | undefined;
   /** The folder of another checkout, to be measured side by side with this one. */
   besideDirectory: string | undefined;
-  /** Turns that each of the two gets. */
+  /** Turns that each of two platforms gets, with `besideDirectory` and in the scenario `history`. */
   rounds: number;
   profile: boolean;
   peers: boolean;
@@ -47,7 +47,7 @@ export const HELP = `npm run bench [-- options]   measures Ferry: starts a fresh
   --against FILE    compare with an earlier report, CPU normalised by both calibrations
   --beside DIR      measure the checkout in DIR (set up by npm ci) and this one side by side, in turns of 3 s: both
                     platforms are up, so their ratio is sure to a few percent; transfers to another bank, closed loop
-  --rounds N        turns of each with --beside (default 16; 24 are sure to 2 %)
+  --rounds N        turns of each with --beside and in the scenario history (default 16; 24 are sure to 2 %)
   --profile         write a CPU profile of every Node process, and print where its time goes
   --peers           measure the peers in the same run
   --kafka           use Apache Kafka instead of the development broker (needs Java 17 and Maven)

@@ -5,6 +5,8 @@ import { type BenchPlatform, startBenchPlatform } from "./platform.ts";
 import type { Scenario, ScenarioReport } from "./scenario.ts";
 
 const DEFAULT_SECONDS = 20;
+/** The one that is measured, and one to compare it with. */
+const MOST_PLATFORMS = 2;
 
 export interface RunParts {
   options: BenchOptions;
@@ -26,9 +28,9 @@ function reportedOptions(options: BenchOptions, seconds: number): ScenarioReport
 }
 
 /**
- * Runs one scenario on a platform of its own, with the machine's speed taken before and after.
+ * Runs one scenario on platforms of its own, with the machine's speed taken before and after.
  *
- * @param ended told when the platform has stopped and before its data goes, with what it was.
+ * @param ended told when the platform, the first where there are two, has stopped and before its data goes.
  */
 export async function runScenario(
   scenario: Scenario,
@@ -40,23 +42,24 @@ export async function runScenario(
   const startedAt = new Date().toISOString();
   log(`${scenario.name}: ${scenario.summary}`);
   const beforeMs = await calibrate();
-  let platform: BenchPlatform | undefined;
+  const platforms: BenchPlatform[] = [];
   try {
     const measured = await scenario.run({
       options: { ...options, seconds },
       log,
       async startPlatform(environment = {}) {
-        if (platform !== undefined) throw new Error(`${scenario.name} started a second platform`);
+        if (platforms.length === MOST_PLATFORMS) throw new Error(`${scenario.name} started one platform too many`);
         const starting = startBenchPlatform({
           environment: { ...parts.environment, ...environment },
           beside: parts.beside,
         });
         parts.starting(starting);
-        platform = await starting;
+        const platform = await starting;
+        platforms.push(platform);
         return platform;
       },
     });
-    await platform?.platform.interrupt();
+    for (const { platform } of platforms) await platform.interrupt();
     const afterMs = await calibrate();
     const report: ScenarioReport = {
       scenario: scenario.name,
@@ -69,9 +72,10 @@ export async function runScenario(
       commit,
       options: reportedOptions(options, seconds),
     };
-    if (platform !== undefined) ended(platform, report);
+    const [first] = platforms;
+    if (first !== undefined) ended(first, report);
     return report;
   } finally {
-    await platform?.platform.stop();
+    for (const { platform } of platforms) await platform.stop();
   }
 }

@@ -22,8 +22,8 @@ export interface ScenarioContext {
   /** Progress, a line at a time. */
   log(line: string): void;
   /**
-   * Starts a fresh platform as `npm start` does. At most one for each run of a scenario; the runner
-   * stops it afterwards and takes its data away.
+   * Starts a fresh platform as `npm start` does. For each run of a scenario the one that is measured, and at most
+   * one more to compare it with; the runner stops them afterwards and takes their data away.
    *
    * @param environment Variables for the launcher and every process.
    */

@@ -124,15 +124,23 @@ async function fillTransfer(
   const { accounts, owners, count } = generation;
   const values = [accounts, owners];
   const columns = { created_at: timeOf(count), updated_at: timeOf(count) };
-  const copies = ["transfer", "saga"].map((table) => ({
+  const copies = ["saga", "transfer"].map((table) => ({
     table,
     template: naming(table, template.id),
     replacements,
     values,
     columns,
   }));
-  await copyTables(generation, "transfer", [...copies, ...messages(template, replacements, values)]);
+  await copyTables(generation, "transfer", [...messages(template, replacements, values), ...copies]);
 }
+
+/** An account is as its last entry leaves it. */
+const STAND_AT_LAST_ENTRY = `
+  UPDATE account SET version = last.version, balance = last.balance_after
+  FROM unnest($1::uuid[]) AS one (id) CROSS JOIN LATERAL (
+    SELECT version, balance_after FROM entry WHERE account_id = one.id ORDER BY account_id, version DESC LIMIT 1
+  ) AS last
+  WHERE account.id = one.id`;
 
 /**
  * Number i moves one minor unit from account i to account i + 1. So in each round every account pays
@@ -173,14 +181,9 @@ async function fillLedger(
     replacements,
     values: [...values, versions, balances],
     columns,
+    followedBy: { text: STAND_AT_LAST_ENTRY, values: [accounts] },
   };
   await copyTables(generation, "ledger", [hold, entry, ...messages(template, replacements, values)]);
-  await inDatabase(generation, "ledger", (database) =>
-    database.query("UPDATE account SET version = version + $2 WHERE id = ANY($1::uuid[])", [
-      accounts,
-      (2 * count) / size,
-    ]),
-  );
 }
 
 /** Banking's record of as many calls that ended. What the bank itself has of them would be all in its memory, so they are no transfers' of ours. */
@@ -194,7 +197,7 @@ async function fillBanking(generation: Generation, template: Template): Promise<
 /**
  * Puts a history into the books of a platform that is at rest: completed transfers between the
  * members' accounts, with all that each leaves in the databases of transfer, ledger and banking. The
- * books hold before and after.
+ * books hold all along: the services' auditors look at them meanwhile, and freeze what does not.
  *
  * @param atLeast transfers; made a multiple of the number of accounts. @returns how many there are more.
  */
@@ -216,11 +219,12 @@ export async function generateHistory(
     { value: accounts[1]!, expression: payee("$1::uuid[]", size) },
     { value: internal.memberId, expression: payer("$2::uuid[]", size) },
   ];
-  await Promise.all([
-    fillTransfer(generation, internal, replacements),
-    fillLedger(generation, internal, replacements),
-    fillBanking(generation, external),
-  ]);
+  // What is to be in the ledger of a completed transfer is there first.
+  const fillInternal = async () => {
+    await fillLedger(generation, internal, replacements);
+    await fillTransfer(generation, internal, replacements);
+  };
+  await Promise.all([fillInternal(), fillBanking(generation, external)]);
   await inDatabase(generation, "ledger", (database) => database.query("CHECKPOINT"));
   return { completed: count + 2 };
 }

@@ -16,6 +16,8 @@ export interface Copy {
   columns?: Readonly<Record<string, string>>;
   /** Values for $1, $2, … in the expressions. */
   values?: readonly unknown[];
+  /** Follows rows in their own transaction: auditors look at the books meanwhile. */
+  followedBy?: { text: string; values: readonly unknown[] };
 }
 
 interface Column {
@@ -65,7 +67,7 @@ async function columnsOf(database: Database, table: string): Promise<Column[]> {
  * @returns how many rows the template has; 0 when there is no such table, or it has none.
  */
 export async function multiply(database: Database, copy: Copy, count: number): Promise<number> {
-  const { table, template, replacements, columns = {}, values = [] } = copy;
+  const { table, template, replacements, columns = {}, values = [], followedBy } = copy;
   const known = await columnsOf(database, table);
   if (known.length === 0) return 0;
   const names = known.map(({ name }) => `"${name}"`).join(", ");
@@ -81,7 +83,10 @@ export async function multiply(database: Database, copy: Copy, count: number): P
   await database.query(`CREATE TABLE template_${table} AS SELECT * FROM "${table}" WHERE ${template}`);
   try {
     for (let start = 0; start < count; start += CHUNK)
-      await database.query(insert, [...values, start, Math.min(count, start + CHUNK) - 1]);
+      await database.transaction(async (tx) => {
+        await tx.query(insert, [...values, start, Math.min(count, start + CHUNK) - 1]);
+        if (followedBy !== undefined) await tx.query(followedBy.text, followedBy.values);
+      });
   } finally {
     await database.query(`DROP TABLE template_${table}`);
   }
