@@ -38,9 +38,10 @@ test("what one part asks for after another has failed is refused: it is not writ
   });
   await locked!.promise;
   const work = database.transaction(async (tx) => {
-    const failing = tx.query("SELECT 1").then(() => Promise.reject(new Error("changed meanwhile")));
-    failing.catch(() => setImmediate(failed!.resolve)); // By then the transaction has heard of it.
+    await tx.query("SELECT 1");
     const slow = lock(tx).then(() => insert(tx, "late"));
+    const failing = Promise.reject(new Error("changed meanwhile"));
+    failing.catch(() => setImmediate(failed!.resolve)); // By then the transaction has heard of it.
     slow.then(late!.resolve, late!.resolve);
     await Promise.all([failing, slow]);
   });
@@ -74,6 +75,41 @@ test("of statements that are sent together the one that failed says why, whichev
   const deeper = async (tx: Transaction) => (await deep(tx)) + 1;
   const work = database.transaction((tx) => Promise.all([deeper(tx), tx.query("SELECT 1")]));
   await assert.rejects(work, { code: "22012" });
+});
+
+test("a statement that was left out behind one that failed is asked for later as if for the first time", async () => {
+  const text = "SELECT 'left out' AS what";
+  const work = database.transaction((tx) => Promise.all([tx.query("SELECT 1 / 0"), tx.query(text)]));
+  await assert.rejects(work, { code: "22012" });
+  assert.deepEqual(await database.query(text), [{ what: "left out" }]);
+  await assert.rejects(database.query("SELECT 1 / 0"), { code: "22012" }, "what has failed fails again, and is known");
+});
+
+test("a statement that is used again, alone or twice in one turn, gives what it gave", async () => {
+  const at = new Date("2026-11-22T01:02:03.004Z");
+  const text = `SELECT n, at, flag, doc, bytes, nothing FROM (VALUES ($1::bigint, $2::timestamptz, $3::boolean, $4::jsonb,
+    $5::bytea, NULL), (2, $2, false, '[]', '', NULL)) AS row (n, at, flag, doc, bytes, nothing) WHERE n > $6::bigint`;
+  const values = [1n, at, true, { a: [null, "\u00fc"] }, new Uint8Array([0, 255])];
+  const first = { n: 1n, at, flag: true, doc: { a: [null, "\u00fc"] }, bytes: Buffer.from([0, 255]), nothing: null };
+  const second = { n: 2n, at, flag: false, doc: [], bytes: Buffer.alloc(0), nothing: null };
+  assert.deepEqual(await database.query(text, [...values, 0]), [first, second]);
+  assert.deepEqual(await database.query(text, [...values, 1]), [second]);
+  const both = database.transaction((tx) =>
+    Promise.all([tx.query(text, [...values, 2n]), tx.query(text, [...values, "0"]), tx.query("SELECT")]),
+  );
+  assert.deepEqual(await both, [[], [first, second], [{}]]);
+});
+
+test("what cannot be sent fails its statement, and its transaction", async () => {
+  const circle: unknown[] = [];
+  await assert.rejects(database.query("SELECT $1::int[]", [[{}]]), TypeError);
+  await assert.rejects(database.query("SELECT $1::timestamptz", [new Date(Number.NaN)]), RangeError);
+  const work = database.transaction(async (tx) => {
+    await insert(tx, "unsent");
+    await tx.query("SELECT $1::jsonb", [{ circle: Object.assign(circle, [circle]) }]);
+  });
+  await assert.rejects(work, TypeError);
+  assert.equal(await kept("unsent"), 0);
 });
 
 /** Inserts, and fails as a lost race where one is there already. */

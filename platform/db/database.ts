@@ -1,11 +1,11 @@
 import { FerryError } from "@ferry/platform/errors";
 import pg from "pg";
 import { createListener } from "./listener.ts";
-import { LOST_RACE, namedLostRace } from "./lost-race.ts";
+import { LOST_RACE } from "./lost-race.ts";
 import { showPool } from "./metrics.ts";
-import { toParameters } from "./parameters.ts";
+import { ask } from "./pipeline.ts";
 import { sqlStateOf } from "./sql-state.ts";
-import { beginTransaction, endPreparedOn, sendTogether } from "./transaction.ts";
+import { beginTransaction, endPreparedOn } from "./transaction.ts";
 import type { OpenTransaction, PreparableDatabase, Session, Transaction } from "./types.ts";
 
 pg.types.setTypeParser(pg.types.builtins.INT8, BigInt);
@@ -41,36 +41,6 @@ const RETRY_CODES = new Set([LOST_RACE, "40P01"]);
  * tables are empty, and a named statement keeps the plan of that day until the table is analyzed.
  */
 const PLANNER = "-c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off";
-const statementNames = new Map<string, string>();
-
-/** Named statements are planned once for each connection. Texts are constants in the code, so their number is bounded. */
-function nameOf(text: string): string {
-  let name = statementNames.get(text);
-  if (name === undefined) {
-    name = `s${statementNames.size}`;
-    statementNames.set(text, name);
-  }
-  return name;
-}
-
-/** Not an async function: what is asked for in one turn is sent in that turn. */
-function run<Row>(
-  client: pg.ClientBase,
-  text: string,
-  values: readonly unknown[] = [],
-  failed?: (error: unknown) => void,
-): Promise<Row[]> {
-  sendTogether(client);
-  return client.query({ name: nameOf(text), text, values: toParameters(values) }).then(
-    ({ rows }) => rows as Row[],
-    (thrown: unknown) => {
-      const error = namedLostRace(thrown);
-      failed?.(error);
-      throw error;
-    },
-  );
-}
-
 /** Opens a pool on a database. Nothing connects until the first use. */
 export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   const {
@@ -117,16 +87,16 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
   async function query<Row>(text: string, values?: readonly unknown[]): Promise<Row[]> {
     const client = await checkOut();
     try {
-      return await run<Row>(client, text, values);
+      return (await ask(client, text, values)) as Row[];
     } finally {
       client.release();
     }
   }
 
-  const begin = async (): Promise<OpenTransaction> => beginTransaction(await checkOut(), run);
+  const begin = async (): Promise<OpenTransaction> => beginTransaction(await checkOut());
 
   async function attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const open = beginTransaction(await checkOut(), run, true);
+    const open = beginTransaction(await checkOut(), true);
     try {
       const result = await work(open.tx);
       await open.commit();
@@ -164,7 +134,7 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
     });
     await client.connect();
     return {
-      query: <Row>(text: string, values?: readonly unknown[]) => run<Row>(client, text, values),
+      query: async <Row>(text: string, values?: readonly unknown[]) => (await ask(client, text, values)) as Row[],
       onNotification: (heard) => void client.on("notification", (note) => heard(note.channel, note.payload ?? "")),
       ended,
       release: () => client.end(),

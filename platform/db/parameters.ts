@@ -31,9 +31,29 @@ export function toArrayLiteral(values: readonly unknown[]): string {
   return `${literal}}`;
 }
 
-/** Array parameters as literals; all others as they are. */
-export function toParameters(values: readonly unknown[]): unknown[] {
-  return values.map((value) => (Array.isArray(value) ? toArrayLiteral(value) : value));
+/** As it goes to the server: bytes in binary form, all else as text. */
+export type Parameter = string | Buffer | null;
+
+function toParameter(value: unknown): Parameter {
+  switch (typeof value) {
+    case "string":
+      return value;
+    case "number":
+    case "bigint":
+    case "boolean":
+      return String(value);
+    default:
+      if (value === null || value === undefined) return null;
+      if (Array.isArray(value)) return toArrayLiteral(value);
+      if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      if (value instanceof Date) return value.toISOString();
+      return JSON.stringify(value);
+  }
+}
+
+/** Arrays as literals, dates as timestamps of UTC, objects as JSON. @throws TypeError, RangeError for what cannot be sent. */
+export function toParameters(values: readonly unknown[]): Parameter[] {
+  return values.map(toParameter);
 }
 
 const TEXT_OID = 25;

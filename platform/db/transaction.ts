@@ -1,35 +1,12 @@
-import type { Writable } from "node:stream";
 import type pg from "pg";
+import { ABORTED, Pipeline, Statement } from "./pipeline.ts";
 import { sqlStateOf } from "./sql-state.ts";
 import type { OpenTransaction, Transaction, TransactionEnd } from "./types.ts";
 
-/** What PostgreSQL says of a statement behind one that failed. */
-const ABORTED = "25P02";
 /** What it says of a prepared transaction that is not there, or not any more. */
 const UNKNOWN_NAME = "42704";
 /** PostgreSQL takes 199 bytes; what stands in a literal must need no escape. */
 const PREPARED_NAME = /^[A-Za-z0-9:._-]{1,199}$/;
-
-type Run = <Row>(
-  client: pg.ClientBase,
-  text: string,
-  values?: readonly unknown[],
-  failed?: (error: unknown) => void,
-) => Promise<Row[]>;
-
-/** What is asked last in the present turn, by connection. */
-const lastOfTurn = new WeakMap<pg.ClientBase, () => void>();
-
-/** What is asked of a connection in one turn leaves in one write: a system call for all of it, here and at the server. */
-export function sendTogether(client: pg.ClientBase): void {
-  const { stream } = (client as unknown as { connection: { stream: Writable } }).connection;
-  if (stream.writableCorked > 0) return;
-  stream.cork();
-  process.nextTick(() => {
-    lastOfTurn.get(client)?.();
-    stream.uncork();
-  });
-}
 
 /** The name of a prepared transaction as a literal: these statements take no parameters. @throws Error for a name that cannot be one. */
 function preparedLiteral(name: string): string {
@@ -49,48 +26,81 @@ export async function endPreparedOn(client: pg.ClientBase, name: string, how: "c
 }
 
 /**
- * Begins a transaction on a connection of the pool, which goes back there at the end. BEGIN is not waited
- * for: it is sent together with the first statement.
+ * Begins a transaction on a connection of the pool, which goes back there at the end. What is asked for in one turn
+ * leaves together at its end; BEGIN is not waited for, and leaves with the first statements.
  *
  * @param mayConclude Whether `conclude` has COMMIT leave with the statements. Not where another may end it otherwise.
  */
-export function beginTransaction(client: pg.PoolClient, run: Run, mayConclude = false): OpenTransaction {
+export function beginTransaction(client: pg.PoolClient, mayConclude = false): OpenTransaction {
   const committed: (() => void)[] = [];
   const ended: ((end: TransactionEnd) => void)[] = [];
   let failure: unknown;
   let decided = false;
+  /** COMMIT is to leave at the end of this turn. */
+  let concluding = false;
   /** COMMIT has left. */
   let committing = false;
   let over: TransactionEnd | undefined;
-  /** The answer to a COMMIT that left with the last statements. */
-  let concluded: Promise<{ command: string }> | undefined;
+  /** What became of a COMMIT that left with the last statements. */
+  let concluded: Promise<string> | undefined;
   let preparedAs: string | undefined;
   let held = true;
-  const failed = (error: unknown) => {
+  let gathered: Statement[] = [];
+
+  function ask(statement: Statement): Statement {
+    gathered.push(statement);
+    sendLater();
+    return statement;
+  }
+
+  /** @returns what was done: COMMIT is answered with ROLLBACK where something has failed. */
+  async function done(end: Statement): Promise<string> {
+    await ask(end).answer;
+    return end.command;
+  }
+
+  let isLater = false;
+  function sendLater(): void {
+    if (!isLater) process.nextTick(send);
+    isLater = true;
+  }
+
+  function send(): void {
+    if (concluding && !decided) {
+      decided = true;
+      committing = true;
+      concluded = done(new Statement("COMMIT"));
+      concluded.catch(() => {}); // Whoever ends the transaction hears of it.
+    }
+    isLater = false;
+    const statements = gathered;
+    gathered = [];
+    if (statements.length > 0) client.query(new Pipeline(statements));
+  }
+
+  const hasFailed = (error: unknown) => {
     failure ??= error;
   };
   const tx = {
     // What would be sent behind COMMIT or ROLLBACK would stand for itself, or in the next one's transaction.
-    query: <Row>(text: string, values?: readonly unknown[]): Promise<Row[]> =>
-      decided ? Promise.reject(new Error("the transaction is over")) : run<Row>(client, text, values, failed),
+    query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]> {
+      if (decided) return Promise.reject(new Error("the transaction is over"));
+      try {
+        return ask(new Statement(text, values, { hasFailed })).answer;
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
     conclude(): void {
       if (!mayConclude || decided) return;
-      lastOfTurn.set(client, () => {
-        lastOfTurn.delete(client);
-        decided = true;
-        committing = true;
-        concluded = client.query("COMMIT");
-        concluded.catch(() => {}); // Whoever ends the transaction hears of it.
-      });
-      sendTogether(client);
+      concluding = true;
+      sendLater();
     },
     afterCommit: (hook: () => void) => void committed.push(hook),
     // A statement that nobody waited for, because another one failed, may be answered after the end.
     afterEnd: (hook: (end: TransactionEnd) => void) => (over === undefined ? void ended.push(hook) : hook(over)),
   } as Transaction;
-  sendTogether(client);
-  const begun = client.query("BEGIN");
-  begun.catch(() => {}); // Only a lost connection fails it, and that fails what follows too.
+  ask(new Statement("BEGIN")).answer.catch(() => {}); // Only a lost connection fails it, and that fails what follows too.
 
   function release(broken?: Error): void {
     if (held) client.release(broken);
@@ -103,13 +113,25 @@ export function beginTransaction(client: pg.PoolClient, run: Run, mayConclude = 
     for (const hook of ended) hook(as);
   }
 
-  /** PostgreSQL takes back what had a failed statement, and only says so in passing. */
-  async function conclude(statement: string, tag: string): Promise<void> {
+  /** PostgreSQL takes back what had a failed statement, and only says so in passing; or does not look at the end that left with it. */
+  async function conclude(statement: Statement, tag: string): Promise<void> {
     decided = true;
-    await begun;
-    const { command } = await (concluded ?? client.query(statement));
+    const command = await (concluded ?? done(statement)).catch((error: unknown) => {
+      if (sqlStateOf(error) !== ABORTED) throw error;
+      return "";
+    });
     if (command !== tag)
       throw new Error("a statement of the transaction failed, and nobody heard of it", { cause: failure });
+  }
+
+  /** @returns whether it was committed already: one that was concluded stands, whatever was thrown behind it. */
+  async function takeBack(): Promise<boolean> {
+    decided = true;
+    const command = await (concluded ?? done(new Statement("ROLLBACK"))).catch((error: unknown) => {
+      if (sqlStateOf(error) !== ABORTED) throw error;
+      return done(new Statement("ROLLBACK")); // What left with a statement that failed was not looked at.
+    });
+    return command === "COMMIT";
   }
 
   function runCommitted(): void {
@@ -120,27 +142,25 @@ export function beginTransaction(client: pg.PoolClient, run: Run, mayConclude = 
     tx,
     async commit() {
       committing = true;
-      await conclude("COMMIT", "COMMIT");
+      await conclude(new Statement("COMMIT"), "COMMIT");
       runCommitted();
       release();
       end("committed");
     },
     async rollback() {
-      decided = true;
-      lastOfTurn.delete(client);
       try {
-        // One that was concluded and committed stands, whatever was thrown behind it.
-        const { command } = await (concluded ?? client.query("ROLLBACK"));
-        if (command === "COMMIT") runCommitted();
+        const isCommitted = await takeBack();
+        if (isCommitted) runCommitted();
         release();
-        end(command === "COMMIT" ? "committed" : "rolled-back");
+        end(isCommitted ? "committed" : "rolled-back");
       } catch (lost) {
         release(lost as Error);
         end(committing ? "unknown" : "rolled-back");
       }
     },
     async prepare(name) {
-      await conclude(`PREPARE TRANSACTION ${preparedLiteral(name)}`, "PREPARE");
+      const text = `PREPARE TRANSACTION ${preparedLiteral(name)}`;
+      await conclude(new Statement(text, [], { isNamed: false }), "PREPARE TRANSACTION");
       preparedAs = name;
     },
     async endPrepared(how) {

@@ -12,7 +12,12 @@ declare const transactionBrand: unique symbol;
 /** What became of a transaction. unknown: COMMIT has left, and its answer was lost with the connection. */
 export type TransactionEnd = "committed" | "rolled-back" | "unknown";
 
-/** An open transaction. Functions that lock or write take one, so that calling them without does not compile. */
+/**
+ * An open transaction. Functions that lock or write take one, so that calling them without does not compile.
+ *
+ * What is asked for in one turn leaves together, is done in its order, and is answered together: one of them that
+ * waits for a lock keeps the others' answers waiting, and behind one that fails none is done.
+ */
 export interface Transaction extends Queryable {
   readonly [transactionBrand]: true;
   /**

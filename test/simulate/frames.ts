@@ -64,7 +64,9 @@ export function readAsked(frames: readonly Frame[], known: Map<string, string>):
       known.set(name, shorten(textAt(bytes, end).text));
     } else if (type === "B") {
       const { text: name } = textAt(bytes, textAt(bytes, 5).end);
-      asked.statements.push(known.get(name) ?? "?");
+      const text = known.get(name) ?? "?";
+      asked.statements.push(text);
+      if (text.startsWith("COMMIT")) asked.commits = true;
     }
   }
   return asked;

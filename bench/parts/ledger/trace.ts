@@ -1,7 +1,7 @@
 // The statements that the ledger sends, taken down as they leave, to be sent again by others.
 import pg from "pg";
 
-/** A statement as it left: without a name it was sent as text, like BEGIN. */
+/** A statement as it left; without a name it is sent as text, like BEGIN. */
 export interface Sent {
   name: string | undefined;
   text: string;
@@ -23,9 +23,11 @@ export function recordStatements(): { take(): Trace } {
   const prototype = pg.Client.prototype as unknown as { query: Query };
   const original = prototype.query;
   prototype.query = function (config, ...rest) {
-    const { name, text, values } = (typeof config === "string" ? { text: config } : config) as Partial<Sent>;
-    // LISTEN and the like belong to a connection that lives on; the one that sends again does not.
-    if (text !== undefined && !/^LISTEN/.test(text)) statements.push({ name, text, values: values ?? [] });
+    const { statements: asked = [] } = config as { statements?: readonly Sent[] };
+    for (const { name, text, values } of asked) {
+      // LISTEN and the like belong to a connection that lives on; the one that sends again does not.
+      if (!/^LISTEN/.test(text)) statements.push({ name: name === text ? undefined : name, text, values });
+    }
     const { connectionParameters } = this as unknown as { connectionParameters?: { options?: string } };
     options ||= connectionParameters?.options ?? "";
     return original.call(this, config, ...rest);
