@@ -124,15 +124,17 @@ test("a call has one outcome; what is recorded cannot be taken over", async () =
   assert.deepEqual([recorded?.outcome, recorded?.durationMs, recorded?.detail.slice(0, 3)], ["done", 12, "abx"]);
 });
 
+/** Moves the mark. @returns where it is. */
+async function markNow(prepare = async (_: Transaction) => {}): Promise<bigint | undefined> {
+  await database.transaction(async (tx) => {
+    await prepare(tx);
+    await store.moveMark(tx);
+  });
+  const [row] = await database.query<{ seq: bigint }>("SELECT seq FROM bank_call_mark");
+  return row?.seq;
+}
+
 test("the mark passes what is old and at its end, and neither a pending call nor a young one", async () => {
-  const markNow = async (prepare = async (_: Transaction) => {}) => {
-    await database.transaction(async (tx) => {
-      await prepare(tx);
-      await store.moveMark(tx);
-    });
-    const [row] = await database.query<{ seq: bigint }>("SELECT seq FROM bank_call_mark");
-    return row?.seq;
-  };
   /** In the transaction that moves the mark: for both of them it is the same moment. */
   const aged = (calls: readonly PendingCall[], seconds: number) => async (tx: Transaction) => {
     const values = [calls.at(-1)?.seq, seconds];
@@ -155,6 +157,24 @@ test("the mark passes what is old and at its end, and neither a pending call nor
   await database.query("UPDATE bank_call_mark SET seq = $1", [third.seq + 2n]);
   assert.equal(await markNow(), third.seq + 2n, "it never goes back");
   await database.query("UPDATE bank_call_mark SET seq = 0");
+});
+
+test("the mark does not pass a call that has its number, and that nobody can see yet", async () => {
+  await database.query("UPDATE bank_call SET started_at = now() - interval '1 minute'");
+  const inserting = await database.session();
+  await inserting.query("BEGIN");
+  const [unseen] = await inserting.query<{ seq: bigint }>(
+    `INSERT INTO bank_call (id, reference, bank_code, operation, lease_until)
+     VALUES ('unseen', gen_random_uuid(), '081', 'send', now()) RETURNING seq`,
+  );
+  const [young] = await insert([callOf()], LEASE_MS);
+  assert.ok(unseen && young && unseen.seq < young.seq);
+  assert.ok((await markNow())! <= unseen.seq);
+  await inserting.query("COMMIT");
+  await inserting.release();
+  const [taken = assert.fail("it is found once it can be seen")] = await takeOver();
+  assert.equal(taken.seq, unseen.seq);
+  for (const call of [taken, young]) await finish(call);
 });
 
 test("an outcome touches no index", async () => {

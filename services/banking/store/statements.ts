@@ -27,17 +27,17 @@ export const TAKE_OVERDUE_CALLS = `UPDATE bank_call SET lease_until = now() + ma
       WHERE void.reference = bank_call.reference AND void.operation = 'void') AS voided`;
 
 /**
- * Moves the mark to the first call that is pending or young, or behind the last one. A call takes its
- * number before others can see it: it is recorded in a statement of its own, which ends, as every
- * transaction of a service, within 5 s. What is numbered below a call of over 15 s is seen, or never will be.
+ * Moves the mark behind the last call before the first that is pending or young; not to that one itself, as a call
+ * takes its number before others can see it. It is recorded in a statement of its own, which ends, as every
+ * transaction of a service, within 5 s: what is numbered below a call of over 15 s is seen, or never will be.
  */
 export const MOVE_MARK = `UPDATE bank_call_mark AS mark SET seq = reached.seq
-  FROM (SELECT coalesce(
+  FROM (SELECT max(seq) + 1 AS seq FROM bank_call WHERE seq < coalesce(
     (SELECT seq FROM bank_call
      WHERE seq >= (SELECT seq FROM bank_call_mark WHERE one)
        AND (duration_ms IS NULL OR started_at > now() - interval '15 seconds')
      ORDER BY seq LIMIT 1),
-    (SELECT max(seq) + 1 FROM bank_call)) AS seq) AS reached
+    9223372036854775807)) AS reached
   WHERE mark.one AND mark.seq < reached.seq`;
 
 export const FINISH_CALLS = `UPDATE bank_call SET outcome = done.outcome, failure_code = done.code,
