@@ -32,7 +32,8 @@ export const scenario: Scenario = {
       const empty = await open("empty");
       const { completed } = await generateHistory(full.platform, full.setUp, options.history, log);
       full.addCompleted(completed);
-      for (const load of loads) await load.measure({ plan, name: "to warm up", warmUpSeconds: 0, seconds: warmUpSeconds });
+      for (const load of loads)
+        await load.measure({ plan, name: "to warm up", warmUpSeconds: 0, seconds: warmUpSeconds });
       const [without, withHistory] = await takeTurns([empty, full], { plan, rounds, log });
       for (const line of compareTurns(without, withHistory, ["empty", "history"])) log(line);
       const last = await full.measure({ plan, name: "with history", warmUpSeconds: 1, seconds });

@@ -1,10 +1,9 @@
 import { FerryError } from "@ferry/platform/errors";
 import pg from "pg";
 import { createListener } from "./listener.ts";
-import { LOST_RACE } from "./lost-race.ts";
+import { isLostRace } from "./lost-race.ts";
 import { showPool } from "./metrics.ts";
 import { ask } from "./pipeline.ts";
-import { sqlStateOf } from "./sql-state.ts";
 import { beginTransaction, endPreparedOn } from "./transaction.ts";
 import type { OpenTransaction, PreparableDatabase, Session, Transaction } from "./types.ts";
 
@@ -35,7 +34,6 @@ export interface DatabaseOptions {
 }
 
 const ATTEMPTS = 3;
-const RETRY_CODES = new Set([LOST_RACE, "40P01"]);
 /**
  * Every statement of a service goes by an index. The planner would not know it on the day on which the
  * tables are empty, and a named statement keeps the plan of that day until the table is analyzed.
@@ -95,10 +93,10 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
 
   const begin = async (): Promise<OpenTransaction> => beginTransaction(await checkOut());
 
-  async function attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async function attempt<T>(work: (tx: Transaction, count: number) => Promise<T>, count: number): Promise<T> {
     const open = beginTransaction(await checkOut(), true);
     try {
-      const result = await work(open.tx);
+      const result = await work(open.tx, count);
       await open.commit();
       return result;
     } catch (error) {
@@ -116,12 +114,12 @@ export function openDatabase(options: DatabaseOptions): PreparableDatabase {
     }
   }
 
-  async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async function transaction<T>(work: (tx: Transaction, count: number) => Promise<T>): Promise<T> {
     for (let count = 1; ; count++) {
       try {
-        return await attempt(work);
+        return await attempt(work, count);
       } catch (error) {
-        if (count >= ATTEMPTS || !RETRY_CODES.has(sqlStateOf(error))) throw error;
+        if (count >= ATTEMPTS || !isLostRace(error)) throw error;
       }
     }
   }

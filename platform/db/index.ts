@@ -1,6 +1,6 @@
 export { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
 export { type DatabaseOptions, openDatabase } from "./database.ts";
-export { LOST_RACE, orLostRace } from "./lost-race.ts";
+export { isLostRace, LOST_RACE, orLostRace } from "./lost-race.ts";
 export { createDatabaseIfMissing, type Migrations, migrate } from "./migrate.ts";
 export {
   isInt64,

@@ -2,6 +2,8 @@ import { sqlStateOf } from "./sql-state.ts";
 
 /** PostgreSQL's code of a serialization failure: `Database.transaction` runs its closure again. */
 export const LOST_RACE = "40001";
+/** PostgreSQL's code of a deadlock: one of those in it is taken back. */
+const DEADLOCK = "40P01";
 const MARK = "lost race: ";
 /** What a text is told that is no number. */
 const NO_NUMBER = "22P02";
@@ -15,6 +17,12 @@ const NO_NUMBER = "22P02";
  */
 export function orLostRace(expected: string): string {
   return `CASE WHEN count(*) = ${expected} THEN 0 ELSE ('${MARK}' || count(*))::integer END`;
+}
+
+/** Whether a transaction failed by what others did at the same time, so that it may be run again. */
+export function isLostRace(error: unknown): boolean {
+  const code = sqlStateOf(error);
+  return code === LOST_RACE || code === DEADLOCK;
 }
 
 /** An error of `orLostRace` with the code of a lost race; every other as it is. */

@@ -40,10 +40,13 @@ export interface Database extends Queryable {
    * serialization failure runs the closure again, three times at most: it must have no effect outside.
    * Never call the network inside.
    *
+   * @param run Is told with the transaction which run it is, from 1: what is hopeful in the first can be careful in
+   * the next.
+   *
    * @throws FerryError OVERLOADED when too many callers wait for a connection, UNAVAILABLE when
    * PostgreSQL is away. After UNAVAILABLE the outcome of a commit is not known: ask by key.
    */
-  transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(run: (tx: Transaction, count: number) => Promise<T>): Promise<T>;
   /**
    * Hears NOTIFY on a channel, over one connection of its own that is made again when it breaks.
    * Notifications during a break are lost: who waits must also look now and then.

@@ -1,6 +1,6 @@
 import { isMessage, type Message } from "@bufbuild/protobuf";
 import { CancelSagaSchema } from "@ferry/gen/ferry/saga/v1/child_pb.ts";
-import { type Database, isUuid, type Transaction } from "@ferry/platform/db";
+import { type Database, isUuid, LOST_RACE, type Transaction } from "@ferry/platform/db";
 import type { Envelope } from "@ferry/platform/events";
 import type { Logger } from "@ferry/platform/telemetry";
 import { failureOf } from "./answers.ts";
@@ -8,7 +8,7 @@ import type { KnownSagas } from "./known-sagas.ts";
 import type { Progress, ProgressKeeper } from "./progress.ts";
 import type { Registry } from "./registry.ts";
 import type { Saga } from "./saga.ts";
-import { lockSagas, SagaChangedError } from "./store.ts";
+import { lockSagas } from "./store.ts";
 import { keepStrays } from "./strays.ts";
 
 export interface ReplyHandlerOptions {
@@ -18,6 +18,16 @@ export interface ReplyHandlerOptions {
   registry: Registry;
   logger: Logger;
   now(): number;
+}
+
+/** Somebody else has changed a saga since it was read. Nothing is written, and the transaction is run again. */
+class SagaChangedError extends Error {
+  readonly code = LOST_RACE;
+
+  constructor() {
+    super("a saga has changed since it was read");
+    this.name = "SagaChangedError";
+  }
 }
 
 /**
@@ -71,10 +81,8 @@ export function createReplyHandler({ database, progress, known, registry, logger
     if (set.length === 0) return;
     const ids = new Set<string>();
     for (const { sagaId } of set) if (sagaId !== undefined && isUuid(sagaId)) ids.add(sagaId);
-    let isFirst = true;
-    await database.transaction(async (tx) => {
-      if (!isFirst) known.forget(ids);
-      isFirst = false;
+    await database.transaction(async (tx, count) => {
+      if (count > 1) known.forget(ids);
       await handle(tx, set, await sagasOf(tx, ids));
     });
   };

@@ -1,11 +1,4 @@
-import {
-  LOST_RACE,
-  type Migrations,
-  orLostRace,
-  type Queryable,
-  type Transaction,
-  textArray,
-} from "@ferry/platform/db";
+import { type Migrations, orLostRace, type Queryable, type Transaction, textArray } from "@ferry/platform/db";
 import { reviveJson, writeJson } from "./json.ts";
 import { dueAtMsOf, type Saga, type SagaStatus } from "./saga.ts";
 
@@ -110,16 +103,6 @@ const INSERT_CHILDREN = `
 export async function insertChildren(tx: Transaction, sagas: readonly Saga[]): Promise<void> {
   const parents = [sagas.map(({ parent }) => parent?.id), sagas.map(({ parent }) => parent?.step)];
   await tx.query(INSERT_CHILDREN, [...newColumns(sagas), ...parents]);
-}
-
-/** Somebody else has changed a saga since it was read. Nothing is written, and the transaction is run again. */
-export class SagaChangedError extends Error {
-  readonly code = LOST_RACE;
-
-  constructor() {
-    super("a saga has changed since it was read");
-    this.name = "SagaChangedError";
-  }
 }
 
 /** A saga as it is to be written: `after` in the revision that follows on `before`. */

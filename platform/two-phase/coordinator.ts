@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Database, newUuid, sqlStateOf, type Transaction } from "@ferry/platform/db";
+import { type Database, isLostRace, newUuid, type Transaction } from "@ferry/platform/db";
 import { FerryError, fromUnknown } from "@ferry/platform/errors";
 import type { Logger } from "@ferry/platform/telemetry";
 import { attempt, type Branch, endBranch } from "./attempt.ts";
@@ -38,7 +38,6 @@ export interface CoordinatorOptions {
 }
 
 const ATTEMPTS = 3;
-const RETRY_CODES = new Set(["40001", "40P01"]);
 /** How long the log is asked again when the answer to a decision was lost. */
 const DECIDE_TRIES = 4;
 const DECIDE_PAUSE_MS = 100;
@@ -89,7 +88,7 @@ class TwoPhaseCoordinator implements Coordinator {
           return await this.#attempt(participants, work);
         } catch (error) {
           this.#counts.aborted++;
-          if (count >= ATTEMPTS || !RETRY_CODES.has(sqlStateOf(error))) throw error;
+          if (count >= ATTEMPTS || !isLostRace(error)) throw error;
         }
       }
     });

@@ -162,11 +162,11 @@ export function announceAgainAfter(
   refundId: string,
   minutes: number,
 ): Promise<number> {
-  const transaction = <T>(run: (tx: Transaction) => Promise<T>) =>
-    database.transaction(async (tx) => {
+  const transaction = <T>(run: (tx: Transaction, count: number) => Promise<T>) =>
+    database.transaction(async (tx, count) => {
       const age = "UPDATE refund SET announced_at = now() - make_interval(mins => $2) WHERE id = $1";
       await tx.query(age, [refundId, minutes]);
-      return run(tx);
+      return run(tx, count);
     });
   const store = { ...paymentStore, ...refundStore };
   return createAnnounceAgain({ database: { ...database, transaction }, outbox, store })();

@@ -20,14 +20,14 @@ export async function statementsOf(database: Database, work: () => Promise<void>
     note(text, values);
     return query<Row>(text, values);
   };
-  database.transaction = <Result>(run: (tx: Transaction) => Promise<Result>) =>
-    transaction((tx) => {
+  database.transaction = <Result>(run: (tx: Transaction, count: number) => Promise<Result>) =>
+    transaction((tx, count) => {
       const ask = tx.query;
       tx.query = <Row>(text: string, values?: readonly unknown[]) => {
         note(text, values);
         return ask<Row>(text, values);
       };
-      return run(tx);
+      return run(tx, count);
     });
   try {
     await work();

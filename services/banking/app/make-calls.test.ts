@@ -30,15 +30,16 @@ function createCalls({ maxQueued = 10, concurrency = 1 } = {}) {
   };
   const added = new WeakMap<Transaction, OutgoingMessage[]>();
   const database = {
-    async transaction<T>(run: (tx: Transaction) => Promise<T>): Promise<T> {
-      const tx = { conclude() {} } as Transaction;
-      try {
-        const result = await run(tx);
-        replies.push(...(added.get(tx) ?? []));
-        return result;
-      } catch (error) {
-        if (sqlStateOf(error) !== LOST_RACE) throw error;
-        return this.transaction(run);
+    async transaction<T>(run: (tx: Transaction, count: number) => Promise<T>): Promise<T> {
+      for (let count = 1; ; count++) {
+        const tx = { conclude() {} } as Transaction;
+        try {
+          const result = await run(tx, count);
+          replies.push(...(added.get(tx) ?? []));
+          return result;
+        } catch (error) {
+          if (sqlStateOf(error) !== LOST_RACE) throw error;
+        }
       }
     },
   } as Database;

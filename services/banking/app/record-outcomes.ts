@@ -43,12 +43,7 @@ export function createRecordOutcomes({ database, outbox, store, toReply }: Recor
 
   const outcomes: Batcher<FinishedCall, void> = createBatcher({
     async run(finished) {
-      let isFirst = true;
-      await database.transaction(async (tx) => {
-        const record = isFirst ? recordAll : recordFirst;
-        isFirst = false;
-        await record(tx, finished);
-      });
+      await database.transaction((tx, count) => (count === 1 ? recordAll : recordFirst)(tx, finished));
       return finished.map(() => undefined);
     },
   });

@@ -120,7 +120,7 @@ export function letWait({ databases }: Pick<TestShards, "databases">): void {
   for (const database of databases as PreparableDatabase[]) {
     const { transaction, begin } = database;
     const wait = "SET LOCAL lock_timeout = 0";
-    database.transaction = (run) => transaction((tx) => tx.query(wait).then(() => run(tx)));
+    database.transaction = (run) => transaction((tx, count) => tx.query(wait).then(() => run(tx, count)));
     database.begin = async () => {
       const open = await begin();
       await open.tx.query(wait);

@@ -144,10 +144,8 @@ export function createCreateTransfer(deps: CreateTransferDeps): (request: Create
       const ids = [...byId.keys()].sort(); // Two sets with the same keys insert them in one order: no deadlock.
       const first = ids.map((id) => byId.get(id)!);
       const createdAt = now();
-      let isFirst = true;
-      const others = await database.transaction(async (tx) => {
-        if (!isFirst) return recordNew(tx, first, createdAt);
-        isFirst = false;
+      const others = await database.transaction(async (tx, count) => {
+        if (count > 1) return recordNew(tx, first, createdAt);
         await recordAll(tx, first, createdAt);
         return new Map<string, TransferRow>();
       });

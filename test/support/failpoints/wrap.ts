@@ -34,7 +34,7 @@ export function wrapDatabase(database: Database, pass: Pass): Database {
     query: wrapQuery(database.query, pass),
     transaction(work) {
       const point = `commit in ${callSite()}`;
-      return database.transaction(async (tx) => {
+      return database.transaction(async (tx, count) => {
         // The first of the hooks: nothing in this process hears of the commit before.
         tx.afterCommit(() => pass(`${point} (after)`));
         let isBefore = true;
@@ -48,7 +48,7 @@ export function wrapDatabase(database: Database, pass: Pass): Database {
           passBefore();
           conclude();
         };
-        const result = await work(tx);
+        const result = await work(tx, count);
         passBefore();
         return result;
       });
