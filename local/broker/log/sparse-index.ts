@@ -1,10 +1,10 @@
 /** One entry for about so many bytes of log: a lookup reads at most this much, and one batch, beyond its place. */
-const BYTES_PER_ENTRY = 16_384;
+const BYTES_PER_ENTRY = 65_536;
 
 /**
  * Where in a segment an offset or a time begins, held in memory and rebuilt by the scan at start.
  *
- * An entry is 24 bytes for 16 KB of log: 100 KB for a full segment of 64 MB.
+ * An entry is 24 bytes for 64 KB of log: 25 KB for a full segment of 64 MB.
  */
 export class SparseIndex {
   #offsets = new Float64Array(16);
